@@ -1,0 +1,37 @@
+// The port to the outside. The core reaches files, hashes and the clock only through a Host.
+
+export interface FileStat {
+  size: number
+  /** Modification time in whole seconds and nanoseconds within the second (the debug map holds the seconds). */
+  mtimeSeconds: number
+  mtimeNanoseconds: number
+  inode: number
+  isFile: boolean
+}
+
+export interface Host {
+  /** null when there is no such file. */
+  stat(path: string): FileStat | null
+  /** Reads `length` bytes at `position` into `target[at..]`; returns how many were there. Throws a HostError when it cannot. */
+  readInto(path: string, target: Uint8Array, at: number, length: number, position: number): number
+  /** Writes all chunks to a temporary file beside `path` and renames it over `path`. Throws a HostError when it cannot. */
+  writeFile(path: string, chunks: readonly Uint8Array[], mode: number): void
+  /** Absolute path without symbolic links, or `path` made absolute where it does not exist. */
+  realPath(path: string): string
+  resolvePath(path: string): string
+  cwd(): string
+  /** SHA-256 of bytes[from, to) into digest[at .. at + 32). */
+  sha256(bytes: Uint8Array, from: number, to: number, digest: Uint8Array, at: number): void
+  /** Milliseconds, monotonic. */
+  now(): number
+  random(into: Uint8Array): void
+}
+
+export class HostError extends Error {
+  readonly code: string
+  constructor(code: string, text: string) {
+    super(text)
+    this.name = 'HostError'
+    this.code = code
+  }
+}

@@ -1,0 +1,249 @@
+// The contract: what goes into a link and what comes out. Everything here is plain data.
+import type { Host } from './host/host.ts'
+
+/** `arm64` is CPU_TYPE_ARM64 / CPU_SUBTYPE_ARM64_ALL; `x86_64` is CPU_TYPE_X86_64 / ALL. */
+export type Arch = 'x86_64' | 'arm64'
+
+/** Names of the platforms, as `-platform_version` and `.tbd` version 4 spell them (tapi, ld64). */
+export type PlatformName =
+  | 'macos'
+  | 'ios'
+  | 'tvos'
+  | 'watchos'
+  | 'bridgeos'
+  | 'mac-catalyst'
+  | 'ios-simulator'
+  | 'tvos-simulator'
+  | 'watchos-simulator'
+  | 'driverkit'
+  | 'xros'
+  | 'xros-simulator'
+
+/** A version packed as Mach-O packs it: xxxx.yy.zz in 16 + 8 + 8 bits. */
+export type PackedVersion = number
+
+export interface Platform {
+  name: PlatformName
+  minVersion: PackedVersion
+  sdkVersion: PackedVersion
+}
+
+/** How a file joins the link. Flags mean what the ld64 option of that name means (`-weak-l`, `-needed_framework`, `-load_hidden`...). */
+export interface InputFlags {
+  weak?: boolean
+  needed?: boolean
+  reexport?: boolean
+  upward?: boolean
+  hidden?: boolean
+  forceLoad?: boolean
+}
+
+/**
+ * One input, in command-line order. Exactly one of `path`, `library` (`-lfoo` is `library: 'foo'`) and `framework`
+ * names it; `contents` makes a `path` an in-memory file. `lazy` is `--start-lib` ... `--end-lib`.
+ */
+export interface Input extends InputFlags {
+  path?: string
+  library?: string
+  framework?: string
+  contents?: Uint8Array
+  lazy?: boolean
+}
+
+export interface SectCreate {
+  segment: string
+  section: string
+  path?: string
+  contents?: Uint8Array
+}
+
+export type UndefinedTreatment = 'error' | 'warning' | 'suppress' | 'dynamic_lookup'
+
+/** Options of a link; names follow the ld64 options they stand for. Only `inputs` is required. */
+export interface LinkOptions {
+  inputs: readonly (string | Input)[]
+  /** Path of the output, default `a.out`. */
+  output?: string
+  /** `false`: nothing is written, the bytes come back in `Result.outputFiles`. */
+  write?: boolean
+  arch?: Arch
+  outputType?: 'execute' | 'dylib' | 'bundle'
+  platform?: Platform
+  host?: Host
+  signal?: AbortSignal
+  onProgress?: (done: number, total: number, what: string) => void
+  metafile?: boolean
+  demangle?: boolean
+
+  // Search
+  syslibroots?: readonly string[]
+  libraryPaths?: readonly string[]
+  frameworkPaths?: readonly string[]
+  searchDylibsFirst?: boolean
+  /** `-Z`: the standard directories are not searched. */
+  noStandardPaths?: boolean
+  /** `false`: `-lSystem` and the like never fall back to the embedded stubs. */
+  embeddedStubs?: boolean
+  executablePath?: string
+
+  // Resolution
+  entry?: string
+  forceUndefined?: readonly string[]
+  undefined?: UndefinedTreatment
+  dynamicLookup?: readonly string[]
+  flatNamespace?: boolean
+  allLoad?: boolean
+  loadObjC?: boolean
+  forceLoadSwiftLibs?: boolean
+  exportedSymbols?: readonly string[]
+  unexportedSymbols?: readonly string[]
+  noExportedSymbols?: boolean
+  exportDynamic?: boolean
+  /** `-reexported_symbols_list` is not offered; `-alias real alias` pairs. */
+  aliases?: readonly (readonly [string, string])[]
+  ignoreAutoLink?: boolean
+  ignoreAutoLinkLibraries?: readonly string[]
+  noImplicitDylibs?: boolean
+  bundleLoader?: string
+  clientName?: string
+  strictAutoLink?: boolean
+  /** `-why_load`, `-why_live`. */
+  whyLoad?: boolean
+  whyLive?: readonly string[]
+
+  // Layout
+  deadStrip?: boolean
+  deadStripDylibs?: boolean
+  deduplicateLiterals?: boolean
+  icf?: 'none' | 'safe' | 'all'
+  orderFile?: string
+  callGraphProfileSort?: boolean
+  printSymbolOrder?: string
+  callGraphProfile?: boolean
+  /** `-rename_section from-seg from-sect to-seg to-sect`. */
+  renameSections?: readonly (readonly [string, string, string, string])[]
+  renameSegments?: readonly (readonly [string, string])[]
+  /** Bytes kept free after the load commands. */
+  headerPad?: number
+  headerPadMaxInstallNames?: boolean
+  pagezeroSize?: number
+  imageBase?: number
+  segmentAddresses?: readonly (readonly [string, number])[]
+  segmentProtections?: readonly { segment: string; max: number; init: number }[]
+  sectAlign?: readonly { segment: string; section: string; align: number }[]
+  dataConst?: boolean
+  textExec?: boolean
+  sectCreate?: readonly SectCreate[]
+  addEmptySections?: readonly (readonly [string, string])[]
+
+  // Output
+  installName?: string
+  compatibilityVersion?: PackedVersion
+  currentVersion?: PackedVersion
+  rpaths?: readonly string[]
+  dyldEnvironment?: readonly string[]
+  allowableClients?: readonly string[]
+  umbrella?: string
+  subLibraries?: readonly string[]
+  subUmbrellas?: readonly string[]
+  stackSize?: number
+  pie?: boolean
+  fixupChains?: boolean
+  initOffsets?: boolean
+  bindAtLoad?: boolean
+  adhocCodesign?: boolean
+  encryptable?: boolean
+  markDeadStrippableDylib?: boolean
+  applicationExtension?: boolean
+  stripDebug?: boolean
+  /** `-x` is `all`; `-non_global_symbols_strip_list` and `..._no_strip_list` are patterns. */
+  stripLocals?: 'all' | { only: readonly string[] } | { except: readonly string[] }
+  functionStarts?: boolean
+  dataInCode?: boolean
+  sourceVersion?: boolean
+  objcRelativeMethodLists?: boolean
+  objcStubsSmall?: boolean
+  objcCategoryMerging?: boolean
+  ignoreOptimizationHints?: boolean
+  uuid?: 'content' | 'random' | 'none'
+  finalOutput?: string
+  osoPrefix?: string
+  zeroArDate?: boolean
+  astPaths?: readonly string[]
+  static?: boolean
+  /** Also make the text of a map file (`-map`); it is returned, and written by the command. */
+  map?: boolean
+  noWarnDuplicateLibraries?: boolean
+  errorLimit?: number
+  /** Worker threads; 1 runs without. Only 1 is offered today. */
+  threads?: number
+}
+
+export type Severity = 'error' | 'warning' | 'note'
+
+export interface Location {
+  file: string
+  member?: string
+  section?: string
+  symbol?: string
+  /** Byte offset in the file (in the member, for an archive member). */
+  offset?: number
+}
+
+/** Messages are data. `id` is stable and kebab-case; `text` starts in lower case and says got and expected; `notes` print as `>>> ...`. */
+export interface Message {
+  severity: Severity
+  id: string
+  text: string
+  location: Location | null
+  notes: string[]
+}
+
+export interface OutputFile {
+  path: string
+  contents: Uint8Array
+  mode: number
+}
+
+/** One finished system: what `--time` prints. `rows` is what it visited; `bytes` what it read or wrote. */
+export interface SystemTiming {
+  system: string
+  milliseconds: number
+  rows: number
+  bytes: number
+}
+
+export interface Metafile {
+  inputs: Record<string, { bytes: number; kind: string; loaded: boolean }>
+  outputs: Record<
+    string,
+    { bytes: number; segments: Record<string, number>; inputs: Record<string, { bytesInOutput: number }> }
+  >
+}
+
+export interface LinkResult {
+  errors: Message[]
+  warnings: Message[]
+  outputFiles: OutputFile[]
+  timings: SystemTiming[]
+  metafile?: Metafile
+  /** Text of `-map`, `-why_live` and the like, by the name of the option. */
+  reports: Record<string, string>
+  /** Every file that was read or looked for and not found, for `-dependency_info`. */
+  dependencies: { read: string[]; missing: string[] }
+}
+
+/** Thrown by `link` when there are errors. */
+export class LinkFailure extends Error {
+  readonly errors: Message[]
+  readonly warnings: Message[]
+  /** Set where the caller may want to report what was read before the failure. */
+  readonly dependencies: { read: string[]; missing: string[] }
+  constructor(errors: Message[], warnings: Message[], dependencies: { read: string[]; missing: string[] }) {
+    super(errors[0]?.text ?? 'the link failed')
+    this.name = 'LinkFailure'
+    this.errors = errors
+    this.warnings = warnings
+    this.dependencies = dependencies
+  }
+}
