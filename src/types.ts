@@ -69,6 +69,8 @@ export interface LinkOptions {
   arch?: Arch
   outputType?: 'execute' | 'dylib' | 'bundle'
   platform?: Platform
+  /** The mac-catalyst half of a zippered dylib or bundle. */
+  secondaryPlatform?: Platform
   host?: Host
   signal?: AbortSignal
   onProgress?: (done: number, total: number, what: string) => void
@@ -110,11 +112,29 @@ export interface LinkOptions {
   /** `-why_load`, `-why_live`. */
   whyLoad?: boolean
   whyLive?: readonly string[]
+  /** `-t`: the report `t` names every file that was loaded. */
+  trace?: boolean
+  /** `--print-dylib-search`, `RC_TRACE_DYLIB_SEARCHING`: the report `print_dylib_search`. */
+  printDylibSearch?: boolean
+  archErrorsFatal?: boolean
+  /** `-arch_multiple`: undefined symbols are reported `for arch NAME`. */
+  archMultiple?: boolean
+  /** `LD_DYLIB_CPU_SUBTYPES_MUST_MATCH`. */
+  cpuSubtypesMustMatch?: boolean
+  warnThinArchiveMissingMembers?: boolean
+  /** A link with warnings fails with them as its errors, and writes nothing. */
+  fatalWarnings?: boolean
 
   // Layout
   deadStrip?: boolean
   deadStripDylibs?: boolean
+  deadStripDuplicates?: boolean
   deduplicateLiterals?: boolean
+  deduplicateSymbolStrings?: boolean
+  tailMergeStrings?: boolean
+  separateCstringLiterals?: boolean
+  interposable?: boolean
+  keepIcfStabs?: boolean
   icf?: 'none' | 'safe' | 'all'
   orderFile?: string
   callGraphProfileSort?: boolean
@@ -164,6 +184,7 @@ export interface LinkOptions {
   objcRelativeMethodLists?: boolean
   objcStubsSmall?: boolean
   objcCategoryMerging?: boolean
+  checkCategoryConflicts?: boolean
   ignoreOptimizationHints?: boolean
   uuid?: 'content' | 'random' | 'none'
   finalOutput?: string

@@ -1,0 +1,74 @@
+// The text of --help. Loaded only when asked for.
+import { ALIASES, type Option, type OptionTable, type Treatment } from './optionTable.ts'
+
+/** What the options are about that this command has beyond ld64.lld's, or reads differently. */
+const NOTES: Readonly<Record<string, string>> = {
+  '-filelist': 'FILE or FILE,DIR: read the names of inputs, one a line, below DIR',
+  '--dependency-file': 'write a Make rule naming every file that was read',
+  '-dependency_info': 'write the records Xcode reads: files read, files missing, output',
+  '--message-format=': 'text (the default) or json: one message a line on stderr',
+  '--metafile=': 'write as JSON what came from where, and how many bytes',
+  '--time': 'print the time that each system took',
+  '--time-trace': 'write a trace for about:tracing beside the output',
+  '--no-embedded-stubs': 'do not fall back to the built-in stubs of libSystem and the like',
+  '-executable_path': 'PATH that stands for @executable_path in the install names of dylibs',
+  '-v': 'print version and search paths; with nothing to link, only the version',
+  '--threads=': 'worker threads',
+}
+
+const HEADINGS: readonly (readonly [Treatment, string])[] = [
+  ['used', 'OPTIONS'],
+  ['accepted', 'ACCEPTED WITHOUT EFFECT'],
+  ['deprecated', 'DEPRECATED (a warning)'],
+  ['obsolete', 'OBSOLETE (a warning, no effect)'],
+  ['undocumented', 'UNDOCUMENTED IN LD64 (a warning, no effect)'],
+  ['ignored', 'IGNORED (a warning)'],
+  ['unimplemented', 'NOT YET IMPLEMENTED (a warning, no effect)'],
+  ['refused', 'NOT SUPPORTED (an error)'],
+]
+
+const ENVIRONMENT = `ENVIRONMENT:
+  ZERO_AR_DATE                       set and not 0: no modification times in the debug map
+  RC_TRACE_DYLIB_SEARCHING           as --print-dylib-search
+  LD_DYLIB_CPU_SUBTYPES_MUST_MATCH   dylibs must match the CPU subtype exactly
+`
+
+export function helpText(program: string, table: OptionTable): string {
+  const options = [...table.exact.values()]
+  const parts = [
+    `USAGE: ${program} [options] file...\n`,
+    'Options mean what they mean to ld64 and ld64.lld 22; see ld(1).\n',
+  ]
+  for (const [treatment, heading] of HEADINGS) {
+    const own = options.filter((option) => option.treatment === treatment)
+    const lines = treatment === 'used' ? own.map(usedLine) : wrap(own.map((option) => option.name))
+    parts.push(`${heading}:\n${lines.sort().join('\n')}\n`)
+  }
+  return `${parts.join('\n')}\n${ENVIRONMENT}`
+}
+
+function usedLine(option: Option): string {
+  const usage = option.name + valueMark(option)
+  const alias = ALIASES[option.name]
+  const note = alias === undefined ? NOTES[option.name] : `same as ${alias}`
+  return note === undefined ? `  ${usage}` : `  ${usage.padEnd(34)} ${note}`
+}
+
+function valueMark({ arity }: Option): string {
+  if (arity === 'joined') return '<value>'
+  if (arity === 'either') return ' <value>'
+  return ' <value>'.repeat(arity)
+}
+
+function wrap(names: readonly string[]): string[] {
+  const lines: string[] = []
+  let line = ' '
+  for (const name of [...names].sort()) {
+    if (line.length + name.length > 100) {
+      lines.push(line)
+      line = ' '
+    }
+    line += ` ${name}`
+  }
+  return [...lines, line]
+}

@@ -1,0 +1,15 @@
+#!/usr/bin/env node
+// The command `ld64.colonnade`.
+import { createNodeHost } from '../host/node.ts'
+import { programName } from './programName.ts'
+import { runLd64 } from './runLd64.ts'
+
+process.exitCode = await runLd64(process.argv.slice(2), {
+  stdout: (text) => void process.stdout.write(text),
+  stderr: (text) => void process.stderr.write(text),
+  env: process.env,
+  cwd: process.cwd(),
+  host: createNodeHost(),
+  link: async (options) => (await import('../link.ts')).link(options),
+  program: programName(process.argv[1]),
+})

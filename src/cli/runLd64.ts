@@ -1,0 +1,144 @@
+// The command: words in, exit status out. Nothing here ends the process or touches its streams.
+import { type Messages, createMessages, error } from '../core/messages.ts'
+import { type Host, HostError } from '../host/host.ts'
+import { LinkFailure, type LinkOptions, type LinkResult } from '../types.ts'
+import { type ArgumentList, createArgumentList, has, lastOf, lastValue, values } from './argumentList.ts'
+import type { Draft } from './draft.ts'
+import { linkOptions, syslibroots } from './linkOptions.ts'
+import { type OptionTable, createOptionTable } from './optionTable.ts'
+import { type ParsedArguments, parseArguments } from './parseArguments.ts'
+import { type Printer, createPrinter, printMessages } from './printMessages.ts'
+import { expandResponseFiles } from './responseFile.ts'
+import { searchPaths } from './searchPaths.ts'
+import { VERSION_LINE } from './version.ts'
+
+export interface CommandIo {
+  stdout: (text: string) => void
+  stderr: (text: string) => void
+  env: Readonly<Record<string, string | undefined>>
+  cwd: string
+  host: Host
+  link: (options: LinkOptions) => Promise<LinkResult>
+  /** What messages begin with, default `ld64.colonnade`. */
+  program?: string
+}
+
+/** Behaves as `ld64.lld ARGV`; resolves to the exit status. */
+export async function runLd64(argv: readonly string[], io: CommandIo): Promise<number> {
+  const table = createOptionTable()
+  const parsed = parseArguments(table, expandResponseFiles(argv, io.host))
+  const args = createArgumentList(parsed.list)
+  const printer = createPrinter(io.program ?? 'ld64.colonnade', io.stderr)
+  const messages = createMessages()
+  configurePrinter(printer, args, messages)
+  await reportUnparsed(parsed, table, messages)
+  flush(printer, messages)
+  if (await printInformation(args, table, io)) return printer.errors > 0 ? 1 : 0
+  const options = linkOptions(args, io.env, io.host, messages)
+  const unfinished = printer.errors + messages.errors > 0
+  if (options.arch !== undefined) reportSearch(args, io, printer, messages, unfinished)
+  flush(printer, messages)
+  if (printer.errors > 0) return 1
+  return runLink(options, args, io, printer)
+}
+
+function configurePrinter(printer: Printer, args: ArgumentList, messages: Messages): void {
+  printer.fatalWarnings = has(args, '-fatal_warnings')
+  printer.suppressWarnings = has(args, '-w')
+  const color = lastOf(args, '--color-diagnostics', '--color-diagnostics=', '--no-color-diagnostics')
+  const how = color?.values[0] ?? (color?.name === '--color-diagnostics' ? 'always' : 'never')
+  printer.color = how === 'always'
+  if (!['always', 'never', 'auto'].includes(how))
+    error(messages, 'unknown-color', `unknown option: --color-diagnostics=${how}`)
+  const format = lastValue(args, '--message-format=') ?? 'text'
+  printer.json = format === 'json'
+  if (format !== 'json' && format !== 'text')
+    error(messages, 'unknown-message-format', `--message-format=: expected 'text' or 'json', but got '${format}'`)
+  const limit = lastValue(args, '--error-limit=')
+  if (limit === undefined) return
+  if (/^\d+$/.test(limit)) printer.limit = Number(limit)
+  else error(messages, 'bad-number', `--error-limit=: number expected, but got '${limit}'`)
+}
+
+async function reportUnparsed(parsed: ParsedArguments, table: OptionTable, messages: Messages): Promise<void> {
+  if (parsed.missing !== null) error(messages, 'missing-argument', `${parsed.missing}: missing argument`)
+  if (parsed.unknown.length === 0) return
+  const { nearestOption } = await import('./nearestOption.ts')
+  for (const word of parsed.unknown) {
+    const nearest = nearestOption(table, word)
+    const hint = nearest === null ? '' : `, did you mean '${nearest}'`
+    error(messages, 'unknown-argument', `unknown argument '${word}'${hint}`)
+  }
+}
+
+/** `--help`, `--version`, and `-v` with nothing to link: true when that was all there was to do. */
+async function printInformation(args: ArgumentList, table: OptionTable, io: CommandIo): Promise<boolean> {
+  const help = lastOf(args, '--help', '--help-hidden')
+  if (help !== undefined) {
+    const { helpText } = await import('./help.ts')
+    io.stdout(helpText(io.program ?? 'ld64.colonnade', table))
+    return true
+  }
+  if (has(args, '--version')) {
+    io.stdout(`${VERSION_LINE}\n`)
+    return true
+  }
+  const alone = has(args, '-v') && !has(args, '-arch') && !args.list.some(({ name }) => name === null)
+  if (alone) io.stderr(`${VERSION_LINE}\n`)
+  return alone
+}
+
+function reportSearch(
+  args: ArgumentList,
+  io: CommandIo,
+  printer: Printer,
+  messages: Messages,
+  unfinished: boolean,
+): void {
+  const verbose = has(args, '-v')
+  if (!verbose && !has(args, '-L') && !has(args, '-F')) return
+  const roots = syslibroots(args)
+  const find = (letter: 'L' | 'F') =>
+    searchPaths(letter, values(args, `-${letter}`), roots, has(args, '-Z'), io.host, messages)
+  const libraries = find('L')
+  const frameworks = find('F')
+  flush(printer, messages)
+  if (!verbose || unfinished) return
+  const list = (title: string, paths: readonly string[]) => [`${title} search paths:`, ...paths].join('\n\t')
+  io.stderr(`${VERSION_LINE}\n${list('Library', libraries)}\n${list('Framework', frameworks)}\n`)
+}
+
+async function runLink(options: LinkOptions, args: ArgumentList, io: CommandIo, printer: Printer): Promise<number> {
+  const messages = createMessages()
+  const complete: Draft = { ...options, host: io.host, errorLimit: printer.limit }
+  const output = options.output!
+  const { writeDependencies, writeReports, writeTimeTrace } = await import('./writeReports.ts')
+  try {
+    const result = await io.link(complete)
+    printMessages(printer, [...result.warnings, ...result.errors])
+    writeReports(args, result, io, messages)
+    writeTimeTrace(args, result.timings, output, io.host, messages)
+    writeDependencies(args, result.dependencies, output, io.host, messages)
+  } catch (cause) {
+    const failure = asFailure(cause)
+    printMessages(printer, [...failure.warnings, ...failure.errors])
+    writeDependencies(args, failure.dependencies, output, io.host, messages)
+  }
+  flush(printer, messages)
+  return printer.errors > 0 ? 1 : 0
+}
+
+/** Whatever else was thrown is a fault of ours, except that the host may refuse. */
+function asFailure(cause: unknown): LinkFailure {
+  if (cause instanceof LinkFailure) return cause
+  const text =
+    cause instanceof HostError ? cause.message : `internal error: ${cause instanceof Error ? cause.stack : cause}`
+  const id = cause instanceof HostError ? 'host-error' : 'internal-error'
+  return new LinkFailure([{ severity: 'error', id, text, location: null, notes: [] }], [], { read: [], missing: [] })
+}
+
+function flush(printer: Printer, messages: Messages): void {
+  printMessages(printer, messages.list)
+  messages.list.length = 0
+  messages.errors = 0
+}

@@ -1,0 +1,84 @@
+// What a finished link leaves besides its output: map, dependency files, traces.
+import { fromText } from '../core/bytes.ts'
+import { type Messages, error } from '../core/messages.ts'
+import { type Host, HostError } from '../host/host.ts'
+import type { LinkResult, SystemTiming } from '../types.ts'
+import { type ArgumentList, has, lastOf, lastValue } from './argumentList.ts'
+import { type Dependencies, dependencyInfo, dependencyRule } from './dependencyInfo.ts'
+
+/** Reports that go to a file, by the option that names it; all others are printed. */
+const FILES: Readonly<Record<string, string>> = { map: '-map', print_symbol_order: '--print-symbol-order=' }
+
+export interface Writers {
+  stdout: (text: string) => void
+  stderr: (text: string) => void
+  host: Host
+}
+
+export function writeReports(args: ArgumentList, result: LinkResult, io: Writers, messages: Messages): void {
+  for (const [key, text] of Object.entries(result.reports)) {
+    const option = FILES[key.replace(/^-+/, '').replaceAll('-', '_')]
+    const path = option === undefined ? undefined : lastValue(args, option)
+    if (path !== undefined) writeSideFile(io.host, path, fromText(text), messages)
+    else if (text !== '') io.stdout(text.endsWith('\n') ? text : `${text}\n`)
+  }
+  const metafile = lastValue(args, '--metafile=')
+  if (metafile !== undefined && result.metafile !== undefined)
+    writeSideFile(io.host, metafile, fromText(`${JSON.stringify(result.metafile)}\n`), messages)
+  if (has(args, '--time')) for (const timing of result.timings) io.stderr(timingLine(timing))
+  if (has(args, '-print_statistics')) io.stdout(statistics(result.timings))
+}
+
+/** Also written when the link failed, as ld64.lld does. */
+export function writeDependencies(
+  args: ArgumentList,
+  dependencies: Dependencies,
+  output: string,
+  host: Host,
+  messages: Messages,
+): void {
+  const records = lastValue(args, '-dependency_info')
+  if (records !== undefined) writeSideFile(host, records, dependencyInfo(dependencies, output), messages)
+  const rule = lastValue(args, '--dependency-file')
+  if (rule !== undefined) writeSideFile(host, rule, fromText(dependencyRule(dependencies, output)), messages)
+}
+
+/** `--time-trace`: events of the Trace Event Format, one for each system, laid end to end. */
+export function writeTimeTrace(
+  args: ArgumentList,
+  timings: readonly SystemTiming[],
+  output: string,
+  host: Host,
+  messages: Messages,
+): void {
+  const given = lastOf(args, '--time-trace', '--time-trace=')
+  if (given === undefined) return
+  let ts = 0
+  const traceEvents = timings.map(({ system, milliseconds, rows, bytes }) => {
+    const dur = Math.round(milliseconds * 1000)
+    const event = { name: system, ph: 'X', pid: 1, tid: 1, ts, dur, args: { rows, bytes } }
+    ts += dur
+    return event
+  })
+  const path = given.values[0] || `${output}.time-trace`
+  writeSideFile(host, path, fromText(JSON.stringify({ traceEvents })), messages)
+}
+
+function writeSideFile(host: Host, path: string, contents: Uint8Array, messages: Messages): void {
+  try {
+    host.writeFile(path, [contents], 0o666)
+  } catch (cause) {
+    if (!(cause instanceof HostError)) throw cause
+    error(messages, 'cannot-write', `cannot open ${path}: ${cause.message}`, { file: path })
+  }
+}
+
+function timingLine({ system, milliseconds, rows, bytes }: SystemTiming): string {
+  return `${system.padEnd(16)} ${milliseconds.toFixed(2).padStart(10)} ms ${rows} rows ${bytes} bytes\n`
+}
+
+function statistics(timings: readonly SystemTiming[]): string {
+  const total = timings.reduce((sum, { milliseconds }) => sum + milliseconds, 0)
+  const megabytes = process.memoryUsage.rss() / 1048576
+  return `link time ${total.toFixed(1)} ms, resident memory ${megabytes.toFixed(1)} MB\n`
+}

@@ -1,0 +1,205 @@
+// The Host of Node.js. All calls are synchronous: the linker reads and writes in long runs, not in many small requests.
+import fs from 'node:fs'
+import path from 'node:path'
+import { type FileStat, type Host, HostError } from './host.ts'
+import { errorText } from './hostMessages.ts'
+
+/** One system call moves at most 2^31 - 4096 bytes (read(2), writev(2)); 2^30 keeps requests aligned. */
+const MAX_REQUEST = 0x40000000
+/** IOV_MAX is 1024 on Linux and macOS. */
+const MAX_VECTOR = 1024
+const RENAME_TRIES = 5
+
+export function createNodeHost(): Host {
+  return {
+    stat,
+    readInto,
+    writeFile,
+    realPath,
+    resolvePath: (name) => path.resolve(name),
+    cwd: () => process.cwd(),
+    sha256,
+    now: () => performance.now(),
+    random: (into) => void crypto().randomFillSync(into),
+  }
+}
+
+/** Times come from the double that stat holds: steps of about a quarter of a microsecond, without a BigInt per file. */
+function stat(name: string): FileStat | null {
+  let found: fs.Stats | undefined
+  try {
+    found = fs.statSync(name, { throwIfNoEntry: false })
+  } catch {
+    return null
+  }
+  if (found === undefined) return null
+  const mtimeSeconds = Math.floor(found.mtimeMs / 1000)
+  return {
+    size: found.size,
+    mtimeSeconds,
+    mtimeNanoseconds: Math.round((found.mtimeMs - mtimeSeconds * 1000) * 1e6),
+    inode: found.ino,
+    isFile: found.isFile(),
+  }
+}
+
+function readInto(name: string, target: Uint8Array, at: number, length: number, position: number): number {
+  try {
+    const fd = fs.openSync(name, 'r')
+    try {
+      return readFully(fd, target, at, length, position)
+    } finally {
+      fs.closeSync(fd)
+    }
+  } catch (cause) {
+    throw toHostError(cause)
+  }
+}
+
+function readFully(fd: number, target: Uint8Array, at: number, length: number, position: number): number {
+  let done = 0
+  while (done < length) {
+    const got = fs.readSync(fd, target, at + done, Math.min(length - done, MAX_REQUEST), position + done)
+    if (got === 0) break
+    done += got
+  }
+  return done
+}
+
+/**
+ * A regular file, or nothing yet: a temporary file in the same directory is renamed over `name`; a symbolic link to a file is replaced
+ * itself, as ld64.lld does. Devices and pipes are written in place.
+ */
+function writeFile(name: string, chunks: readonly Uint8Array[], mode: number): void {
+  try {
+    const standard = name === '/dev/stdout' ? 1 : name === '/dev/stderr' ? 2 : 0
+    if (standard !== 0) return writeChunks(standard, chunks)
+    if (name === '/dev/null') return
+    const existing = fs.statSync(name, { throwIfNoEntry: false })
+    if (existing?.isDirectory()) throw new HostError('EISDIR', errorText('EISDIR', ''))
+    if (existing === undefined || existing.isFile()) replaceFile(name, chunks, mode)
+    else writeInPlace(name, chunks)
+  } catch (cause) {
+    throw toHostError(cause)
+  }
+}
+
+function writeInPlace(name: string, chunks: readonly Uint8Array[]): void {
+  const fd = fs.openSync(name, 'w')
+  try {
+    writeChunks(fd, chunks)
+  } finally {
+    fs.closeSync(fd)
+  }
+}
+
+// macOS kills a signed program whose file was rewritten in place: the kernel caches signatures by vnode.
+function replaceFile(name: string, chunks: readonly Uint8Array[], mode: number): void {
+  const [temporary, fd] = openTemporary(name, mode)
+  let open = true
+  try {
+    writeChunks(fd, chunks)
+    fs.closeSync(fd)
+    open = false
+    renameOver(temporary, name)
+  } catch (cause) {
+    if (open) fs.closeSync(fd)
+    fs.rmSync(temporary, { force: true })
+    throw cause
+  }
+}
+
+function openTemporary(name: string, mode: number): [string, number] {
+  for (let attempt = 0; ; attempt++) {
+    const suffix = Math.floor(Math.random() * 0x100000000).toString(16)
+    const temporary = `${name}.tmp${suffix}`
+    try {
+      return [temporary, fs.openSync(temporary, 'wx', mode)]
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code !== 'EEXIST' || attempt === 100) throw cause
+    }
+  }
+}
+
+// Windows refuses to rename over a file that is open (a running program, a virus scanner); scanners let go after a moment.
+function renameOver(temporary: string, name: string): void {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return fs.renameSync(temporary, name)
+    } catch (cause) {
+      const code = (cause as NodeJS.ErrnoException).code ?? ''
+      if (process.platform !== 'win32' || !['EBUSY', 'EPERM', 'EACCES'].includes(code)) throw cause
+      if (attempt === RENAME_TRIES) throw new HostError(code, 'the file is in use by another program')
+      pause(20 * attempt)
+    }
+  }
+}
+
+function writeChunks(fd: number, chunks: readonly Uint8Array[]): void {
+  let next = 0
+  let within = 0
+  while (next < chunks.length) {
+    const request = gather(chunks, next, within)
+    if (request.length === 0) return
+    let written = writeSome(fd, request)
+    while (next < chunks.length && written >= chunks[next]!.length - within) {
+      written -= chunks[next]!.length - within
+      next++
+      within = 0
+    }
+    within += written
+  }
+}
+
+/** A pipe that another program made non-blocking may be full. */
+function writeSome(fd: number, request: Uint8Array[]): number {
+  for (;;) {
+    try {
+      return fs.writevSync(fd, request)
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code !== 'EAGAIN') throw cause
+      pause(2)
+    }
+  }
+}
+
+function pause(milliseconds: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds)
+}
+
+function gather(chunks: readonly Uint8Array[], next: number, within: number): Uint8Array[] {
+  const request: Uint8Array[] = []
+  let room = MAX_REQUEST
+  for (let i = next; i < chunks.length && room > 0 && request.length < MAX_VECTOR; i++) {
+    const from = i === next ? within : 0
+    const part = chunks[i]!.subarray(from, from + room)
+    if (part.length > 0) request.push(part)
+    room -= part.length
+  }
+  return request
+}
+
+function realPath(name: string): string {
+  try {
+    return fs.realpathSync.native(name)
+  } catch {
+    return path.resolve(name)
+  }
+}
+
+// node:crypto takes milliseconds to load, and a link without signature or UUID never needs it.
+function crypto(): typeof import('node:crypto') {
+  return process.getBuiltinModule('node:crypto')
+}
+
+function sha256(bytes: Uint8Array, from: number, to: number, digest: Uint8Array, at: number): void {
+  const { hash, createHash } = crypto() as Partial<typeof import('node:crypto')>
+  const part = bytes.subarray(from, to)
+  digest.set(hash === undefined ? createHash!('sha256').update(part).digest() : hash('sha256', part, 'buffer'), at)
+}
+
+function toHostError(cause: unknown): HostError {
+  if (cause instanceof HostError) return cause
+  const { code = 'EIO', message } = cause as NodeJS.ErrnoException
+  return new HostError(code, errorText(code, message))
+}
