@@ -1,0 +1,76 @@
+import { addContentFacts } from './atomFacts.ts'
+import { addCommandFacts } from './commandFacts.ts'
+import { type Exception, exceptions } from './exceptions.ts'
+import type { Facts } from './facts.ts'
+import { readImage } from './image.ts'
+import { type InputFile, type InputObject, readInputs } from './inputs.ts'
+import { placeInputs } from './place.ts'
+import { addSymbolFacts } from './symbolFacts.ts'
+import { addUnwindFacts } from './unwindFacts.ts'
+
+// Compares two images linked from the same inputs by what they mean: addresses are read as the symbols they stand for.
+
+// `kind` is the kind of fact, `subject` what it is about; a side is null where the image does not say it at all.
+export interface Difference {
+  kind: string
+  subject: string
+  ours: string | null
+  theirs: string | null
+}
+
+export interface CompareOptions {
+  // The objects and archives of the link. Without them bytes are compared as they are: code matches at equal layout only.
+  inputs?: InputFile[]
+  exceptions?: readonly Exception[]
+}
+
+export interface Comparison {
+  differences: Difference[]
+  excepted: Record<string, number>
+  compared: Record<string, number>
+}
+
+/** All that an image says (see the *Facts files), with addresses replaced by names. `objects` are its input objects. */
+export function describeImage(bytes: Uint8Array, objects: InputObject[]): Facts {
+  const image = readImage(bytes)
+  placeInputs(image, objects)
+  const facts: Facts = new Map()
+  addCommandFacts(facts, image)
+  addContentFacts(facts, image)
+  addUnwindFacts(facts, image)
+  addSymbolFacts(facts, image)
+  facts.set('placed', new Map([['input atoms', `${image.addressOf.size}`]]))
+  return facts
+}
+
+function differencesOf(kind: string, ours: Map<string, string>, theirs: Map<string, string>): Difference[] {
+  const differences: Difference[] = []
+  for (const [subject, value] of ours) {
+    const other = theirs.get(subject) ?? null
+    if (other !== value) differences.push({ kind, subject, ours: value, theirs: other })
+  }
+  for (const [subject, value] of theirs) {
+    if (!ours.has(subject)) differences.push({ kind, subject, ours: null, theirs: value })
+  }
+  return differences
+}
+
+/** Compares two images; `compared` counts our facts by kind. Throws on files that are not linked 64-bit Mach-O images. */
+export function compareImages(ours: Uint8Array, theirs: Uint8Array, options: CompareOptions = {}): Comparison {
+  const cpu = new DataView(ours.buffer, ours.byteOffset).getUint32(4, true)
+  const objects = readInputs(options.inputs ?? [], cpu)
+  const a = describeImage(ours, objects)
+  const b = describeImage(theirs, objects)
+  const result: Comparison = { differences: [], excepted: {}, compared: {} }
+  for (const kind of new Set([...a.keys(), ...b.keys()])) {
+    const left = a.get(kind) ?? new Map()
+    const right = b.get(kind) ?? new Map()
+    result.compared[kind] = left.size
+    for (const difference of differencesOf(kind, left, right)) {
+      const exception = (options.exceptions ?? exceptions).find((e) => e.matches(difference))
+      if (exception === undefined) result.differences.push(difference)
+      else result.excepted[exception.id] = (result.excepted[exception.id] ?? 0) + 1
+    }
+  }
+  return result
+}
