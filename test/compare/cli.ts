@@ -63,4 +63,9 @@ function main(): number {
   return result.differences.length === 0 ? 0 : 1
 }
 
-process.exitCode = main()
+try {
+  process.exitCode = main()
+} catch (error) {
+  console.error(`error: ${error instanceof Error ? error.message : error}`)
+  process.exitCode = 2
+}

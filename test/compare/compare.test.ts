@@ -21,6 +21,7 @@ const SOURCES: Record<string, string> = {
     int *into = &table[3]; const char *text = "hello" ; int (*hook)(const char *) = puts;
     static int helper(int x) { state += x; zero[x & 7] = x; return state * 3; }
     __attribute__((constructor)) static void begin(void) { state = 5; }
+    __asm__(".globl _odd\\n.p2align 4\\n_odd:\\n.cfi_startproc\\n.cfi_escape 0x2e, 0x10\\nret\\n.cfi_endproc");
     int main(int n, char **v) {
       hidden += counter++; puts(text); puts("same words");
       if (weird) n += weird();
@@ -321,6 +322,57 @@ for (const arch of ['arm64', 'x86_64']) {
       })
       assert.deepEqual(kindsOf(result), ['header', 'load command', 'section header', 'segment'])
       assert.equal(result.differences.length, 4)
+    })
+
+    test('finds changed frame instructions', () => {
+      const result = planted(f, [], (bytes, _, image) => {
+        const section = sectionOf(image, '__eh_frame')
+        bytes[section.offset + 13]! ^= 1
+      })
+      assert.deepEqual(kindsOf(result), ['frame'])
+    })
+
+    test('finds a wrong offset in a thread-local descriptor', () => {
+      const result = planted(f, [], (bytes, _, image) => {
+        const counter = globalAddress(image, '_counter')!
+        bytes[offsetAt(image, counter) + 16]! ^= 4
+      })
+      assertFinds(result, 'field', /^_counter\+16$/)
+    })
+
+    test('finds a pointer slot that holds another symbol', () => {
+      const result = planted(f, ['-fixup_chains'], (_, view, image) => {
+        const { offset } = sectionOf(image, '__got')
+        const low = (at: number) => view.getUint32(at, true)
+        const [first, second] = [low(offset), low(offset + 8)]
+        view.setUint32(offset, second, true)
+        view.setUint32(offset + 8, first, true)
+      })
+      assert.ok(result.differences.length > 0)
+    })
+
+    test('finds an unrelaxed load from where the other image computes the address', () => {
+      const result = planted(f, [], (_, view, image) => {
+        const from = offsetOfSymbol(image, '_main')
+        let at = from
+        if (f.arch === 'x86_64') {
+          while (view.getUint16(at) !== 0x488d || (view.getUint8(at + 2) & 0xc7) !== 5) at++
+          view.setUint8(at + 1, 0x8b)
+        } else {
+          while ((view.getUint32(at, true) & 0xffc00000) >>> 0 !== 0x91000000) at += 4
+          view.setUint32(at, (view.getUint32(at, true) & 0x3fffff) | 0xf9400000, true)
+        }
+      })
+      assertFinds(result, 'bytes', /^_main$/)
+    })
+
+    test('tells of a table that cannot be read and compares the others', () => {
+      const result = planted(f, [], (_, view, image) => {
+        view.setUint32(sectionOf(image, '__unwind_info').offset, 9, true)
+        view.setUint32(24, image.file.flags ^ C.MH_PIE, true)
+      })
+      assertFinds(result, 'unreadable', /^addUnwindFacts$/)
+      assertFinds(result, 'header', /^flags$/)
     })
 
     test('counts what an exception matches apart', () => {

@@ -1,7 +1,7 @@
 import { addContentFacts } from './atomFacts.ts'
 import { addCommandFacts } from './commandFacts.ts'
 import { type Exception, exceptions } from './exceptions.ts'
-import type { Facts } from './facts.ts'
+import { addFact, type Facts } from './facts.ts'
 import { readImage } from './image.ts'
 import { type InputFile, type InputObject, readInputs } from './inputs.ts'
 import { placeInputs } from './place.ts'
@@ -35,10 +35,14 @@ export function describeImage(bytes: Uint8Array, objects: InputObject[]): Facts 
   const image = readImage(bytes)
   placeInputs(image, objects)
   const facts: Facts = new Map()
-  addCommandFacts(facts, image)
-  addContentFacts(facts, image)
-  addUnwindFacts(facts, image)
-  addSymbolFacts(facts, image)
+  // A table that cannot be read is itself a fact, so that one damaged table hides no other difference.
+  for (const add of [addCommandFacts, addContentFacts, addUnwindFacts, addSymbolFacts]) {
+    try {
+      add(facts, image)
+    } catch (error) {
+      addFact(facts, 'unreadable', add.name, String(error))
+    }
+  }
   facts.set('placed', new Map([['input atoms', `${image.addressOf.size}`]]))
   return facts
 }
@@ -55,7 +59,8 @@ function differencesOf(kind: string, ours: Map<string, string>, theirs: Map<stri
   return differences
 }
 
-/** Compares two images; `compared` counts our facts by kind. Throws on files that are not linked 64-bit Mach-O images. */
+/** Compares two images; `compared` counts our facts by kind. Throws on files that are no 64-bit Mach-O
+ * or whose fixups cannot be decoded; any other damage is a difference of kind `unreadable`. */
 export function compareImages(ours: Uint8Array, theirs: Uint8Array, options: CompareOptions = {}): Comparison {
   const cpu = new DataView(ours.buffer, ours.byteOffset).getUint32(4, true)
   const objects = readInputs(options.inputs ?? [], cpu)
