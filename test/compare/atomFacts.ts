@@ -212,6 +212,21 @@ function addPointers(facts: Facts, image: Image, section: Section): void {
   addOrder(facts, `entries of ${place}`, order)
 }
 
+// Where each entry of the stub helper jumps to, behind the common part of 16 (x86_64) or 24 (arm64) bytes.
+function addHelpers(facts: Facts, image: Image, section: Section): void {
+  const { view } = image.file
+  const size = image.helperStride
+  for (let i = image.arm ? 24 : 16; i + size <= section.size; i += size) {
+    const address = section.address + i
+    const at = section.offset + i
+    const to = image.arm
+      ? directTarget(view.getUint32(at + 4, true), address + 4)
+      : address + size + view.getInt32(at + 6, true)
+    const text = to === null ? 'no branch' : `${to - section.address}`
+    addFact(facts, 'stub helper', labelOf(image, address), text)
+  }
+}
+
 function addInitializers(facts: Facts, image: Image, section: Section): void {
   const place = `${section.segment},${section.name}`
   const offsets = section.type === C.S_INIT_FUNC_OFFSETS
@@ -250,6 +265,7 @@ export function addContentFacts(facts: Facts, image: Image): void {
       addOrder(facts, `symbols in ${section.segment},${section.name}`, names)
     }
     if (INITIALIZERS.includes(section.type)) addInitializers(facts, image, section)
+    if (section.name === '__stub_helper') addHelpers(facts, image, section)
     if (section.name === '__literals') addLiteralPool(facts, image, section)
   }
 }
