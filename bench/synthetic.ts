@@ -26,7 +26,7 @@ export interface SyntheticFiles {
 }
 
 /** Part of the folder's name; a change of what is generated takes another one. */
-const VERSION = 1
+const VERSION = 2
 const FOLDER_SIZE = 1000
 
 const MAIN = `typedef unsigned (*function)(unsigned);
@@ -47,7 +47,8 @@ targets: [ x86_64-macos, arm64-macos ]
 install-name: '/usr/lib/libSystem.B.dylib'
 exports:
   - targets: [ x86_64-macos, arm64-macos ]
-    symbols: [ _abs, _labs, _toupper, _tolower, _printf, _puts, _strlen, _strcmp, dyld_stub_binder ]
+    symbols: [ _abs, _labs, _toupper, _tolower, _printf, _puts, _strlen, _memset, dyld_stub_binder,
+               ___stack_chk_fail, ___stack_chk_guard ]
 ...
 `
 

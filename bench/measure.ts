@@ -1,0 +1,101 @@
+// Times commands from outside: wall clock, processor time and peak memory of the process.
+import { spawnSync } from 'node:child_process'
+import { rmSync } from 'node:fs'
+import { randomFrom } from './random.ts'
+
+export interface Contestant {
+  name: string
+  command: readonly string[]
+  /** Removed before each run, so that no linker profits from a file that is there. */
+  output: string | null
+}
+
+/** One run: milliseconds of wall clock and of user and system time, peak resident bytes. */
+export interface Run {
+  wall: number
+  cpu: number
+  memory: number
+}
+
+export interface Result {
+  name: string
+  runs: Run[]
+  /** Medians of the times, the greatest memory; null when the command failed. */
+  summary: Run | null
+  failure: string | null
+}
+
+// Neither Node nor time(1) gives the resource use of a child in microseconds, wait4(2) does. ru_maxrss is in bytes on macOS and in KiB elsewhere.
+// A linker is one process, so its maximum is what the command takes. The answer goes to descriptor 3: the command owns the others.
+const WAIT4 = `
+import os, sys, time
+unit = 1 if sys.platform == 'darwin' else 1024
+start = time.perf_counter()
+child = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ, file_actions=[(os.POSIX_SPAWN_CLOSE, 3)])
+_, status, use = os.wait4(child, 0)
+wall = time.perf_counter() - start
+os.write(3, b'%f %f %d' % (wall * 1e3, (use.ru_utime + use.ru_stime) * 1e3, use.ru_maxrss * unit))
+sys.exit(min(os.waitstatus_to_exitcode(status) % 256, 255))
+`
+
+function runOnce({ command, output }: Contestant): Run {
+  if (output !== null) rmSync(output, { force: true })
+  const done = spawnSync('python3', ['-c', WAIT4, ...command], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+  })
+  if (done.error) throw done.error
+  if (done.status !== 0) {
+    const lines = `${done.stderr}${done.stdout}`.trim().split('\n')
+    throw new Error(`status ${done.status}: ${lines.find((line) => /error/i.test(line)) ?? lines[0]}`)
+  }
+  const [wall, cpu, memory] = done.output[3]!.split(' ').map(Number)
+  return { wall, cpu, memory }
+}
+
+/** The middle one, or the mean of the two middle ones; NaN of none. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = sorted.length / 2
+  return (sorted[Math.floor(middle - 0.5)] + sorted[Math.floor(middle)]) / 2
+}
+
+function summarize(runs: readonly Run[]): Run | null {
+  if (runs.length === 0) return null
+  const memory = Math.max(...runs.map((run) => run.memory))
+  return { wall: median(runs.map((run) => run.wall)), cpu: median(runs.map((run) => run.cpu)), memory }
+}
+
+/**
+ * Runs every command once to warm the page cache, then `runs` rounds, each in an order of its own, so that what else the machine does
+ * falls on all alike. A command that fails is left out and says why.
+ */
+export function compare(contestants: readonly Contestant[], runs: number, seed: number): Result[] {
+  const random = randomFrom(seed)
+  const results = contestants.map(({ name }): Result => ({ name, runs: [], summary: null, failure: null }))
+  for (let round = 0; round <= runs; round++) {
+    for (const i of shuffled(contestants.length, random)) {
+      const result = results[i]
+      if (result.failure !== null) continue
+      try {
+        const run = runOnce(contestants[i])
+        if (round > 0) result.runs.push(run)
+      } catch (error) {
+        result.failure = (error as Error).message
+      }
+    }
+  }
+  for (const result of results) if (result.failure === null) result.summary = summarize(result.runs)
+  return results
+}
+
+function shuffled(count: number, random: () => number): number[] {
+  const order = Array.from({ length: count }, (_, i) => i)
+  for (let i = count - 1; i > 0; i--) {
+    const j = Math.floor(random() * (i + 1))
+    const held = order[i]
+    order[i] = order[j]
+    order[j] = held
+  }
+  return order
+}

@@ -1,0 +1,75 @@
+// What the commands are timed on: each scenario is a link with the same flags for every linker.
+import { readdirSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Arch } from '../src/types.ts'
+import type { Contestant } from './measure.ts'
+import { makePreset, type Preset, writeStub } from './synthetic.ts'
+
+export interface Scenario {
+  name: string
+  /** Flags and inputs; makes the inputs where they are not there. */
+  args: () => readonly string[]
+  /** So small that the start of Node counts: it is timed too, and subtracted. */
+  small: boolean
+}
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..')
+const archs: readonly Arch[] = ['x86_64', 'arm64']
+
+export const OURS = 'colonnade'
+export const PEER = 'ld64.lld'
+export const NODE = 'node -e 0'
+
+/** Paths of the example's objects, which are in the repository. */
+export function helloInputs(arch: Arch): string[] {
+  return ['hello.o', 'orders.o', 'libtext.a'].map((name) => join(root, 'examples/objects', arch, name))
+}
+
+export function hello(arch: Arch, cache: string): Scenario {
+  const folder = join(cache, 'hello')
+  const target = ['-arch', arch, '-platform_version', 'macos', '13.0', '13.0', '-syslibroot', folder]
+  const args = () => {
+    writeStub(folder)
+    return [...target, ...helloInputs(arch), '-lSystem']
+  }
+  return { name: `hello ${arch}`, args, small: true }
+}
+
+export function synthetic(arch: Arch, preset: Preset, cache: string): Scenario {
+  return {
+    name: `synthetic ${preset} ${arch}`,
+    args: () => [`@${makePreset(arch, preset, cache).response}`],
+    small: false,
+  }
+}
+
+/** Every file called link.rsp below a folder. */
+export function corpus(folder: string): Scenario[] {
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    /(^|[\\/])link\.rsp$/.test(name),
+  )
+  return files.sort().map((name) => {
+    const path = resolve(folder, name)
+    return { name: relative(folder, dirname(path)), args: () => [`@${path}`], small: false }
+  })
+}
+
+export function defaultScenarios(preset: Preset, cache: string): Scenario[] {
+  return archs.flatMap((arch) => [hello(arch, cache), synthetic(arch, preset, cache)])
+}
+
+/** The commands of a scenario, one thread each. */
+export function contestantsFor(scenario: Scenario, cache: string): Contestant[] {
+  const args = scenario.args()
+  const linkers: [string, string[]][] = [
+    [OURS, [process.execPath, join(root, 'dist/ld64.js')]],
+    [PEER, ['ld64.lld-22']],
+  ]
+  const contestants: Contestant[] = linkers.map(([name, start]) => {
+    const output = join(cache, `out-${name}`)
+    return { name, command: [...start, '--threads=1', ...args, '-o', output], output }
+  })
+  if (scenario.small) contestants.push({ name: NODE, command: [process.execPath, '-e', '0'], output: null })
+  return contestants
+}
