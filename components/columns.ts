@@ -1,0 +1,28 @@
+// Every column of the link is allocated here: fixed buffers, sized once from the survey's counts. A row is an entity id, so a
+// column for n entities has n + 1 elements and element 0 belongs to nobody. Untouched pages cost no memory.
+
+const TYPES = {
+  u8: Uint8Array,
+  u16: Uint16Array,
+  u32: Uint32Array,
+  i32: Int32Array,
+  f64: Float64Array,
+} as const
+
+export type ColumnType = keyof typeof TYPES
+export type Columns<L extends Record<string, ColumnType>> = { [K in keyof L]: InstanceType<(typeof TYPES)[L[K]]> }
+
+/** Allocates one component: a column per name of `layout`, each for entities 1..rows. */
+export function columns<L extends Record<string, ColumnType>>(rows: number, layout: L, shared = false): Columns<L> {
+  const made: Record<string, unknown> = {}
+  for (const name in layout) made[name] = column(layout[name], rows, shared)
+  return made as Columns<L>
+}
+
+/** One column of elements 0..rows, zero-filled; on a SharedArrayBuffer when workers are to see it. */
+export function column<T extends ColumnType>(type: T, rows: number, shared = false): InstanceType<(typeof TYPES)[T]> {
+  const Type = TYPES[type]
+  const size = (rows + 1) * Type.BYTES_PER_ELEMENT
+  const buffer = shared ? new SharedArrayBuffer(size) : new ArrayBuffer(size)
+  return new Type(buffer as ArrayBuffer) as InstanceType<(typeof TYPES)[T]>
+}

@@ -1,0 +1,59 @@
+// Input files: object files, archives and their members, dylibs. One entity each.
+import { createKind } from '../src/ecs.ts'
+import { columns } from './columns.ts'
+
+export const FILE_OBJECT = 1
+export const FILE_ARCHIVE = 2
+export const FILE_DYLIB = 3
+/** The linker's own blocks and symbols: boundary symbols, aliases, -sectcreate. */
+export const FILE_INTERNAL = 4
+/** An archive member that is no object (a Rust metadata file). */
+export const FILE_OTHER = 5
+
+/** Takes part in the link; a member of an archive is loaded when something wants it. */
+export const FILE_LOADED = 1 << 0
+/** Parsed: its symbols and blocks are in their columns. */
+export const FILE_PARSED = 1 << 1
+/** MH_SUBSECTIONS_VIA_SYMBOLS. */
+export const FILE_SUBSECTIONS = 1 << 2
+export const FILE_HIDDEN = 1 << 3
+/** Named on the command line (not by LC_LINKER_OPTION, not a re-export). */
+export const FILE_EXPLICIT = 1 << 4
+/** Has DWARF that the debug map points to. */
+export const FILE_DEBUG = 1 << 5
+/** `--start-lib`: an object that is loaded like an archive member. */
+export const FILE_LAZY = 1 << 6
+export const FILE_FORCE_LOAD = 1 << 7
+/** An error was found in its headers: not parsed further. */
+export const FILE_BROKEN = 1 << 8
+/** Has `__TEXT,__eh_frame`. */
+export const FILE_EH_FRAME = 1 << 9
+/** An Objective-C or Swift object, which -ObjC loads. */
+export const FILE_OBJC = 1 << 10
+/** Its external symbols (or, for an archive, its index) have been put into the resolver. */
+export const FILE_RESOLVED = 1 << 11
+
+export function createFiles(rows: number, shared: boolean) {
+  /** Where the bytes lie. `arena` indexes link.arenas, `position` is in bytes, `path` indexes link.paths. */
+  const Source = columns(rows, { kind: 'u8', flags: 'u16', arena: 'u8', position: 'u32', size: 'f64', path: 'u32', modified: 'f64' }, shared)
+  /** Order on the command line: `rank` of the file, then `member` in its archive (header offset); `parent` is the archive. */
+  const Order = columns(rows, { rank: 'u32', member: 'f64', parent: 'u32' }, shared)
+  /** Its rows of the other kinds, each one contiguous range. */
+  const Ranges = columns(
+    rows,
+    { section: 'u32', sections: 'u32', symbol: 'u32', symbols: 'u32', block: 'u32', blocks: 'u32', maxBlocks: 'u32' },
+    shared,
+  )
+  /** Tables of an object, in bytes from the start of its arena. `platform` as LC_BUILD_VERSION. */
+  const Tables = columns(
+    rows,
+    { nlist: 'u32', strings: 'u32', stringsSize: 'u32', dataInCode: 'u32', dataInCodeSize: 'u32', options: 'u32' },
+    shared,
+  )
+  /** For an archive, an index into link.archives; for a dylib, into link.dylibs. */
+  const Detail = columns(rows, { archive: 'u32', dylib: 'u32' }, shared)
+  const components = { Source, Order, Ranges, Tables, Detail }
+  return { world: createKind(components, { reserve: rows }), count: 0, ...components }
+}
+
+export type Files = ReturnType<typeof createFiles>

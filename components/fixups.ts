@@ -1,0 +1,21 @@
+// Places in the image that dyld changes: rebases and binds, counted by scan, filled by relocate and writeIndirect.
+import { createKind } from '../src/ecs.ts'
+import { columns } from './columns.ts'
+
+/** A location is segment id * 2^32 + offset in the segment: sorts natively as a number, exact below 2^53. */
+export const SEGMENT_STRIDE = 4294967296
+
+export function createFixups(rebases: number, binds: number, shared: boolean) {
+  const Rebase = columns(rebases, { location: 'f64' }, shared)
+  const Bind = columns(binds, { location: 'f64', import: 'u32', addend: 'f64' }, shared)
+  return {
+    rebaseWorld: createKind({ Rebase }, { reserve: rebases }),
+    bindWorld: createKind({ Bind }, { reserve: binds }),
+    rebases: 0,
+    binds: 0,
+    Rebase,
+    Bind,
+  }
+}
+
+export type Fixups = ReturnType<typeof createFixups>

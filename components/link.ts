@@ -1,0 +1,207 @@
+// The link: its worlds, the few things that are not rows, and where its bytes lie. Nothing lives outside of it.
+import type { Arch } from '../src/arch/arch.ts'
+import { type Messages, warn } from '../src/core/messages.ts'
+import type { Archive } from '../src/formats/archive.ts'
+import type { DylibFile } from '../src/formats/dylib.ts'
+import type { UnwindPlan } from '../src/formats/unwind.ts'
+import type { Host } from '../src/host/host.ts'
+import type { Settings } from '../src/settings.ts'
+import type { Location, SystemTiming } from '../src/types.ts'
+import type { Arenas } from './arena.ts'
+import type { Blocks } from './blocks.ts'
+import type { Files } from './files.ts'
+import type { Fixups } from './fixups.ts'
+import type { Gots } from './gots.ts'
+import type { Imports } from './imports.ts'
+import type { Names } from './names.ts'
+import type { Outputs, Segments } from './outputs.ts'
+import type { SectionNames } from './sectionNames.ts'
+import type { Sections } from './sections.ts'
+import type { Stubs } from './stubs.ts'
+import type { Symbols } from './symbols.ts'
+import type { Unwinds } from './unwinds.ts'
+
+/** A dylib that takes part, with how it was asked for. `exporter` is the dylib whose ordinal its symbols get. */
+export interface Dylib {
+  path: string
+  file: DylibFile
+  fileId: number
+  exporter: number
+  rank: number
+  explicit: boolean
+  weak: boolean
+  needed: boolean
+  reexport: boolean
+  upward: boolean
+  bundleLoader: boolean
+  deadStrippable: boolean
+  /** Exports are looked up; an autolinked library waits until a loaded object asks for it. */
+  active: boolean
+  /** Indices of the dylibs whose exports it passes on. */
+  children: number[]
+  /** 0 unreferenced, 1 weakly, 2 strongly. */
+  referenced: number
+  ordinal: number
+}
+
+/** Places of tables that one system makes and another completes; ids of output sections (0: not in this link). */
+export interface Tables {
+  header: number
+  stubs: number
+  stubHelper: number
+  got: number
+  lazyPointers: number
+  tlvPointers: number
+  unwindInfo: number
+  initOffsets: number
+  objcStubs: number
+  imageInfo: number
+}
+
+/** A table in __LINKEDIT: made by its system, placed by writeHeader. */
+export interface LinkeditTable {
+  bytes: Uint8Array
+  offset: number
+}
+
+export const LINKEDIT_ORDER = [
+  'rebase',
+  'bind',
+  'weakBind',
+  'lazyBind',
+  'chainedFixups',
+  'exports',
+  'functionStarts',
+  'dataInCode',
+  'symbols',
+  'indirect',
+  'strings',
+] as const
+export type LinkeditName = (typeof LINKEDIT_ORDER)[number]
+
+export interface UnwindTable {
+  count: number
+  block: Uint32Array
+  offset: Uint32Array
+  row: Uint32Array
+  length: Uint32Array
+  encoding: Uint32Array
+  personality: Uint32Array
+  lsda: Uint32Array
+  plan: UnwindPlan | null
+  output: number
+}
+
+/** Debug map entries. `text` is an index into `texts` (-1: the name of `symbol`, -2: none). */
+export interface StabTable {
+  count: number
+  type: number[]
+  section: number[]
+  desc: number[]
+  value: number[]
+  text: number[]
+  symbol: number[]
+  texts: string[]
+  /** Where the strings of the other symbols begin in the string table. */
+  strings: number
+}
+
+export interface Link {
+  settings: Settings
+  host: Host
+  arch: Arch
+  messages: Messages
+  arenas: Arenas
+  /** Texts of low-cardinality things, by the index that columns hold. */
+  paths: string[]
+  archives: Archive[]
+  dylibs: Dylib[]
+  sectionNames: SectionNames
+  files: Files
+  sections: Sections
+  blocks: Blocks
+  symbols: Symbols
+  names: Names
+  imports: Imports
+  gots: Gots
+  tlvs: Gots
+  stubs: Stubs
+  unwinds: Unwinds
+  outputs: Outputs
+  segments: Segments
+  fixups: Fixups
+  tables: Tables
+  /** Loaded objects in command-line order; made anew by load. */
+  order: Uint32Array
+  /** Input sections by output section, in order. */
+  inputs: Uint32Array[]
+  /** Bytes of the linker's own blocks and names: arena index, next free rows of the reserved ranges. */
+  internal: { file: number; arena: number; section: number; block: number; symbol: number }
+  /** Libraries that objects name (LC_LINKER_OPTION), by option text: used once a loaded object names them. */
+  autolinks: Map<string, { file: number; dylib: number; problem: string }>
+  /** Triples (name, symbol, symbol) of strong definitions that collide. */
+  duplicates: number[]
+  /** Rows of __unwind_info: the function (block, offset), its Unwind row (0: none), and what it says; null: no section. */
+  unwind: UnwindTable | null
+  /** Reference.target of each personality, from index 1. */
+  personalities: number[]
+  /** Segment ids in file order. */
+  segmentOrder: number[]
+  /** The output section that thread-local offsets count from. */
+  firstThreadLocal: number
+  /** Dylibs with a load command, by ordinal - 1. */
+  linkedDylibs: number[]
+  /** Rows of the symbol table in order: symbols, symbols, imports; and the stabs before the locals. */
+  table: { locals: Uint32Array; localCount: number; externals: Uint32Array; externalCount: number; undefineds: number[]; stabs: StabTable }
+  /** The finished symbol table: how many locals, externals and undefined names; bytes of the signature. */
+  symtab: { locals: number; externals: number; undefineds: number; strings: number }
+  /** Rows of the chained import table: the import, and the addend where it does not fit the bind. */
+  chained: { imports: number[]; addends: number[]; withAddend: Map<string, number> }
+  /** Place and bytes of the code signature in the file, 0 for none; place of the UUID in the header. */
+  signatureAt: number
+  signatureSize: number
+  uuidAt: number
+  /** MH_WEAK_DEFINES and MH_BINDS_TO_WEAK. */
+  weakFlags: number
+  /** The block of the mach header, at the image base. */
+  headerBlock: number
+  /** section$start$ and the like: symbols whose address allocate sets. */
+  boundaries: { symbol: number; segment: string; section: string | null; end: boolean }[]
+  /** Entries of the stub helper, the import of dyld_stub_binder, and the symbol of dyld's cache word (0: no lazy binding). */
+  helperEntries: number
+  stubBinder: number
+  loaderCache: number
+  /** Pairs (file, name that wanted it; 0: -all_load or -force_load, -1: -ObjC), for -why_load. */
+  loadedBecause: number[]
+  /** Indices of the dylibs that names are looked up in, in order. */
+  dylibOrder: number[]
+  /** The entry point's name row; -1 where there is none. */
+  entry: number
+  /** The segments' bytes in the file, and those of __LINKEDIT behind them. */
+  image: Uint8Array
+  tail: Uint8Array
+  linkedit: Partial<Record<LinkeditName, LinkeditTable>>
+  reports: Record<string, string>
+  dependencies: { read: string[]; missing: string[] }
+  timings: SystemTiming[]
+  /** Rows and bytes that the running system has visited, for its timing. */
+  visited: { rows: number; bytes: number }
+}
+
+/** Path and member of a file, for messages. */
+export function locate(link: Link, file: number, extra: Partial<Location> = {}): Location {
+  const { files } = link
+  const parent = files.Order.parent[file]
+  if (parent === 0) return { file: link.paths[files.Source.path[file]], ...extra }
+  return { file: link.paths[files.Source.path[parent]], member: link.paths[files.Source.path[file]], ...extra }
+}
+
+/** `path` or `archive(member)`, as ld64.lld prints a file. */
+export function fileText(link: Link, file: number): string {
+  const place = locate(link, file)
+  return place.member === undefined ? place.file : `${place.file}(${place.member})`
+}
+
+export function warnFile(link: Link, file: number, id: string, text: string): void {
+  warn(link.messages, id, `${fileText(link, file)}: ${text}`, locate(link, file))
+}

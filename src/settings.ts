@@ -1,0 +1,89 @@
+// The options of a link with every default filled in, as ld64.lld 22 decides them.
+import { alignUp } from './core/align.ts'
+import type { Arch, Input, LinkOptions, Platform, PlatformName } from './types.ts'
+
+export interface Settings extends LinkOptions {
+  inputs: Input[]
+  arch: Arch
+  platform: Platform
+  output: string
+  outputType: 'execute' | 'dylib' | 'bundle'
+  pageSize: number
+  imageBase: number
+  pagezeroSize: number
+  headerPad: number
+  fixupChains: boolean
+  dataConst: boolean
+  initOffsets: boolean
+  pie: boolean
+  adhocCodesign: boolean
+  deduplicateLiterals: boolean
+  functionStarts: boolean
+  dataInCode: boolean
+  installName: string
+  finalOutput: string
+}
+
+export function version(major: number, minor = 0, patch = 0): number {
+  return major * 65536 + minor * 256 + patch
+}
+
+export function versionText(packed: number): string {
+  const [major, minor, patch] = [Math.floor(packed / 65536), (packed >>> 8) & 255, packed & 255]
+  return patch === 0 ? `${major}.${minor}` : `${major}.${minor}.${patch}`
+}
+
+/** The first versions whose dyld reads chained fixups (ld64.lld's table). */
+const CHAINED_SINCE: Partial<Record<PlatformName, number>> = {
+  macos: version(13),
+  ios: version(13, 4),
+  'ios-simulator': version(16),
+  tvos: version(14),
+  'tvos-simulator': version(15),
+  watchos: version(7),
+  'watchos-simulator': version(8),
+  xros: version(1),
+  'xros-simulator': version(1),
+}
+
+function since(table: Partial<Record<PlatformName, number>>, platform: Platform): boolean {
+  const first = table[platform.name]
+  return first !== undefined && platform.minVersion >= first
+}
+
+const SIMULATORS: readonly PlatformName[] = ['ios-simulator', 'tvos-simulator', 'watchos-simulator', 'xros-simulator']
+
+/** Every default depends on the architecture and platform, which the caller has found in options or the first object. */
+export function settle(options: LinkOptions, arch: Arch, platform: Platform): Settings {
+  const outputType = options.outputType ?? 'execute'
+  const output = options.output ?? 'a.out'
+  const pie = options.pie ?? true
+  const fixupChains = pie && (options.fixupChains ?? since(CHAINED_SINCE, platform))
+  const pagezeroSize = options.pagezeroSize ?? 4294967296
+  const pageSize = arch === 'arm64' ? 0x4000 : 0x1000
+  const signedByDefault =
+    (arch === 'arm64' && (platform.name === 'macos' || SIMULATORS.includes(platform.name))) ||
+    (SIMULATORS.includes(platform.name) && arch === 'arm64')
+  return {
+    ...options,
+    inputs: options.inputs.map((input) => (typeof input === 'string' ? { path: input } : input)),
+    arch,
+    platform,
+    output,
+    outputType,
+    pageSize,
+    pagezeroSize,
+    imageBase: options.imageBase ?? (outputType === 'execute' ? alignUp(pagezeroSize, pageSize) : 0),
+    headerPad: options.headerPad ?? 32,
+    fixupChains,
+    pie,
+    dataConst: options.dataConst ?? (outputType !== 'execute' || pie),
+    initOffsets: options.initOffsets ?? fixupChains,
+    adhocCodesign: options.adhocCodesign ?? signedByDefault,
+    deduplicateLiterals: options.deduplicateLiterals ?? true,
+    functionStarts: options.functionStarts ?? true,
+    dataInCode: options.dataInCode ?? true,
+    installName: options.installName ?? options.finalOutput ?? output,
+    finalOutput: options.finalOutput ?? output,
+  }
+}

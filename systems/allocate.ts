@@ -1,0 +1,127 @@
+// allocate: makes output sections and segments, orders them, and gives every live block and every symbol its address.
+// Reads: live blocks, table sizes from scan, unwind rows. Writes: outputs, segments, Placement.address, Reference.address.
+// After scan (all sizes are known), before anything that needs an address. Cost: one pass over blocks, one over symbols.
+
+import type { Link } from '../components/link.ts'
+import { addSegment } from '../components/outputs.ts'
+import { SYMBOL_ABSOLUTE, SYMBOL_DEFINED } from '../components/symbols.ts'
+import { alignUp } from '../src/core/align.ts'
+import { error } from '../src/core/messages.ts'
+import * as macho from '../src/formats/macho/constants.ts'
+import { addTables, gatherInputs, outputNamed, sectionRenames } from './allocate/outputs.ts'
+import { orderOutputs } from './allocate/order.ts'
+import { placeBlocks, sizeSection } from './allocate/place.ts'
+import { planUnwind } from './allocate/unwind.ts'
+import { assignOrdinals } from './kernels/ordinals.ts'
+import { commandsSize } from './kernels/commands.ts'
+
+export function allocate(link: Link): void {
+  const renames = sectionRenames(link)
+  assignOrdinals(link)
+  if (link.settings.outputType === 'execute' && link.settings.pagezeroSize > 0) addSegment(link.segments, '__PAGEZERO')
+  addSegment(link.segments, '__TEXT')
+  gatherInputs(link, renames)
+  addTables(link, renames)
+  for (const boundary of link.boundaries) if (boundary.section === null) addSegment(link.segments, boundary.segment)
+  addSegment(link.segments, '__LINKEDIT')
+  const order = orderOutputs(link)
+  placeSegments(link, order)
+  addressSymbols(link)
+  addressBoundaries(link, renames)
+}
+
+function placeSegments(link: Link, order: number[][]): void {
+  const { segments, settings } = link
+  for (const list of order) for (const output of list) sizeSection(link, output)
+  alignThreadLocals(link, order)
+  let address = settings.imageBase
+  let fileOffset = 0
+  for (let place = 0; place < order.length; place++) {
+    const segment = link.segmentOrder[place]
+    const { Extent } = segments
+    if (segments.names[segment] === '__PAGEZERO') {
+      Extent.size[segment] = settings.imageBase
+      continue
+    }
+    const given = (settings.segmentAddresses ?? []).find(([name]) => name === segments.names[segment])
+    if (given !== undefined) address = given[1]
+    Extent.address[segment] = address
+    Extent.fileOffset[segment] = fileOffset
+    if (segments.names[segment] === '__LINKEDIT') break
+    const end = placeSections(link, order[place], address, fileOffset)
+    Extent.size[segment] = alignUp(end.address, settings.pageSize) - address
+    Extent.fileSize[segment] = alignUp(end.fileOffset, settings.pageSize) - fileOffset
+    address += Extent.size[segment]
+    fileOffset += Extent.fileSize[segment]
+    if (Extent.size[segment] > 0xffffffff) error(link.messages, 'segment-too-large', `segment ${segments.names[segment]} has ${Extent.size[segment]} bytes, at most 4 GiB are possible`)
+  }
+}
+
+/** Sections one after the other; file offsets run beside addresses until zero-fill. */
+function placeSections(link: Link, list: readonly number[], address: number, fileOffset: number): { address: number; fileOffset: number } {
+  const { Section, Extent } = link.outputs
+  const start = address
+  let fileEnd = fileOffset
+  for (const output of list) {
+    if (output === link.tables.header) Extent.size[output] = macho.HEADER_SIZE + commandsSize(link) + headerPadding(link)
+    if (output === link.tables.unwindInfo) planUnwind(link)
+    address = alignUp(address, 2 ** Section.alignPow2[output])
+    Extent.address[output] = address
+    const isZeroFill = isZeroFillType(Section.flags[output])
+    Extent.fileOffset[output] = isZeroFill ? 0 : fileOffset + address - start
+    placeBlocks(link, output)
+    address += Extent.size[output]
+    if (!isZeroFill) fileEnd = fileOffset + address - start
+  }
+  return { address, fileOffset: fileEnd }
+}
+
+function headerPadding(link: Link): number {
+  const { settings, dylibs } = link
+  const maximum = settings.headerPadMaxInstallNames ? dylibs.length * 1024 : 0
+  return Math.max(settings.headerPad, maximum)
+}
+
+export function isZeroFillType(flags: number): boolean {
+  const type = flags & macho.SECTION_TYPE
+  return type === macho.S_ZEROFILL || type === macho.S_GB_ZEROFILL || type === macho.S_THREAD_LOCAL_ZEROFILL
+}
+
+/** Descriptors hold offsets from the first thread-local section: all of them take the largest alignment. */
+function alignThreadLocals(link: Link, order: readonly number[][]): void {
+  const { Section } = link.outputs
+  const isThreadLocal = (output: number): boolean => {
+    const type = Section.flags[output] & macho.SECTION_TYPE
+    return type === macho.S_THREAD_LOCAL_REGULAR || type === macho.S_THREAD_LOCAL_ZEROFILL
+  }
+  const all = order.flat().filter(isThreadLocal)
+  const largest = all.reduce((most, output) => Math.max(most, Section.alignPow2[output]), 0)
+  for (const output of all) Section.alignPow2[output] = largest
+  link.firstThreadLocal = all[0] ?? 0
+}
+
+/** Addresses of all defined symbols; a coalesced or folded block's symbols lie in its leader. */
+function addressSymbols(link: Link): void {
+  const { files, symbols, blocks } = link
+  const { flags, block, offset } = symbols.Definition
+  const { address } = symbols.Reference
+  const { leader, address: blockAddress } = blocks.Placement
+  for (const file of [...link.order, link.internal.file]) {
+    const first = files.Ranges.symbol[file]
+    const end = first + files.Ranges.symbols[file]
+    for (let symbol = first; symbol < end; symbol++) {
+      if ((flags[symbol] & (SYMBOL_DEFINED | SYMBOL_ABSOLUTE)) !== SYMBOL_DEFINED || block[symbol] === 0) continue
+      const home = leader[block[symbol]] || block[symbol]
+      address[symbol] = blockAddress[home] + offset[symbol]
+    }
+    link.visited.rows += end - first
+  }
+}
+
+function addressBoundaries(link: Link, renames: ReturnType<typeof sectionRenames>): void {
+  for (const { symbol, segment, section, end } of link.boundaries) {
+    const { Extent } = section === null ? link.segments : link.outputs
+    const id = section === null ? addSegment(link.segments, segment) : outputNamed(link, renames, segment, section)
+    link.symbols.Reference.address[symbol] = Extent.address[id] + (end ? Extent.size[id] : 0)
+  }
+}

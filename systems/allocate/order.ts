@@ -1,0 +1,97 @@
+// Order of segments, and of sections within them, as ld64.lld has it; protections of segments.
+import type { Link } from '../../components/link.ts'
+import { FILL_HEADER, FILL_INIT_OFFSETS, FILL_OBJC_STUBS, FILL_STUB_HELPER, FILL_STUBS, FILL_UNWIND_INFO } from '../../components/outputs.ts'
+import * as macho from '../../src/formats/macho/constants.ts'
+
+const LAST = Number.MAX_SAFE_INTEGER
+
+const SEGMENT_ORDER: Record<string, number> = { __PAGEZERO: -4, __TEXT: -3, __DATA_CONST: -2, __DATA: -1, __LINKEDIT: LAST }
+
+/** Output sections by segment, both in their final order; sets n_sect indexes. */
+export function orderOutputs(link: Link): number[][] {
+  const { outputs, segments } = link
+  const bySegment: number[][] = []
+  for (let output = 1; output <= outputs.count; output++) (bySegment[outputs.Section.segment[output]] ??= []).push(output)
+  const order: number[] = []
+  for (let segment = 1; segment <= segments.count; segment++) {
+    const lists = bySegment[segment] ?? []
+    segments.Segment.order[segment] = SEGMENT_ORDER[segments.names[segment]] ?? lists.reduce((least, output) => Math.min(least, outputs.Section.order[output]), LAST - 1)
+    order.push(segment)
+    protect(link, segment)
+  }
+  order.sort((a, b) => segments.Segment.order[a] - segments.Segment.order[b] || a - b)
+  let index = 0
+  const result = order.map((segment, place) => {
+    segments.Segment.index[segment] = place
+    const list = bySegment[segment] ?? []
+    const keys = new Map(list.map((output) => [output, sectionOrder(link, segment, output)]))
+    return list.sort((a, b) => keys.get(a)! - keys.get(b)! || outputs.Section.order[a] - outputs.Section.order[b] || a - b)
+  })
+  for (const list of result) for (const output of list) outputs.Section.index[output] = isHidden(link, output) ? 0 : ++index
+  link.segmentOrder = order
+  return result
+}
+
+export function isHidden(link: Link, output: number): boolean {
+  return link.outputs.Section.fill[output] === FILL_HEADER
+}
+
+function sectionOrder(link: Link, segment: number, output: number): number {
+  const { Section } = link.outputs
+  const name = link.outputs.names[output]
+  const segmentName = link.segments.names[segment]
+  const type = Section.flags[output] & macho.SECTION_TYPE
+  if (segmentName === '__TEXT') return textOrder(link, output, name)
+  if (segmentName === '__DATA' || segmentName === '__DATA_CONST') return dataOrder(Section.order[output], name, type)
+  return type === macho.S_ZEROFILL || type === macho.S_GB_ZEROFILL ? LAST : Section.order[output]
+}
+
+/** Code first and together (for thunks), unwind information last. */
+function textOrder(link: Link, output: number, name: string): number {
+  const { Section } = link.outputs
+  switch (Section.fill[output]) {
+    case FILL_HEADER:
+      return -7
+    case FILL_STUBS:
+      return -4
+    case FILL_STUB_HELPER:
+      return -3
+    case FILL_OBJC_STUBS:
+      return -2
+    case FILL_INIT_OFFSETS:
+      return -1
+    case FILL_UNWIND_INFO:
+      return LAST - 1
+  }
+  if (name === '__text') return -6
+  if (name === '__eh_frame') return LAST
+  return isCodeOutput(Section.flags[output]) ? -5 : Section.order[output]
+}
+
+export function isCodeOutput(flags: number): boolean {
+  const type = flags & macho.SECTION_TYPE
+  return (type === macho.S_REGULAR || type === macho.S_COALESCED) && (flags & 0xff000000) >>> 0 === macho.S_ATTR_PURE_INSTRUCTIONS
+}
+
+/** dyld copies thread-local contents from the first to the last such section, so they stand together, before zero-fill. */
+function dataOrder(order: number, name: string, type: number): number {
+  if (type === macho.S_THREAD_LOCAL_VARIABLE_POINTERS) return LAST - 4
+  if (type === macho.S_THREAD_LOCAL_REGULAR) return LAST - 3
+  if (type === macho.S_THREAD_LOCAL_ZEROFILL) return LAST - 2
+  if (type === macho.S_ZEROFILL) return LAST - 1
+  if (type === macho.S_GB_ZEROFILL) return LAST
+  if (name === '__got') return -3
+  if (name === '__la_symbol_ptr') return -2
+  return name === '__const' ? -1 : order
+}
+
+function protect(link: Link, segment: number): void {
+  const name = link.segments.names[segment]
+  const { Segment } = link.segments
+  const read = macho.VM_PROT_READ
+  const initial = name === '__TEXT' || name === '__TEXT_EXEC' ? read | macho.VM_PROT_EXECUTE : name === '__PAGEZERO' ? 0 : name === '__LINKEDIT' ? read : read | macho.VM_PROT_WRITE
+  const given = (link.settings.segmentProtections ?? []).find((protection) => protection.segment === name)
+  Segment.protection[segment] = given?.init ?? initial
+  Segment.maxProtection[segment] = given?.max ?? initial
+  Segment.flags[segment] = name === '__DATA_CONST' ? macho.SG_READ_ONLY : 0
+}

@@ -1,0 +1,117 @@
+// Imports: what stays undefined and a dylib has, and the image's own weak exports, which dyld may bind elsewhere.
+import {
+  createImports,
+  IMPORT_DYNAMIC_LOOKUP,
+  IMPORT_INTERPOSABLE,
+  IMPORT_OWN,
+  IMPORT_THREAD_LOCAL,
+  IMPORT_WEAK,
+  IMPORT_WEAK_DEF,
+} from '../../components/imports.ts'
+import { nameText } from '../../components/internal.ts'
+import type { Link } from '../../components/link.ts'
+import {
+  NAME_EXPORTED,
+  NAME_REPORTED,
+  NAME_STRONG_REF,
+  NAME_WANTED,
+  NAME_WEAK_REF,
+  WHERE_GLOBAL,
+  WHERE_IMPORT,
+  WHERE_UNDEFINED,
+} from '../../components/names.ts'
+import { SYMBOL_ABSOLUTE, SYMBOL_EXTERNAL, SYMBOL_THREAD_LOCAL, SYMBOL_WEAK_DEF } from '../../components/symbols.ts'
+import { spawnRange } from '../../src/ecs.ts'
+import { EXPORT_THREAD_LOCAL, EXPORT_WEAK } from '../../src/formats/exportTable.ts'
+import { BIND_SPECIAL_DYLIB_FLAT_LOOKUP } from '../../src/formats/macho/constants.ts'
+
+const REFERENCED = NAME_STRONG_REF | NAME_WEAK_REF | NAME_WANTED
+
+export function defineImports(link: Link): void {
+  const candidates = countCandidates(link)
+  const imports = createImports(candidates, false)
+  link.imports = imports
+  const dynamic = new Set(link.settings.dynamicLookup ?? [])
+  const { files, symbols, names } = link
+  for (const file of link.order) {
+    const first = files.Ranges.symbol[file]
+    for (let symbol = first; symbol < first + files.Ranges.symbols[file]; symbol++)
+      if (symbols.Definition.flags[symbol] & SYMBOL_EXTERNAL && symbols.Definition.name[symbol] !== 0) consider(link, symbols.Definition.name[symbol], dynamic)
+  }
+  for (let name = 1; name <= names.count; name++) if (names.Resolution.flags[name] & NAME_WANTED) consider(link, name, dynamic)
+  spawnRange(imports.world, imports.count, [imports.Library, imports.Use])
+}
+
+function countCandidates(link: Link): number {
+  const { where, flags, symbol } = link.names.Resolution
+  const definition = link.symbols.Definition.flags
+  let count = 8
+  for (let name = 1; name <= link.names.count; name++) {
+    if (where[name] === WHERE_UNDEFINED && flags[name] & REFERENCED) count++
+    else if (where[name] === WHERE_GLOBAL && (definition[symbol[name]] & SYMBOL_WEAK_DEF || isInterposable(link))) count++
+  }
+  return count
+}
+
+function isInterposable(link: Link): boolean {
+  return (link.settings.flatNamespace === true && link.settings.outputType !== 'execute') || link.settings.interposable === true
+}
+
+/** Once a name; the order of first mention on the command line is the order of imports. */
+function consider(link: Link, name: number, dynamic: ReadonlySet<string>): void {
+  const { where, import: imported } = link.names.Resolution
+  if (imported[name] !== 0) return
+  if (where[name] === WHERE_GLOBAL) considerOwn(link, name)
+  else if (where[name] === WHERE_UNDEFINED) considerUndefined(link, name, dynamic)
+}
+
+function considerOwn(link: Link, name: number): void {
+  const { symbol, flags } = link.names.Resolution
+  const is = link.symbols.Definition.flags[symbol[name]]
+  if ((flags[name] & NAME_EXPORTED) === 0 || is & SYMBOL_ABSOLUTE) return
+  const kind = is & SYMBOL_WEAK_DEF ? IMPORT_OWN | IMPORT_WEAK_DEF : isInterposable(link) ? IMPORT_OWN | IMPORT_INTERPOSABLE : 0
+  if (kind === 0) return
+  const made = addImport(link, name, kind | (is & SYMBOL_THREAD_LOCAL ? IMPORT_THREAD_LOCAL : 0))
+  link.imports.Library.symbol[made] = symbol[name]
+  if (kind & IMPORT_INTERPOSABLE) link.imports.Library.ordinal[made] = BIND_SPECIAL_DYLIB_FLAT_LOOKUP
+}
+
+function considerUndefined(link: Link, name: number, dynamic: ReadonlySet<string>): void {
+  const { Resolution, Offer } = link.names
+  const { Library } = link.imports
+  const weakly = (Resolution.flags[name] & (NAME_WEAK_REF | NAME_STRONG_REF)) === NAME_WEAK_REF ? IMPORT_WEAK : 0
+  const provider = Offer.dylib[name]
+  if (provider !== 0) {
+    const exporter = link.dylibs[provider - 1].exporter
+    const dylib = link.dylibs[exporter]
+    const flags = Offer.exportFlags[name]
+    const kind = (flags & EXPORT_WEAK ? IMPORT_WEAK_DEF : 0) | (flags & EXPORT_THREAD_LOCAL ? IMPORT_THREAD_LOCAL : 0)
+    const made = addImport(link, name, kind | weakly | (dylib.weak ? IMPORT_WEAK : 0))
+    Library.dylib[made] = exporter + 1
+    dylib.referenced = Math.max(dylib.referenced, weakly ? 1 : 2)
+    Resolution.where[name] = WHERE_IMPORT
+    return
+  }
+  const treatment = link.settings.undefined ?? 'error'
+  const lookUp = treatment === 'dynamic_lookup' || treatment === 'suppress' || treatment === 'warning' || (dynamic.size > 0 && dynamic.has(nameText(link, name)))
+  if (!lookUp || isLinkerName(link, name)) return
+  if (treatment === 'warning' && !dynamic.has(nameText(link, name))) link.names.Resolution.flags[name] |= NAME_REPORTED
+  const made = addImport(link, name, IMPORT_DYNAMIC_LOOKUP | weakly)
+  Library.ordinal[made] = BIND_SPECIAL_DYLIB_FLAT_LOOKUP
+  Resolution.where[name] = WHERE_IMPORT
+}
+
+/** Names that the linker resolves itself when it meets them. */
+function isLinkerName(link: Link, name: number): boolean {
+  const text = nameText(link, name)
+  return text.startsWith('_objc_msgSend$') || text.startsWith('___dtrace_')
+}
+
+export function addImport(link: Link, name: number, flags: number): number {
+  const { imports } = link
+  const made = ++imports.count
+  imports.Library.name[made] = name
+  imports.Library.flags[made] = flags
+  link.names.Resolution.import[name] = made
+  return made
+}

@@ -1,0 +1,159 @@
+// What the linker defines itself: header symbols, tentative definitions, aliases, boundaries, -sectcreate.
+import { BLOCK_KEPT, BLOCK_SYNTHETIC } from '../../components/blocks.ts'
+import { addInternalBlock, addInternalSection, addInternalSymbol, internalBytes, knownName, nameOf, nameText } from '../../components/internal.ts'
+import { type Link, locate } from '../../components/link.ts'
+import { NAME_STRONG_REF, NAME_WANTED, NAME_WEAK_REF, WHERE_GLOBAL, WHERE_TENTATIVE, WHERE_UNDEFINED } from '../../components/names.ts'
+import { CONTENT_REGULAR, CONTENT_ZEROFILL } from '../../components/sections.ts'
+import { SYMBOL_COMMON, SYMBOL_OMITTED, SYMBOL_PRIVATE, SYMBOL_REFERENCED_DYNAMICALLY } from '../../components/symbols.ts'
+import { error } from '../../src/core/messages.ts'
+import * as macho from '../../src/formats/macho/constants.ts'
+import { HostError } from '../../src/host/host.ts'
+import { fileOfSymbol } from '../resolve/merge.ts'
+
+const HEADER_NAMES = { execute: '__mh_execute_header', dylib: '__mh_dylib_header', bundle: '__mh_bundle_header' } as const
+
+/** The image's header is a block of its own, at the image base; dyld and crt code refer to it by these names. */
+export function defineHeader(link: Link): void {
+  const section = addInternalSection(link, '__TEXT', '__mach_header', 0, 0, CONTENT_REGULAR)
+  link.headerBlock = addInternalBlock(link, section, 0, 0, BLOCK_KEPT | BLOCK_SYNTHETIC, internalBytes(link, 16, 16))
+  const isExecutable = link.settings.outputType === 'execute'
+  const flags = isExecutable ? SYMBOL_REFERENCED_DYNAMICALLY : SYMBOL_PRIVATE | SYMBOL_OMITTED
+  defineOwn(link, HEADER_NAMES[link.settings.outputType], link.headerBlock, 0, flags)
+  defineOwn(link, '___dso_handle', link.headerBlock, 0, SYMBOL_PRIVATE | SYMBOL_OMITTED)
+}
+
+/** A definition of the linker's; an input that defines the name too is an error that names it. */
+function defineOwn(link: Link, text: string, block: number, offset: number, flags: number): number {
+  const { Resolution } = link.names
+  const name = nameOf(link, text)
+  if (Resolution.where[name] === WHERE_GLOBAL || Resolution.where[name] === WHERE_TENTATIVE) {
+    const file = fileOfSymbol(link, Resolution.symbol[name])
+    const place = locate(link, file, { symbol: text })
+    error(link.messages, 'reserved-symbol', `found defined symbol from ${place.member === undefined ? place.file : `${place.file}(${place.member})`} with illegal name ${text}`, place)
+    return Resolution.symbol[name]
+  }
+  const symbol = addInternalSymbol(link, name, block, offset, flags)
+  Resolution.where[name] = WHERE_GLOBAL
+  Resolution.symbol[name] = symbol
+  return symbol
+}
+
+/** Tentative definitions become zero-fill blocks in `__DATA,__common`, in command-line order of the winners. */
+export function defineCommons(link: Link): void {
+  const { symbols, names, files } = link
+  const { Definition } = symbols
+  let section = 0
+  for (const file of link.order) {
+    const first = files.Ranges.symbol[file]
+    const { words } = link.arenas.list[files.Source.arena[file]]
+    for (let symbol = first; symbol < first + files.Ranges.symbols[file]; symbol++) {
+      if ((Definition.flags[symbol] & SYMBOL_COMMON) === 0) continue
+      const name = Definition.name[symbol]
+      if (names.Resolution.where[name] !== WHERE_TENTATIVE || names.Resolution.symbol[name] !== symbol) continue
+      if (section === 0) section = addInternalSection(link, '__DATA', '__common', macho.S_ZEROFILL, 0, CONTENT_ZEROFILL)
+      const alignPow2 = (words[files.Tables.nlist[file] / 4 + (symbol - first) * 4 + 1] >>> 24) & 0xf
+      defineCommon(link, symbol, section, alignPow2)
+    }
+  }
+}
+
+function defineCommon(link: Link, symbol: number, section: number, alignPow2: number): void {
+  const { Definition } = link.symbols
+  const { sections } = link
+  const size = Definition.offset[symbol]
+  const step = 2 ** alignPow2
+  sections.Header.size[section] = Math.ceil(sections.Header.size[section] / step) * step
+  const block = addInternalBlock(link, section, size, alignPow2, 0)
+  const name = Definition.name[symbol]
+  const own = addInternalSymbol(link, name, block, 0, Definition.flags[symbol] & SYMBOL_PRIVATE)
+  link.names.Resolution.where[name] = WHERE_GLOBAL
+  link.names.Resolution.symbol[name] = own
+}
+
+/** -alias real alias: one more name for a definition. */
+export function defineAliases(link: Link): void {
+  for (const [real, alias] of link.settings.aliases ?? []) {
+    const { Resolution } = link.names
+    const name = knownName(link, real)
+    if (name === 0 || Resolution.where[name] !== WHERE_GLOBAL) {
+      error(link.messages, 'undefined-alias', `undefined base symbol '${real}' for alias '${alias}'`)
+      continue
+    }
+    aliasTo(link, name, nameOf(link, alias), 0)
+  }
+}
+
+export function aliasTo(link: Link, real: number, alias: number, extraFlags: number): void {
+  const { Resolution } = link.names
+  const { Definition, Reference } = link.symbols
+  const base = Resolution.symbol[real]
+  if (Resolution.where[alias] === WHERE_GLOBAL) {
+    link.duplicates.push(alias, Resolution.symbol[alias], base)
+    return
+  }
+  const symbol = addInternalSymbol(link, alias, Definition.block[base], Definition.offset[base], Definition.flags[base] | extraFlags)
+  Reference.address[symbol] = Reference.address[base]
+  Resolution.where[alias] = WHERE_GLOBAL
+  Resolution.symbol[alias] = symbol
+}
+
+/** section$start$SEG$SECT and its kin, for whoever refers to them: addresses are set by allocate. */
+export function defineBoundaries(link: Link): void {
+  const { Resolution } = link.names
+  for (let name = 1; name <= link.names.count; name++) {
+    if (Resolution.where[name] !== WHERE_UNDEFINED || (Resolution.flags[name] & (NAME_STRONG_REF | NAME_WEAK_REF | NAME_WANTED)) === 0) continue
+    if (!mayBeBoundary(link, name)) continue
+    const parts = /^(section|segment)\$(start|end)\$([^$]*)(?:\$(.*))?$/.exec(nameText(link, name))
+    if (parts === null || (parts[1] === 'section') !== (parts[4] !== undefined)) continue
+    const symbol = addInternalSymbol(link, name, 0, 0, SYMBOL_PRIVATE | SYMBOL_OMITTED)
+    Resolution.where[name] = WHERE_GLOBAL
+    Resolution.symbol[name] = symbol
+    if (parts[1] === 'section') addInternalBoundary(link, parts[3], parts[4])
+    link.boundaries.push({ symbol, segment: parts[3], section: parts[4] ?? null, end: parts[2] === 'end' })
+  }
+}
+
+/** Cheap test before the name is made text: `se` and a `$` at index 7. */
+function mayBeBoundary(link: Link, name: number): boolean {
+  const { arena, offset, length } = link.names.Text
+  if (length[name] < 14) return false
+  const { bytes } = link.arenas.list[arena[name]]
+  return bytes[offset[name]] === 0x73 && bytes[offset[name] + 1] === 0x65 && bytes[offset[name] + 7] === 0x24
+}
+
+/** The section exists even when nothing else is in it. */
+function addInternalBoundary(link: Link, segment: string, section: string): void {
+  const made = addInternalSection(link, segment, section, 0, 0, CONTENT_REGULAR)
+  addInternalBlock(link, made, 0, 0, BLOCK_KEPT, internalBytes(link, 16, 16))
+}
+
+/** -sectcreate and -add_empty_section: contents of a file as a section of its own. */
+export function createSections(link: Link): void {
+  for (const [segment, section] of link.settings.addEmptySections ?? []) addInternalBoundary(link, segment, section)
+  for (const { segment, section, path, contents } of link.settings.sectCreate ?? []) {
+    const bytes = contents ?? readWhole(link, path ?? '')
+    if (bytes === null) continue
+    const position = internalBytes(link, Math.max(bytes.length, 1), 16)
+    link.arenas.list[link.internal.arena].bytes.set(bytes, position)
+    const made = addInternalSection(link, segment, section, 0, 0, CONTENT_REGULAR)
+    addInternalBlock(link, made, bytes.length, 0, BLOCK_KEPT, position)
+  }
+}
+
+function readWhole(link: Link, path: string): Uint8Array | null {
+  const stat = link.host.stat(path)
+  if (stat === null) {
+    link.dependencies.missing.push(path)
+    error(link.messages, 'cannot-open', `cannot open ${path}: No such file or directory`, { file: path })
+    return null
+  }
+  try {
+    const bytes = new Uint8Array(stat.size)
+    link.dependencies.read.push(path)
+    return bytes.subarray(0, link.host.readInto(path, bytes, 0, stat.size, 0))
+  } catch (trouble) {
+    if (!(trouble instanceof HostError)) throw trouble
+    error(link.messages, 'cannot-open', `cannot open ${path}: ${trouble.message}`, { file: path })
+    return null
+  }
+}

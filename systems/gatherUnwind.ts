@@ -1,0 +1,40 @@
+// gatherUnwind: reads __compact_unwind and __eh_frame of every object into unwind rows, each on its function's block.
+// Reads: sections, relocations, frame records. Writes: unwinds, Links.unwind.
+// Before strip, since a live function keeps its personality and language-specific data. Cost: one pass over those sections.
+
+import { BLOCK_COALESCED } from '../components/blocks.ts'
+import type { Link } from '../components/link.ts'
+import { CONTENT_COMPACT_UNWIND, CONTENT_EH_FRAME } from '../components/sections.ts'
+import { spawnRange } from '../src/ecs.ts'
+import { gatherCompact } from './gatherUnwind/compact.ts'
+import { gatherFrames } from './gatherUnwind/frames.ts'
+import { createSite } from './kernels/references.ts'
+
+export function gatherUnwind(link: Link): void {
+  const { files, sections, unwinds } = link
+  const site = createSite()
+  for (const file of link.order) {
+    const first = files.Ranges.section[file]
+    const end = first + files.Ranges.sections[file]
+    const start = unwinds.count + 1
+    for (let section = first; section < end; section++) if (sections.Header.content[section] === CONTENT_COMPACT_UNWIND) gatherCompact(link, section, site)
+    attach(link, start)
+    const frames = unwinds.count + 1
+    for (let section = first; section < end; section++) if (sections.Header.content[section] === CONTENT_EH_FRAME) gatherFrames(link, section, site)
+    attach(link, frames)
+  }
+  spawnRange(unwinds.world, unwinds.count, [unwinds.Range, unwinds.Entry])
+  link.visited.rows += unwinds.count
+}
+
+/** Hangs the rows from `start` on their blocks, each block's rows in order. */
+function attach(link: Link, start: number): void {
+  const { Range } = link.unwinds
+  const { unwind } = link.blocks.Links
+  for (let row = link.unwinds.count; row >= start; row--) {
+    const block = Range.block[row]
+    if (block === 0 || link.blocks.Extent.flags[block] & BLOCK_COALESCED) continue
+    Range.next[row] = unwind[block]
+    unwind[block] = row
+  }
+}

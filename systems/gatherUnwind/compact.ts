@@ -1,0 +1,99 @@
+// Entries of one `__LD,__compact_unwind` section: 32 bytes each, their pointers given by relocations.
+import { addInternalSymbol } from '../../components/internal.ts'
+import { type Link, locate } from '../../components/link.ts'
+import { error } from '../../src/core/messages.ts'
+import {
+  COMPACT_UNWIND_ENCODING,
+  COMPACT_UNWIND_ENTRY_SIZE,
+  COMPACT_UNWIND_FUNCTION,
+  COMPACT_UNWIND_LENGTH,
+  COMPACT_UNWIND_LSDA,
+  COMPACT_UNWIND_PERSONALITY,
+} from '../../src/formats/unwind/compactUnwind.ts'
+import { enterSection, embeddedAddend, landInSection, type Landing, type Site } from '../kernels/references.ts'
+
+const NO_UNWIND_FLAGS = 0
+
+export function gatherCompact(link: Link, section: number, site: Site): void {
+  const { sections, unwinds } = link
+  const size = sections.Header.size[section]
+  enterSection(site, link, section)
+  if (size % COMPACT_UNWIND_ENTRY_SIZE !== 0) {
+    const offset = site.contents - link.files.Source.position[site.file]
+    error(link.messages, 'bad-compact-unwind', `__compact_unwind section has size ${size}, expected a multiple of ${COMPACT_UNWIND_ENTRY_SIZE}`, locate(link, site.file, { section: '__compact_unwind', offset }))
+    return
+  }
+  const first = unwinds.count + 1
+  const entries = size / COMPACT_UNWIND_ENTRY_SIZE
+  for (let i = 0; i < entries; i++) {
+    const at = site.contents + i * COMPACT_UNWIND_ENTRY_SIZE
+    unwinds.Range.length[first + i] = site.view.getUint32(at + COMPACT_UNWIND_LENGTH, true)
+    unwinds.Entry.encoding[first + i] = site.view.getUint32(at + COMPACT_UNWIND_ENCODING, true)
+  }
+  unwinds.count += entries
+  readPointers(link, section, site, first)
+  dropFrameEntries(link, first)
+}
+
+function readPointers(link: Link, section: number, site: Site, first: number): void {
+  const { Relocations, Header } = link.sections
+  const landing: Landing = { block: 0, offset: 0 }
+  for (let i = 0; i < Relocations.count[section]; i++) {
+    const at = site.words[site.records + i * 2]
+    const word = site.words[site.records + i * 2 + 1]
+    const known = at + 8 <= Header.size[section] && readPointer(link, site, word, at, landing)
+    if (!known) {
+      badPointer(link, site, i)
+      continue
+    }
+    const row = first + Math.floor(at / COMPACT_UNWIND_ENTRY_SIZE)
+    setPointer(link, site, word, row, at % COMPACT_UNWIND_ENTRY_SIZE, landing)
+  }
+}
+
+function badPointer(link: Link, site: Site, record: number): void {
+  const offset = (site.records + record * 2) * 4 - link.files.Source.position[site.file]
+  error(link.messages, 'bad-relocation', `relocation ${record} of __compact_unwind is out of range`, locate(link, site.file, { section: '__compact_unwind', offset }))
+}
+
+/** Where a pointer lands: in the object's own block, whoever wins the name. */
+function readPointer(link: Link, site: Site, word: number, at: number, landing: Landing): boolean {
+  const number = word & 0xffffff
+  if (word >>> 28 !== 0) return false
+  if ((word & 0x08000000) === 0) return number >= 1 && number <= site.sectionCount && landInSection(link, site, word, at, landing)
+  if (number >= site.symbolCount) return false
+  const symbol = site.firstSymbol + number
+  landing.block = link.symbols.Definition.block[symbol]
+  landing.offset = link.symbols.Definition.offset[symbol] + embeddedAddend(link, site, word, at)
+  return true
+}
+
+function setPointer(link: Link, site: Site, word: number, row: number, field: number, landing: Landing): void {
+  const { Range, Entry } = link.unwinds
+  if (field === COMPACT_UNWIND_FUNCTION) {
+    Range.block[row] = landing.block
+    Range.offset[row] = landing.offset
+    Range.flags[row] = NO_UNWIND_FLAGS
+  } else if (field === COMPACT_UNWIND_PERSONALITY) {
+    Entry.personality[row] = word & 0x08000000 ? link.symbols.Reference.target[site.firstSymbol + (word & 0xffffff)] : symbolAt(link, site, landing)
+    if (Entry.personality[row] === 0) Entry.personality[row] = symbolAt(link, site, landing)
+  } else if (field === COMPACT_UNWIND_LSDA) {
+    Entry.lsda[row] = landing.block
+    Entry.lsdaOffset[row] = landing.offset
+  }
+}
+
+/** The symbol at a place of this object, or one made for it, so that the personality has a GOT key. */
+export function symbolAt(link: Link, site: Site, landing: Landing): number {
+  const { Definition, Reference } = link.symbols
+  for (let symbol = site.firstSymbol; symbol < site.firstSymbol + site.symbolCount; symbol++)
+    if (Definition.block[symbol] === landing.block && Definition.offset[symbol] === landing.offset) return Reference.target[symbol]
+  return landing.block === 0 ? 0 : addInternalSymbol(link, 0, landing.block, landing.offset, 0)
+}
+
+/** An entry that says "see the FDE" is made from the FDE instead. */
+function dropFrameEntries(link: Link, first: number): void {
+  const { Range, Entry } = link.unwinds
+  for (let row = first; row <= link.unwinds.count; row++)
+    if ((Entry.encoding[row] & link.arch.dwarfModeMask) === link.arch.dwarfMode || Entry.encoding[row] === 0) Range.block[row] = 0
+}

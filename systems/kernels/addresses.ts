@@ -1,0 +1,25 @@
+// Addresses of table entries.
+import type { Link } from '../../components/link.ts'
+
+export function stubAddress(link: Link, made: number): number {
+  const stub = link.imports.Use.stub[made]
+  return link.outputs.Extent.address[link.tables.stubs] + link.stubs.Stub.slot[stub] * link.arch.stubSize
+}
+
+export function gotAddress(link: Link, got: number): number {
+  return link.outputs.Extent.address[link.tables.got] + link.gots.Slot.slot[got] * 8
+}
+
+export function tlvAddress(link: Link, tlv: number): number {
+  return link.outputs.Extent.address[link.tables.tlvPointers] + link.tlvs.Slot.slot[tlv] * 8
+}
+
+export function lazyAddress(link: Link, stub: number): number {
+  return link.outputs.Extent.address[link.tables.lazyPointers] + (link.stubs.Stub.lazy[stub] - 1) * 8
+}
+
+export function helperEntryAddress(link: Link, stub: number): number {
+  const { arch } = link
+  const start = link.outputs.Extent.address[link.tables.stubHelper] + arch.stubHelperHeaderSize
+  return start + (link.stubs.LazyBind.helper[stub] - 1) * arch.stubHelperEntrySize
+}

@@ -1,0 +1,68 @@
+// Recording fixups, and writing pointers that dyld will change, in either form.
+import { IMPORT_OWN, IMPORT_WEAK_DEF } from '../../components/imports.ts'
+import { SEGMENT_STRIDE } from '../../components/fixups.ts'
+import type { Link } from '../../components/link.ts'
+import { writeChainedBind, writeChainedRebase } from '../../src/formats/dyld/chainedFixups.ts'
+import { DYLD_CHAINED_PTR_64 } from '../../src/formats/macho/constants.ts'
+
+export const POINTER_FORMAT = DYLD_CHAINED_PTR_64
+
+/** Addends up to this stand in the bind itself; larger ones in the import. */
+const MAX_INLINE_ADDEND = 255
+
+export function writePointer(view: DataView, at: number, value: number): void {
+  view.setUint32(at, value, true)
+  view.setInt32(at + 4, Math.floor(value / 4294967296), true)
+}
+
+/** A pointer into this image at segment offset `offset`. Returns false when the chained form cannot hold it. */
+export function writeRebase(link: Link, view: DataView, at: number, segment: number, offset: number, target: number): boolean {
+  link.fixups.Rebase.location[++link.fixups.rebases] = segment * SEGMENT_STRIDE + offset
+  if (link.settings.fixupChains) return writeChainedRebase(view, at, target, 0, POINTER_FORMAT, link.settings.imageBase)
+  writePointer(view, at, target)
+  return true
+}
+
+/** A pointer to an import. An own definition is written too, so that it holds when dyld finds no other. */
+export function writeBind(link: Link, view: DataView, at: number, segment: number, offset: number, made: number, addend: number): boolean {
+  const { fixups, imports } = link
+  const row = ++fixups.binds
+  fixups.Bind.location[row] = segment * SEGMENT_STRIDE + offset
+  fixups.Bind.import[row] = made
+  fixups.Bind.addend[row] = addend
+  if (link.settings.fixupChains) {
+    const inline = addend >= 0 && addend <= MAX_INLINE_ADDEND
+    return writeChainedBind(view, at, chainedImport(link, made, inline ? 0 : addend), inline ? addend : 0)
+  }
+  const own = imports.Library.symbol[made]
+  if (imports.Library.flags[made] & IMPORT_OWN) {
+    fixups.Rebase.location[++fixups.rebases] = fixups.Bind.location[row]
+    writePointer(view, at, link.symbols.Reference.address[own] + addend)
+  } else writePointer(view, at, 0)
+  return true
+}
+
+/** Row of the chained import table for an import with an addend of its own. */
+function chainedImport(link: Link, made: number, addend: number): number {
+  const { chained } = link
+  if (addend === 0) {
+    if (link.imports.Use.chained[made] === 0) link.imports.Use.chained[made] = pushChained(link, made, 0)
+    return link.imports.Use.chained[made] - 1
+  }
+  const key = `${made}:${addend}`
+  const known = chained.withAddend.get(key)
+  if (known !== undefined) return known - 1
+  const row = pushChained(link, made, addend)
+  chained.withAddend.set(key, row)
+  return row - 1
+}
+
+function pushChained(link: Link, made: number, addend: number): number {
+  link.chained.imports.push(made)
+  return link.chained.addends.push(addend)
+}
+
+/** Needs a weak-bind record besides: dyld coalesces it over all images. */
+export function isWeakDefinition(link: Link, made: number): boolean {
+  return (link.imports.Library.flags[made] & IMPORT_WEAK_DEF) !== 0
+}

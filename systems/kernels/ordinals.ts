@@ -1,0 +1,43 @@
+// Which dylibs get a load command, and the ordinal of each; then the ordinal of every import.
+import { IMPORT_WEAK_DEF } from '../../components/imports.ts'
+import type { Dylib, Link } from '../../components/link.ts'
+import { BIND_SPECIAL_DYLIB_MAIN_EXECUTABLE, BIND_SPECIAL_DYLIB_SELF, BIND_SPECIAL_DYLIB_WEAK_LOOKUP } from '../../src/formats/macho/constants.ts'
+
+export function assignOrdinals(link: Link): void {
+  const { dylibs } = link
+  const byName = new Map<string, number>()
+  const order = dylibs.map((_, index) => index).sort((a, b) => dylibs[a].rank - dylibs[b].rank || a - b)
+  for (const index of order) {
+    const dylib = dylibs[index]
+    if (dylib.bundleLoader) {
+      dylib.ordinal = BIND_SPECIAL_DYLIB_MAIN_EXECUTABLE
+      continue
+    }
+    if (dylib.exporter !== index || !isLinked(link, dylib)) continue
+    const name = dylib.file.installName ?? dylib.path
+    const known = byName.get(name)
+    if (known === undefined) byName.set(name, link.linkedDylibs.push(index))
+    dylib.ordinal = byName.get(name)!
+  }
+  ordinalImports(link)
+}
+
+/** Not referenced and not asked for by itself: no load command (-dead_strip_dylibs, re-exports, dead-strippable ones). */
+function isLinked(link: Link, dylib: Dylib): boolean {
+  if (!dylib.active && dylib.referenced === 0) return false
+  if (dylib.referenced > 0 || dylib.needed || dylib.reexport) return true
+  return dylib.explicit && !dylib.deadStrippable && !link.settings.deadStripDylibs
+}
+
+function ordinalImports(link: Link): void {
+  const { Library } = link.imports
+  for (let made = 1; made <= link.imports.count; made++) {
+    if (Library.dylib[made] !== 0) Library.ordinal[made] = link.dylibs[Library.dylib[made] - 1].ordinal
+    else if (Library.flags[made] & IMPORT_WEAK_DEF) Library.ordinal[made] = BIND_SPECIAL_DYLIB_SELF
+  }
+}
+
+/** The ordinal in chained imports, where a weak definition is looked up in all images. */
+export function chainedOrdinal(link: Link, made: number): number {
+  return link.imports.Library.flags[made] & IMPORT_WEAK_DEF ? BIND_SPECIAL_DYLIB_WEAK_LOOKUP : link.imports.Library.ordinal[made]
+}

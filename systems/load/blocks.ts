@@ -1,0 +1,259 @@
+// Splits the sections of one object into blocks and puts its symbols into them.
+import type { Link } from '../../components/link.ts'
+import { locate } from '../../components/link.ts'
+import { FILE_SUBSECTIONS } from '../../components/files.ts'
+import {
+  CONTENT_CSTRING,
+  CONTENT_DROPPED,
+  CONTENT_EH_FRAME,
+  CONTENT_LITERAL,
+  CONTENT_RECORDS,
+  CONTENT_REGULAR,
+  CONTENT_ZEROFILL,
+} from '../../components/sections.ts'
+import {
+  SYMBOL_ABSOLUTE,
+  SYMBOL_ALT_ENTRY,
+  SYMBOL_CODE,
+  SYMBOL_COMMON,
+  SYMBOL_DEFINED,
+  SYMBOL_OMITTED,
+  SYMBOL_THREAD_LOCAL,
+} from '../../components/symbols.ts'
+import { BLOCK_KEPT, BLOCK_LIVE_SUPPORT } from '../../components/blocks.ts'
+import { error } from '../../src/core/messages.ts'
+import { trailingZeros } from '../../src/core/align.ts'
+import { splitEhFrame } from '../../src/formats/ehFrame.ts'
+import * as macho from '../../src/formats/macho/constants.ts'
+import { findBlock } from '../kernels/findBlock.ts'
+import { literalSize } from './sections.ts'
+
+/** Room for one object's symbols, grouped by section and sorted by address; made once, grown to the largest object. */
+export interface SplitScratch {
+  starts: Uint32Array
+  order: Uint32Array
+  keys: Float64Array
+}
+
+export function createSplitScratch(): SplitScratch {
+  return { starts: new Uint32Array(258), order: new Uint32Array(1024), keys: new Float64Array(1024) }
+}
+
+/** Fills the block rows of `file` and the block and offset of its symbols. Returns false after an error (reported). */
+export function loadBlocks(link: Link, file: number, scratch: SplitScratch): boolean {
+  const { files, sections } = link
+  groupSymbols(link, file, scratch)
+  const first = files.Ranges.section[file]
+  let block = files.Ranges.block[file]
+  for (let i = 0; i < files.Ranges.sections[file]; i++) {
+    const section = first + i
+    const content = sections.Header.content[section]
+    sections.Blocks.first[section] = block
+    if (content === CONTENT_DROPPED) {
+      dropSymbols(link, file, scratch, i)
+      continue
+    }
+    const count =
+      content === CONTENT_REGULAR || content === CONTENT_ZEROFILL
+        ? splitAtSymbols(link, file, scratch, i, block)
+        : splitContents(link, file, scratch, i, block, content)
+    if (count < 0) return false
+    sections.Blocks.count[section] = count
+    block += count
+  }
+  files.Ranges.blocks[file] = block - files.Ranges.block[file]
+  return true
+}
+
+/** Counting sort of the section symbols by section, then each group by (address, nlist order). */
+function groupSymbols(link: Link, file: number, scratch: SplitScratch): void {
+  const { files, symbols } = link
+  const { flags } = symbols.Definition
+  const { words } = link.arenas.list[files.Source.arena[file]]
+  const nlist = files.Tables.nlist[file] / 4
+  const first = files.Ranges.symbol[file]
+  const count = files.Ranges.symbols[file]
+  if (scratch.order.length < count) {
+    scratch.order = new Uint32Array(count * 2)
+    scratch.keys = new Float64Array(count * 2)
+  }
+  const { starts, order } = scratch
+  starts.fill(0)
+  for (let i = 0; i < count; i++) if (isInSection(flags[first + i])) starts[((words[nlist + i * 4 + 1] >>> 8) & 0xff) + 1]++
+  for (let section = 1; section < 258; section++) starts[section] += starts[section - 1]
+  const fill = starts.slice()
+  for (let i = 0; i < count; i++) if (isInSection(flags[first + i])) order[fill[(words[nlist + i * 4 + 1] >>> 8) & 0xff]++] = i
+  for (let section = 1; section <= files.Ranges.sections[file] && section < 256; section++) sortByAddress(link, file, scratch, starts[section], starts[section + 1])
+}
+
+function isInSection(flags: number): boolean {
+  return (flags & (SYMBOL_DEFINED | SYMBOL_ABSOLUTE | SYMBOL_COMMON)) === SYMBOL_DEFINED
+}
+
+/** Compilers write symbols nearly in order: looked at first, sorted as numbers (address * 2^22 + index) when not. */
+function sortByAddress(link: Link, file: number, scratch: SplitScratch, from: number, to: number): void {
+  const address = link.symbols.Definition.offset
+  const first = link.files.Ranges.symbol[file]
+  const { order, keys } = scratch
+  let sorted = true
+  for (let i = from + 1; i < to; i++) if (address[first + order[i]] < address[first + order[i - 1]]) sorted = false
+  if (sorted) return
+  if (link.files.Ranges.symbols[file] >= 0x200000) {
+    order.subarray(from, to).sort((a, b) => address[first + a] - address[first + b] || a - b)
+    return
+  }
+  for (let i = from; i < to; i++) keys[i] = address[first + order[i]] * 0x200000 + order[i]
+  keys.subarray(from, to).sort()
+  for (let i = from; i < to; i++) order[i] = keys[i] % 0x200000
+}
+
+/** Symbols in sections that are not linked (bitcode metadata, DWARF) define nothing. */
+function dropSymbols(link: Link, file: number, scratch: SplitScratch, index: number): void {
+  const first = link.files.Ranges.symbol[file]
+  for (let i = scratch.starts[index + 1]; i < scratch.starts[index + 2]; i++) {
+    const symbol = first + scratch.order[i]
+    link.symbols.Definition.flags[symbol] = 0
+    link.symbols.Definition.name[symbol] = 0
+  }
+}
+
+/** One block, or with MH_SUBSECTIONS_VIA_SYMBOLS one from each symbol to the next, alternative entries left out. */
+function splitAtSymbols(link: Link, file: number, scratch: SplitScratch, index: number, block: number): number {
+  const { files, sections, symbols } = link
+  const { Definition } = symbols
+  const section = files.Ranges.section[file] + index
+  const size = sections.Header.size[section]
+  const address = sections.Header.address[section]
+  const split = (files.Source.flags[file] & FILE_SUBSECTIONS) !== 0
+  const firstSymbol = files.Ranges.symbol[file]
+  const marks = symbolMarks(sections.Header.flags[section])
+  const start = block
+  let blockOffset = 0
+  setBlock(link, block, section, 0, sections.Header.alignPow2[section])
+  for (let i = scratch.starts[index + 1]; i < scratch.starts[index + 2]; i++) {
+    const symbol = firstSymbol + scratch.order[i]
+    const offset = valueOf(link, file, scratch.order[i]) - address
+    if (offset < 0 || offset > size) return badOffset(link, file, scratch.order[i], section)
+    if (split && offset !== blockOffset && (Definition.flags[symbol] & SYMBOL_ALT_ENTRY) === 0) {
+      link.blocks.Extent.size[block] = offset - blockOffset
+      blockOffset = offset
+      setBlock(link, ++block, section, offset, trailingZeros(address + offset, sections.Header.alignPow2[section]))
+    }
+    Definition.block[symbol] = block
+    Definition.offset[symbol] = offset - blockOffset
+    Definition.flags[symbol] |= marks
+  }
+  link.blocks.Extent.size[block] = size - blockOffset
+  return block - start + 1
+}
+
+function symbolMarks(flags: number): number {
+  const code = flags & (macho.S_ATTR_PURE_INSTRUCTIONS | macho.S_ATTR_SOME_INSTRUCTIONS) ? SYMBOL_CODE : 0
+  return code | ((flags & macho.SECTION_TYPE) === macho.S_THREAD_LOCAL_VARIABLES ? SYMBOL_THREAD_LOCAL : 0)
+}
+
+function valueOf(link: Link, file: number, index: number): number {
+  const { words } = link.arenas.list[link.files.Source.arena[file]]
+  const at = link.files.Tables.nlist[file] / 4 + index * 4
+  return words[at + 2] + words[at + 3] * 4294967296
+}
+
+function badOffset(link: Link, file: number, index: number, section: number): -1 {
+  const offset = link.files.Tables.nlist[file] - link.files.Source.position[file] + index * macho.NLIST_SIZE + 8
+  const name = link.sectionNames.sections[link.sections.Header.name[section]]
+  error(link.messages, 'symbol-outside-section', `${locate(link, file).file}: symbol ${index} lies outside its section ${name}`, locate(link, file, { offset }))
+  return -1
+}
+
+/** A block's flags begin with what its section demands whatever refers to it. */
+function setBlock(link: Link, block: number, section: number, offset: number, alignPow2: number): void {
+  const { Extent } = link.blocks
+  const flags = link.sections.Header.flags[section]
+  Extent.section[block] = section
+  Extent.offset[block] = offset
+  Extent.alignPow2[block] = alignPow2
+  Extent.flags[block] = (flags & macho.S_ATTR_NO_DEAD_STRIP ? BLOCK_KEPT : 0) | (flags & macho.S_ATTR_LIVE_SUPPORT ? BLOCK_LIVE_SUPPORT : 0)
+}
+
+/** Sections whose blocks are given by their contents: literals, records, frames; the rest is one block. */
+function splitContents(link: Link, file: number, scratch: SplitScratch, index: number, block: number, content: number): number {
+  const section = link.files.Ranges.section[file] + index
+  let count = 1
+  if (content === CONTENT_CSTRING) count = splitStrings(link, file, section, block)
+  else if (content === CONTENT_LITERAL) count = splitEvenly(link, section, block, literalSize(link.sections.Header.flags[section]))
+  else if (content === CONTENT_RECORDS) count = splitEvenly(link, section, block, 32)
+  else if (content === CONTENT_EH_FRAME) count = splitFrames(link, section, block)
+  else {
+    setBlock(link, block, section, 0, link.sections.Header.alignPow2[section])
+    link.blocks.Extent.size[block] = link.sections.Header.size[section]
+  }
+  if (count >= 0 && !placeSymbols(link, file, scratch, index, block, count)) return -1
+  return count
+}
+
+function placeSymbols(link: Link, file: number, scratch: SplitScratch, index: number, block: number, count: number): boolean {
+  const { Definition } = link.symbols
+  const section = link.files.Ranges.section[file] + index
+  const frames = link.sections.Header.content[section] === CONTENT_EH_FRAME
+  for (let i = scratch.starts[index + 1]; i < scratch.starts[index + 2]; i++) {
+    const symbol = link.files.Ranges.symbol[file] + scratch.order[i]
+    const offset = valueOf(link, file, scratch.order[i]) - link.sections.Header.address[section]
+    if (offset < 0 || offset > link.sections.Header.size[section] || count === 0) {
+      badOffset(link, file, scratch.order[i], section)
+      return false
+    }
+    const found = findBlock(link.blocks.Extent.offset, block, count, offset)
+    Definition.block[symbol] = found
+    Definition.offset[symbol] = offset - link.blocks.Extent.offset[found]
+    if (frames) Definition.flags[symbol] |= SYMBOL_OMITTED
+  }
+  return true
+}
+
+/** A string with its NUL is a block; its alignment is that of its place in the section. */
+function splitStrings(link: Link, file: number, section: number, block: number): number {
+  const { bytes } = link.arenas.list[link.files.Source.arena[file]]
+  const size = link.sections.Header.size[section]
+  const alignPow2 = link.sections.Header.alignPow2[section]
+  const base = link.sections.Bytes.position[section]
+  const address = link.sections.Header.address[section]
+  const start = block
+  let from = 0
+  while (from < size) {
+    let to = from
+    while (to < size && bytes[base + to] !== 0) to++
+    if (to === size) {
+      const name = link.sectionNames.sections[link.sections.Header.name[section]]
+      error(link.messages, 'unterminated-string', `${locate(link, file).file}: string in ${name} is not null terminated`, locate(link, file, { section: name, offset: base + from - link.files.Source.position[file] }))
+      return -1
+    }
+    setBlock(link, block, section, from, trailingZeros(address + from, alignPow2))
+    link.blocks.Extent.size[block++] = to + 1 - from
+    from = to + 1
+  }
+  return block - start
+}
+
+function splitEvenly(link: Link, section: number, block: number, step: number): number {
+  const size = link.sections.Header.size[section]
+  const { alignPow2 } = link.sections.Header
+  const start = block
+  for (let offset = 0; offset < size; offset += step) {
+    setBlock(link, block, section, offset, Math.min(alignPow2[section], trailingZeros(step, 31)))
+    link.blocks.Extent.size[block++] = Math.min(step, size - offset)
+  }
+  return block - start
+}
+
+/** Frame records are not aligned one by one: each must begin where the one before ends. */
+function splitFrames(link: Link, section: number, block: number): number {
+  const file = link.sections.Header.file[section]
+  const { bytes } = link.arenas.list[link.files.Source.arena[file]]
+  const from = link.sections.Bytes.position[section]
+  const frames = splitEhFrame(bytes, from, from + link.sections.Header.size[section])
+  for (let i = 0; i < frames.count; i++) {
+    setBlock(link, block + i, section, frames.at[i], 0)
+    link.blocks.Extent.size[block + i] = frames.size[i]
+  }
+  return frames.count
+}

@@ -1,0 +1,81 @@
+// Gives every block its contiguous run of relocation records. Compilers write them by descending address; `ld -r` does not,
+// and then the records are sorted where they lie (the arena is ours), pairs kept together.
+import type { Link } from '../../components/link.ts'
+import { CONTENT_COMPACT_UNWIND, CONTENT_DROPPED } from '../../components/sections.ts'
+import { R_ADDEND, R_SUBTRAHEND } from '../../src/arch/arch.ts'
+import * as macho from '../../src/formats/macho/constants.ts'
+
+export const ORDER_ASCENDING = 1
+export const ORDER_DESCENDING = 2
+
+export function loadRelocations(link: Link, file: number): void {
+  const { files, sections } = link
+  const first = files.Ranges.section[file]
+  for (let section = first; section < first + files.Ranges.sections[file]; section++) {
+    if (sections.Relocations.count[section] === 0 || sections.Header.content[section] === CONTENT_DROPPED) continue
+    if (sections.Blocks.count[section] === 0) continue
+    const { words } = link.arenas.list[files.Source.arena[file]]
+    sections.Relocations.order[section] = orderOf(words, sections.Relocations.position[section] / 4, sections.Relocations.count[section])
+    if (sections.Relocations.order[section] === 0) sortRecords(link, section, words)
+    if (sections.Header.content[section] !== CONTENT_COMPACT_UNWIND) assign(link, section, words)
+  }
+}
+
+/** 0 when the records are in neither order. Equal neighbours fit both: they are pairs. */
+function orderOf(words: Uint32Array, at: number, count: number): number {
+  let [ascending, descending] = [true, true]
+  for (let i = 1; i < count; i++) {
+    const step = (words[at + i * 2] | 0) - (words[at + i * 2 - 2] | 0)
+    if (step < 0) ascending = false
+    else if (step > 0) descending = false
+  }
+  return ascending ? ORDER_ASCENDING : descending ? ORDER_DESCENDING : 0
+}
+
+function sortRecords(link: Link, section: number, words: Uint32Array): void {
+  const at = link.sections.Relocations.position[section] / 4
+  const count = link.sections.Relocations.count[section]
+  const { attributes } = link.arch
+  const units: number[] = []
+  for (let i = 0; i < count; i++) {
+    units.push(i)
+    if (attributes[words[at + i * 2 + 1] >>> 28] & (R_SUBTRAHEND | R_ADDEND)) i++
+  }
+  units.sort((a, b) => (words[at + a * 2] | 0) - (words[at + b * 2] | 0) || a - b)
+  const copy = words.slice(at, at + count * 2)
+  let to = at
+  for (const unit of units) {
+    const paired = attributes[copy[unit * 2 + 1] >>> 28] & (R_SUBTRAHEND | R_ADDEND) && unit + 1 < count
+    for (let word = unit * 2; word < unit * 2 + (paired ? 4 : 2); word++) words[to++] = copy[word]
+  }
+  link.sections.Relocations.order[section] = ORDER_ASCENDING
+}
+
+function assign(link: Link, section: number, words: Uint32Array): void {
+  const { Extent, Relocations } = link.blocks
+  const at = link.sections.Relocations.position[section] / 4
+  const count = link.sections.Relocations.count[section]
+  const first = link.sections.Blocks.first[section]
+  const last = first + link.sections.Blocks.count[section] - 1
+  const ascending = link.sections.Relocations.order[section] === ORDER_ASCENDING
+  let block = ascending ? first : last
+  let from = 0
+  for (let i = 0; i < count; i++) {
+    const address = words[at + i * 2]
+    const inside = ascending ? block === last || address < Extent.offset[block + 1] : address >= Extent.offset[block]
+    if (inside) continue
+    setRun(Relocations, block, from, i)
+    from = i
+    if (ascending) while (block < last && address >= Extent.offset[block + 1]) block++
+    else while (block > first && address < Extent.offset[block]) block--
+  }
+  setRun(Relocations, block, from, count)
+}
+
+function setRun(relocations: { first: Uint32Array; count: Uint32Array }, block: number, from: number, to: number): void {
+  relocations.first[block] = from
+  relocations.count[block] = to - from
+}
+
+/** A relocation record: word 0 is the offset in the section, word 1 packs number:24, pcrel:1, length:2, extern:1, type:4. */
+export const RELOCATION_WORDS = macho.RELOCATION_SIZE / 4

@@ -1,0 +1,93 @@
+// numberSymbols: decides which symbols stand in the output's symbol table and in which order: locals, externals, undefined names.
+// Reads: symbols, names, live blocks, imports. Writes: link.table (rows in order), Use.symtab.
+// After allocate, before writeIndirect, whose indirect table holds these numbers. Cost: one pass over the symbols.
+
+import { BLOCK_COALESCED, BLOCK_LIVE } from '../components/blocks.ts'
+import { IMPORT_DYNAMIC_LOOKUP, IMPORT_OWN, IMPORT_USED } from '../components/imports.ts'
+import type { Link } from '../components/link.ts'
+import { NAME_EXPORTED, NAME_LIVE, WHERE_GLOBAL } from '../components/names.ts'
+import { SYMBOL_ABSOLUTE, SYMBOL_DEFINED, SYMBOL_EXTERNAL, SYMBOL_OMITTED } from '../components/symbols.ts'
+import { compilePatterns, matches } from '../src/core/patterns.ts'
+import { symbolText } from './scan/undefined.ts'
+import { writeStabs } from './numberSymbols/stabs.ts'
+
+export function numberSymbols(link: Link): void {
+  const { table } = link
+  const keeps = localFilter(link)
+  let count = 0
+  for (const file of [...link.order, link.internal.file]) count += link.files.Ranges.symbols[file]
+  table.locals = new Uint32Array(count)
+  table.externals = new Uint32Array(count)
+  for (const file of [...link.order, link.internal.file]) listFile(link, file, keeps)
+  listImports(link)
+  writeStabs(link)
+  const locals = table.stabs.count + table.localCount
+  link.symtab = { locals, externals: table.externalCount, undefineds: table.undefineds.length, strings: 0 }
+  table.undefineds.forEach((made, index) => {
+    link.imports.Use.symtab[made] = locals + table.externalCount + index + 1
+  })
+  table.externals = table.externals.subarray(0, table.externalCount)
+  for (let i = 0; i < table.externalCount; i++) {
+    const made = link.names.Resolution.import[link.symbols.Definition.name[table.externals[i]]]
+    if (made !== 0) link.imports.Use.symtab[made] = locals + i + 1
+  }
+}
+
+type Filter = ((file: number, symbol: number) => boolean) | 'all' | 'none'
+
+/** -x and the lists of locals to keep or to strip. */
+function localFilter(link: Link): Filter {
+  const { stripLocals } = link.settings
+  if (stripLocals === undefined) return 'all'
+  if (stripLocals === 'all') return 'none'
+  const only = 'only' in stripLocals
+  const patterns = compilePatterns(only ? stripLocals.only : stripLocals.except)
+  return (file, symbol) => matches(patterns, symbolText(link, file, symbol)) !== only
+}
+
+function listFile(link: Link, file: number, keeps: Filter): void {
+  const { table } = link
+  const { flags, name } = link.symbols.Definition
+  const { where, symbol: winner, flags: nameFlags } = link.names.Resolution
+  const first = link.files.Ranges.symbol[file]
+  const end = first + link.files.Ranges.symbols[file]
+  for (let symbol = first; symbol < end; symbol++) {
+    const is = flags[symbol]
+    if ((is & (SYMBOL_DEFINED | SYMBOL_OMITTED)) !== SYMBOL_DEFINED || !isInOutput(link, symbol)) continue
+    const external = name[symbol]
+    if (is & SYMBOL_EXTERNAL) {
+      if (where[external] !== WHERE_GLOBAL || winner[external] !== symbol) continue
+      if (nameFlags[external] & NAME_EXPORTED) {
+        table.externals[table.externalCount++] = symbol
+        continue
+      }
+    }
+    if (keeps === 'none' || (keeps !== 'all' && !keeps(file, symbol))) continue
+    table.locals[table.localCount++] = symbol
+  }
+  link.visited.rows += end - first
+}
+
+/** Absolute, in a live block, or an alias in a block whose winner lives. */
+function isInOutput(link: Link, symbol: number): boolean {
+  const { block, flags } = link.symbols.Definition
+  if (flags[symbol] & SYMBOL_ABSOLUTE) return true
+  const { flags: blockFlags } = link.blocks.Extent
+  const home = block[symbol]
+  if (home === 0) return false
+  if (blockFlags[home] & BLOCK_COALESCED) return (blockFlags[link.blocks.Placement.leader[home]] & BLOCK_LIVE) !== 0
+  return (blockFlags[home] & BLOCK_LIVE) !== 0
+}
+
+/** Undefined names in the order of their imports; with -dead_strip those that live code refers to. */
+function listImports(link: Link): void {
+  const { Library } = link.imports
+  const { flags } = link.names.Resolution
+  for (let made = 1; made <= link.imports.count; made++) {
+    const is = Library.flags[made]
+    if (is & IMPORT_OWN) continue
+    if (is & IMPORT_DYNAMIC_LOOKUP && !(is & IMPORT_USED)) continue
+    if (!(flags[Library.name[made]] & NAME_LIVE) && !(is & IMPORT_USED)) continue
+    link.table.undefineds.push(made)
+  }
+}

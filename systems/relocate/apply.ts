@@ -1,0 +1,121 @@
+// Applies the relocations of one block. S is the target's address, A the addend, P the field's own address.
+import { findGot, KEY_IMPORT, KEY_LOCAL } from '../../components/gots.ts'
+import { IMPORT_OWN } from '../../components/imports.ts'
+import type { Link } from '../../components/link.ts'
+import { SYMBOL_ABSOLUTE, TARGET_IMPORT } from '../../components/symbols.ts'
+import { APPLY_OK, R_ADDEND, R_BRANCH, R_GOT, R_LOAD, R_POINTER, R_SUBTRAHEND, R_TLV, R_UNSIGNED } from '../../src/arch/arch.ts'
+import { gotAddress, stubAddress, tlvAddress } from '../kernels/addresses.ts'
+import { writeBind, writePointer, writeRebase } from '../kernels/fixups.ts'
+import { embeddedAddend, landInSection, type Landing, type Site } from '../kernels/references.ts'
+import { applyFailed } from './failed.ts'
+import { applySpecial } from './special.ts'
+
+export interface Relocating {
+  site: Site
+  view: DataView
+  landing: Landing
+  segment: number
+  segmentAddress: number
+  /** File offset minus address in the output section at hand. */
+  delta: number
+  threadLocalBase: number
+  /** The output section holds thread-local variable descriptors. */
+  threadVariables: boolean
+}
+
+export function relocateBlock(link: Link, at: Relocating, block: number): void {
+  const { Extent, Relocations, Placement } = link.blocks
+  const { attributes } = link.arch
+  const { words, records } = at.site
+  const end = Relocations.first[block] + Relocations.count[block]
+  const shift = Placement.address[block] - Extent.offset[block]
+  let addend = 0
+  for (let i = Relocations.first[block]; i < end; i++) {
+    const offset = words[records + i * 2]
+    const word = words[records + i * 2 + 1]
+    const is = attributes[word >>> 28]
+    if (is & R_ADDEND) addend = (word << 8) >> 8
+    else if (is & R_SUBTRAHEND) {
+      applyDifference(link, at, i, shift + offset)
+      i++
+    } else {
+      applyOne(link, at, i, shift + offset, addend)
+      addend = 0
+    }
+  }
+}
+
+/** The address that a symbol or section reference means, addend included for the latter. */
+function addressOf(link: Link, at: Relocating, word: number, offset: number): number {
+  const { address, target } = link.symbols.Reference
+  if (word & 0x08000000) {
+    const to = target[at.site.firstSymbol + (word & 0xffffff)]
+    return to & TARGET_IMPORT ? address[link.imports.Library.symbol[to & 0x7fffffff]] : address[to]
+  }
+  if (!landInSection(link, at.site, word, offset, at.landing)) return 0
+  const home = link.blocks.Placement.leader[at.landing.block] || at.landing.block
+  return link.blocks.Placement.address[home] + at.landing.offset
+}
+
+/** SUBTRACTOR, UNSIGNED: minuend + addend - subtrahend, in 4 or 8 bytes. */
+function applyDifference(link: Link, at: Relocating, i: number, P: number): void {
+  const { words, records } = at.site
+  const offset = words[records + i * 2]
+  const subtrahend = words[records + i * 2 + 1]
+  const minuend = words[records + i * 2 + 3]
+  const external = (minuend & 0x08000000) !== 0
+  const A = external ? embeddedAddend(link, at.site, minuend, offset) : 0
+  const value = addressOf(link, at, minuend, offset) + A - addressOf(link, at, subtrahend, offset)
+  if (((subtrahend >>> 25) & 3) === 3) writePointer(at.view, P + at.delta, value)
+  else at.view.setInt32(P + at.delta, value % 4294967296, true)
+}
+
+function applyOne(link: Link, at: Relocating, i: number, P: number, pairedAddend: number): void {
+  const { words, records, firstSymbol } = at.site
+  const offset = words[records + i * 2]
+  const word = words[records + i * 2 + 1]
+  const is = link.arch.attributes[word >>> 28]
+  if ((word & 0x08000000) === 0) {
+    const S = addressOf(link, at, word, offset)
+    if (is & R_UNSIGNED && ((word >>> 25) & 3) === 3) return applyPointer(link, at, i, P, S, false)
+    return finish(link, at, i, P, S, false)
+  }
+  const target = link.symbols.Reference.target[firstSymbol + (word & 0xffffff)]
+  if (target === 0) return applySpecial(link, at, i, P)
+  const A = pairedAddend + embeddedAddend(link, at.site, word, offset)
+  if (target & TARGET_IMPORT) return applyImport(link, at, i, P, target & 0x7fffffff, A)
+  const S = link.symbols.Reference.address[target]
+  if (is & R_UNSIGNED) {
+    if (((word >>> 25) & 3) !== 3) return finish(link, at, i, P, S + A, false)
+    return applyPointer(link, at, i, P, S + A, (link.symbols.Definition.flags[target] & SYMBOL_ABSOLUTE) !== 0)
+  }
+  if (is & R_POINTER) return finish(link, at, i, P, gotAddress(link, findGot(link.gots, KEY_LOCAL, target)) + A, false)
+  finish(link, at, i, P, S + A, (is & R_LOAD) !== 0)
+}
+
+/** Eight bytes that hold an address of this image: rebased, but for absolute ones and offsets in thread-local descriptors. */
+function applyPointer(link: Link, at: Relocating, i: number, P: number, value: number, absolute: boolean): void {
+  if (at.threadVariables) writePointer(at.view, P + at.delta, value - at.threadLocalBase)
+  else if (absolute) writePointer(at.view, P + at.delta, value)
+  else if (!writeRebase(link, at.view, P + at.delta, at.segment, P - at.segmentAddress, value)) applyFailed(link, at, i, value, APPLY_OK)
+}
+
+function applyImport(link: Link, at: Relocating, i: number, P: number, made: number, A: number): void {
+  const word = at.site.words[at.site.records + i * 2 + 1]
+  const is = link.arch.attributes[word >>> 28]
+  if (is & R_BRANCH) return finish(link, at, i, P, stubAddress(link, made) + A, false)
+  if (is & R_GOT) return finish(link, at, i, P, gotAddress(link, findGot(link.gots, KEY_IMPORT, made)) + A, false)
+  if (is & R_TLV) return finish(link, at, i, P, tlvAddress(link, findGot(link.tlvs, KEY_IMPORT, made)) + A, false)
+  if (is & R_UNSIGNED && ((word >>> 25) & 3) === 3) {
+    if (!writeBind(link, at.view, P + at.delta, at.segment, P - at.segmentAddress, made, A)) applyFailed(link, at, i, A, APPLY_OK)
+    return
+  }
+  if (link.imports.Library.flags[made] & IMPORT_OWN) finish(link, at, i, P, link.symbols.Reference.address[link.imports.Library.symbol[made]] + A, false)
+}
+
+function finish(link: Link, at: Relocating, i: number, P: number, value: number, relax: boolean): void {
+  const type = at.site.words[at.site.records + i * 2 + 1] >>> 28
+  const result = link.arch.apply(at.view, P + at.delta, type, P, value, relax)
+  if (result !== APPLY_OK) applyFailed(link, at, i, value, result, P)
+}
+

@@ -1,0 +1,40 @@
+// Messages about relocations that do not fit, in ld64.lld's words.
+import { type Link, locate } from '../../components/link.ts'
+import { APPLY_BAD_INSTRUCTION, APPLY_MISALIGNED, APPLY_OUT_OF_RANGE, R_PAGE, R_PCREL } from '../../src/arch/arch.ts'
+import { error } from '../../src/core/messages.ts'
+import { relocationName } from '../scan/check.ts'
+import { placeText, symbolText } from '../scan/undefined.ts'
+import type { Relocating } from './apply.ts'
+
+export function applyFailed(link: Link, at: Relocating, i: number, value: number, result: number, P = 0): void {
+  const { site } = at
+  const word = site.words[site.records + i * 2 + 1]
+  const type = word >>> 28
+  const symbol = word & 0x08000000 ? symbolText(link, site.file, site.firstSymbol + (word & 0xffffff)) : ''
+  const section = link.sections.Header.name[site.section]
+  const place = locate(link, site.file, {
+    section: `${link.sectionNames.segments[section]},${link.sectionNames.sections[section]}`,
+    offset: (site.records + i * 2) * 4 - link.files.Source.position[site.file],
+  })
+  if (symbol !== '') place.symbol = symbol
+  error(link.messages, 'relocation-failed', `${wherePlaced(link, at, i)}: ${whatFailed(link, type, value, result, P)}${symbol === '' ? '' : `; references ${symbol}`}`, place)
+}
+
+function wherePlaced(link: Link, at: Relocating, i: number): string {
+  const offset = at.site.words[at.site.records + i * 2]
+  const first = link.sections.Blocks.first[at.site.section]
+  let block = first
+  for (let b = first; b < first + link.sections.Blocks.count[at.site.section]; b++) if (link.blocks.Extent.offset[b] <= offset) block = b
+  return placeText(link, block, offset - link.blocks.Extent.offset[block])
+}
+
+function whatFailed(link: Link, type: number, value: number, result: number, P: number): string {
+  const name = relocationName(link, type)
+  if (result === APPLY_BAD_INSTRUCTION) return `${name} relocation refers to an instruction that cannot be relaxed`
+  if (result === APPLY_MISALIGNED) return `${name} relocation is misaligned: the address 0x${value.toString(16)} does not fit the access`
+  if (result !== APPLY_OUT_OF_RANGE) return `${name} relocation does not fit a chained fixup: 0x${value.toString(16)}`
+  const is = link.arch.attributes[type]
+  const distance = is & R_PAGE ? (Math.floor(value / 4096) - Math.floor(P / 4096)) * 4096 : is & R_PCREL ? value - P - (link.arch.name === 'x86_64' ? 4 + link.arch.pcOffsets[type] : 0) : value
+  const { low, high } = link.arch.range(type)
+  return `relocation ${name} is out of range: ${distance} is not in [${low}, ${high}]`
+}

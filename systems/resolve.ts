@@ -1,0 +1,72 @@
+// resolve: gives every external name its meaning: global, tentative, or undefined with someone to ask for it.
+// Reads: symbols and archives' indexes of the newly loaded files, dylib exports. Writes: names, file flags (what to load next).
+// Runs in turn with load until a round loads nothing. The result depends on ranks alone. Cost: one resolver access an external
+// symbol, and for each still undefined name one look into each dylib.
+
+import { FILE_ARCHIVE, FILE_FORCE_LOAD, FILE_LOADED, FILE_OBJECT, FILE_PARSED, FILE_RESOLVED } from '../components/files.ts'
+import { nameOf } from '../components/internal.ts'
+import type { Link } from '../components/link.ts'
+import { NAME_WANTED, WHERE_UNDEFINED, WHERE_UNKNOWN } from '../components/names.ts'
+import { SYMBOL_EXTERNAL } from '../components/symbols.ts'
+import { mergeSymbol } from './resolve/merge.ts'
+import { isObjectiveC, offerMembers, orderDylibs, provide } from './resolve/offers.ts'
+
+/** Returns whether something more has to be loaded. */
+export function resolve(link: Link): boolean {
+  if (link.entry === 0) wantNames(link)
+  const { files } = link
+  let forced = 0
+  for (let file = 1; file <= files.count; file++) {
+    const flags = files.Source.flags[file]
+    if (files.Source.kind[file] === FILE_ARCHIVE && flags & FILE_LOADED && !(flags & FILE_RESOLVED)) forced += forceMembers(link, file)
+    if (files.Source.kind[file] !== FILE_OBJECT || (flags & (FILE_PARSED | FILE_RESOLVED)) !== FILE_PARSED) continue
+    files.Source.flags[file] |= FILE_RESOLVED
+    mergeFile(link, file)
+  }
+  offerMembers(link)
+  link.dylibOrder = orderDylibs(link)
+  return provide(link) + forced > 0
+}
+
+export function mergeFile(link: Link, file: number): void {
+  const { files, symbols } = link
+  const { flags, name } = symbols.Definition
+  const first = files.Ranges.symbol[file]
+  const end = first + files.Ranges.symbols[file]
+  for (let symbol = first; symbol < end; symbol++) if (flags[symbol] & SYMBOL_EXTERNAL && name[symbol] !== 0) mergeSymbol(link, file, symbol)
+  link.visited.rows += end - first
+}
+
+/** -all_load, -force_load, -ObjC: members that are loaded whether something refers to them or not. */
+function forceMembers(link: Link, archive: number): number {
+  const { files, settings } = link
+  const all = settings.allLoad || (files.Source.flags[archive] & FILE_FORCE_LOAD) !== 0
+  if (!all && !settings.loadObjC) return 0
+  let forced = 0
+  for (let file = archive + 1; file <= files.count && files.Order.parent[file] === archive; file++) {
+    if (files.Source.kind[file] !== FILE_OBJECT || files.Source.flags[file] & FILE_LOADED) continue
+    if (!all && !isObjectiveC(link, file)) continue
+    files.Source.flags[file] |= FILE_LOADED
+    link.loadedBecause.push(file, all ? 0 : -1)
+    forced++
+  }
+  return forced
+}
+
+/** Names that options refer to: the entry point, -u, exported names without wildcards, -alias. */
+function wantNames(link: Link): void {
+  const { settings } = link
+  if (settings.outputType === 'execute') link.entry = want(link, settings.entry ?? '_main')
+  else link.entry = -1
+  for (const text of settings.forceUndefined ?? []) want(link, text)
+  for (const text of settings.exportedSymbols ?? []) if (!/[*?[\]]/.test(text)) want(link, text)
+  for (const [real] of settings.aliases ?? []) want(link, real)
+}
+
+function want(link: Link, text: string): number {
+  const name = nameOf(link, text)
+  const { Resolution } = link.names
+  if (Resolution.where[name] === WHERE_UNKNOWN) Resolution.where[name] = WHERE_UNDEFINED
+  Resolution.flags[name] |= NAME_WANTED
+  return name
+}

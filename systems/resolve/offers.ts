@@ -1,0 +1,158 @@
+// Who could define a name that nobody defines: unloaded objects (archive members, --start-lib) and dylibs.
+import { FILE_ARCHIVE, FILE_BROKEN, FILE_LAZY, FILE_LOADED, FILE_OBJC, FILE_OBJECT, FILE_RESOLVED } from '../../components/files.ts'
+import type { Link } from '../../components/link.ts'
+import { internName, WHERE_UNDEFINED } from '../../components/names.ts'
+import { hashBytes } from '../../src/core/hash.ts'
+import { FormatError } from '../../src/core/bytes.ts'
+import { EXPORT_WEAK, findExport } from '../../src/formats/exportTable.ts'
+import * as macho from '../../src/formats/macho/constants.ts'
+import { type ObjectHeader, readObjectHeader } from '../../src/formats/macho/object.ts'
+import { ranksBefore } from './merge.ts'
+
+/** Puts the indexes of archives that have come into play, and the definitions of lazy objects, into the resolver. */
+export function offerMembers(link: Link): void {
+  const { files } = link
+  for (let file = 1; file <= files.count; file++) {
+    const flags = files.Source.flags[file]
+    if (flags & FILE_RESOLVED) continue
+    if (files.Source.kind[file] === FILE_ARCHIVE && flags & FILE_LOADED) {
+      files.Source.flags[file] |= FILE_RESOLVED
+      offerArchive(link, file)
+    } else if (files.Source.kind[file] === FILE_OBJECT && flags & FILE_LAZY && !(flags & FILE_LOADED)) {
+      offerObject(link, file)
+    }
+  }
+}
+
+function offer(link: Link, name: number, file: number): void {
+  const { member } = link.names.Offer
+  if (member[name] === 0 || ranksBefore(link, file, member[name])) member[name] = file
+}
+
+function offerArchive(link: Link, file: number): void {
+  const { files, names } = link
+  const archive = link.archives[files.Detail.archive[file]]
+  if (!archive.hasIndex) {
+    for (let member = file + 1; member <= files.count && files.Order.parent[member] === file; member++) offerObject(link, member)
+    return
+  }
+  const arena = files.Source.arena[file]
+  const { bytes } = link.arenas.list[arena]
+  const start = files.Source.position[file]
+  const { index } = archive
+  for (let i = 0; i < index.count; i++) {
+    const at = start + index.nameOffset[i]
+    const length = index.nameLength[i]
+    const name = internName(names, link.arenas, arena, at, length, hashBytes(bytes, at, at + length))
+    offer(link, name, file + 1 + index.member[i])
+  }
+}
+
+/** The external definitions of an object that is not loaded, from its nlist records. */
+function offerObject(link: Link, file: number): void {
+  const { files } = link
+  if (files.Source.kind[file] !== FILE_OBJECT) return
+  const arena = link.arenas.list[files.Source.arena[file]]
+  try {
+    const header = readObjectHeader(arena.bytes, files.Source.position[file], files.Source.size[file])
+    offerSymbols(link, file, header)
+  } catch (trouble) {
+    if (!(trouble instanceof FormatError)) throw trouble
+    files.Source.flags[file] |= FILE_BROKEN
+  }
+}
+
+function offerSymbols(link: Link, file: number, header: ObjectHeader): void {
+  const arenaIndex = link.files.Source.arena[file]
+  const { bytes, words } = link.arenas.list[arenaIndex]
+  const end = header.strings + header.stringsSize
+  for (let i = 0; i < header.symbolCount; i++) {
+    const at = header.nlist / 4 + i * 4
+    const type = words[at + 1] & 0xff
+    if (type & macho.N_STAB || (type & macho.N_EXT) === 0) continue
+    if ((type & macho.N_TYPE) === macho.N_UNDF && words[at + 2] === 0) continue
+    const start = header.strings + words[at]
+    let to = start
+    while (to < end && bytes[to] !== 0) to++
+    if (to < end) offer(link, internName(link.names, link.arenas, arenaIndex, start, to - start, hashBytes(bytes, start, to)), file)
+  }
+}
+
+/** -ObjC: does this archive member define a class or category, or come from Swift? */
+export function isObjectiveC(link: Link, file: number): boolean {
+  const { files } = link
+  const { bytes } = link.arenas.list[files.Source.arena[file]]
+  try {
+    const header = readObjectHeader(bytes, files.Source.position[file], files.Source.size[file])
+    for (let i = 0; i < header.sectionCount; i++) {
+      const at = header.sections + i * macho.SECTION_SIZE
+      const name = text(bytes, at)
+      if (name === '__objc_catlist' || name === '__objc_classlist' || text(bytes, at + 16) === '__DATA' && name.startsWith('__objc_cat')) return true
+      if (name.startsWith('__swift')) return true
+    }
+  } catch (trouble) {
+    if (!(trouble instanceof FormatError)) throw trouble
+  }
+  return (files.Source.flags[file] & FILE_OBJC) !== 0
+}
+
+function text(bytes: Uint8Array, at: number): string {
+  let name = ''
+  for (let i = at; i < at + 16 && bytes[i] !== 0; i++) name += String.fromCharCode(bytes[i])
+  return name
+}
+
+/**
+ * Gives each undefined name its provider of lowest rank: loads members, notes dylibs. A weak export of a dylib gives way to
+ * any member, and to a later dylib's strong one, as in ld64.lld. Returns how many members were loaded.
+ */
+export function provide(link: Link): number {
+  const { names, files } = link
+  const { Resolution, Offer } = names
+  let loaded = 0
+  for (let name = 1; name <= names.count; name++) {
+    if (Resolution.where[name] !== WHERE_UNDEFINED) continue
+    if (Offer.dylib[name] === 0) findInDylibs(link, name)
+    const member = Offer.member[name]
+    if (member === 0 || files.Source.flags[member] & FILE_LOADED) continue
+    const dylib = Offer.dylib[name]
+    const dylibFirst = dylib !== 0 && link.dylibs[dylib - 1].rank < files.Order.rank[member]
+    if (dylibFirst && !(Offer.exportFlags[name] & EXPORT_WEAK)) continue
+    files.Source.flags[member] |= FILE_LOADED
+    link.loadedBecause.push(member, name)
+    loaded++
+  }
+  return loaded
+}
+
+/** The first active dylib in rank order whose exports (its re-exports included) have the name; strong before weak. */
+export function findInDylibs(link: Link, name: number): void {
+  const { Text, Offer } = link.names
+  const { bytes } = link.arenas.list[Text.arena[name]]
+  for (const index of link.dylibOrder) {
+    const row = findExport(link.dylibs[index].file.exports, bytes, Text.offset[name], Text.length[name], Text.hash[name])
+    if (row === -1) continue
+    const flags = link.dylibs[index].file.exports.flags[row]
+    if (Offer.dylib[name] === 0 || !(flags & EXPORT_WEAK)) {
+      Offer.dylib[name] = index + 1
+      Offer.exportFlags[name] = flags
+    }
+    if (!(flags & EXPORT_WEAK)) return
+  }
+}
+
+/** Active dylibs by rank, each followed by what it re-exports; made anew when one becomes active. */
+export function orderDylibs(link: Link): number[] {
+  const order: number[] = []
+  const seen = new Set<number>()
+  const visit = (index: number): void => {
+    if (seen.has(index)) return
+    seen.add(index)
+    order.push(index)
+    for (const child of link.dylibs[index].children) visit(child)
+  }
+  const active = link.dylibs.map((_, index) => index).filter((index) => link.dylibs[index].active)
+  active.sort((a, b) => link.dylibs[a].rank - link.dylibs[b].rank || a - b)
+  for (const index of active) visit(index)
+  return order
+}

@@ -1,0 +1,249 @@
+// scan: walks the relocations of live blocks once: checks their form, counts rebases and binds, makes GOT keys, TLV pointers and
+// stubs, and collects references to undefined symbols.
+// Reads: live blocks, relocations, Reference.target. Writes: gots, tlvs, stubs, import use, fixup columns (empty, sized).
+// After strip and fold (only what stays causes entries), before allocate, which needs the sizes. Cost: one visit a relocation.
+
+import { BLOCK_COALESCED, BLOCK_FOLDED, BLOCK_LIVE } from '../components/blocks.ts'
+import { createFixups } from '../components/fixups.ts'
+import { addGot, createGots, KEY_IMPORT, KEY_LOCAL, spawnGots } from '../components/gots.ts'
+import { IMPORT_CALLED, IMPORT_OWN, IMPORT_THREAD_LOCAL, IMPORT_USED, IMPORT_WEAK_DEF } from '../components/imports.ts'
+import type { Link } from '../components/link.ts'
+import { NAME_REPORTED, NAME_WANTED, WHERE_IMPORT, WHERE_UNDEFINED } from '../components/names.ts'
+import { CONTENT_COMPACT_UNWIND, CONTENT_DROPPED, CONTENT_INIT_POINTERS } from '../components/sections.ts'
+import { createStubs } from '../components/stubs.ts'
+import { SYMBOL_ABSOLUTE, SYMBOL_THREAD_LOCAL, TARGET_IMPORT } from '../components/symbols.ts'
+import { R_ADDEND, R_BRANCH, R_GOT, R_POINTER, R_SUBTRAHEND, R_TLV, R_UNSIGNED } from '../src/arch/arch.ts'
+import { error } from '../src/core/messages.ts'
+import { spawnRange } from '../src/ecs.ts'
+import * as macho from '../src/formats/macho/constants.ts'
+import { createSite, enterSection, relocationForms, type Site } from './kernels/references.ts'
+import { specialReference } from './scan/special.ts'
+import { badForm, badRelocation, badThreadLocal } from './scan/check.ts'
+import { isLinked, keepFrames } from './scan/frames.ts'
+import { prepareStubBinder } from './scan/stubBinder.ts'
+import { noteUndefined, reportUndefined, type Undefined } from './scan/undefined.ts'
+
+interface Scan {
+  site: Site
+  forms: Uint8Array
+  undefineds: Undefined
+  rebases: number
+  binds: number
+  threadVariables: boolean
+}
+
+export function scan(link: Link): void {
+  keepFrames(link)
+  link.gots = createGots(link.symbols.count + link.imports.count + 16, false)
+  link.tlvs = createGots(link.imports.count + 1, false)
+  const state: Scan = { site: createSite(), forms: relocationForms(link.arch.attributes), undefineds: new Map(), rebases: 0, binds: 0, threadVariables: false }
+  for (const file of link.order) scanFile(link, state, file)
+  scanUnwind(link)
+  checkWanted(link, state)
+  reportUndefined(link, state.undefineds)
+  makeStubs(link)
+  prepareStubBinder(link)
+  for (let got = 1; got <= link.gots.count; got++) if (link.gots.Key.kind[got] === KEY_IMPORT) link.imports.Use.got[link.gots.Key.index[got]] = got
+  spawnGots(link.gots)
+  spawnGots(link.tlvs)
+  const slots = link.gots.count + link.tlvs.count + link.stubs.count
+  link.fixups = createFixups(state.rebases + state.binds + slots * 2, state.binds + slots * 2, false)
+}
+
+function scanFile(link: Link, state: Scan, file: number): void {
+  const { files, sections, blocks } = link
+  const first = files.Ranges.section[file]
+  for (let section = first; section < first + files.Ranges.sections[file]; section++) {
+    const content = sections.Header.content[section]
+    if (sections.Relocations.count[section] === 0 || content === CONTENT_DROPPED || content === CONTENT_COMPACT_UNWIND) continue
+    enterSection(state.site, link, section)
+    state.threadVariables = (sections.Header.flags[section] & macho.SECTION_TYPE) === macho.S_THREAD_LOCAL_VARIABLES
+    const start = sections.Blocks.first[section]
+    for (let block = start; block < start + sections.Blocks.count[section]; block++) {
+      const live = content === CONTENT_INIT_POINTERS ? !(blocks.Extent.flags[block] & BLOCK_COALESCED) : (blocks.Extent.flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) === BLOCK_LIVE
+      if (live && blocks.Relocations.count[block] > 0) scanBlock(link, state, block)
+    }
+    link.visited.rows += sections.Relocations.count[section]
+  }
+}
+
+function scanBlock(link: Link, state: Scan, block: number): void {
+  const { Extent, Relocations } = link.blocks
+  const { site, forms } = state
+  const { attributes } = link.arch
+  const first = Relocations.first[block]
+  const end = first + Relocations.count[block]
+  const limit = Extent.offset[block] + Extent.size[block]
+  for (let i = first; i < end; i++) {
+    const at = site.words[site.records + i * 2]
+    const word = site.words[site.records + i * 2 + 1]
+    const form = word >>> 24
+    if (forms[form] === 0) {
+      badForm(link, site, i)
+      continue
+    }
+    const is = attributes[word >>> 28]
+    if (at < Extent.offset[block] || at + (form & 2 && form & 4 ? 8 : 4) > limit) {
+      badRelocation(link, site, i, 'extends past the end of its section')
+      continue
+    }
+    if (is & (R_ADDEND | R_SUBTRAHEND)) {
+      if (!isPair(link, site, i, end)) continue
+      if (is & R_SUBTRAHEND) {
+        scanPair(link, state, block, i)
+        i++
+      }
+      continue
+    }
+    const number = word & 0xffffff
+    if (word & 0x08000000) {
+      if (number >= site.symbolCount) badRelocation(link, site, i, `refers to symbol ${number} of ${site.symbolCount}`)
+      else scanSymbol(link, state, block, i, is)
+    } else if (number === 0 || number > site.sectionCount) {
+      badRelocation(link, site, i, `refers to section ${number} of ${site.sectionCount}`)
+    } else if (is & R_UNSIGNED && (form & 6) === 6 && !state.threadVariables) state.rebases++
+  }
+}
+
+/** SUBTRACTOR and ADDEND are followed by what they belong to, at the same place. */
+function isPair(link: Link, site: Site, i: number, end: number): boolean {
+  const is = link.arch.attributes[site.words[site.records + i * 2 + 1] >>> 28]
+  const next = site.words[site.records + i * 2 + 3]
+  const fits = i + 1 < end && site.words[site.records + i * 2 + 2] === site.words[site.records + i * 2]
+  const kind = fits ? link.arch.attributes[next >>> 28] : 0
+  const right = is & R_SUBTRAHEND ? kind & R_UNSIGNED : kind !== 0 && (kind & (R_ADDEND | R_SUBTRAHEND | R_UNSIGNED)) === 0
+  if (!fits || !right) badRelocation(link, site, i, 'is not followed by the relocation that it belongs to')
+  return fits && right !== 0 && right !== false
+}
+
+/** A difference of two addresses of this image: no fixup, but both must be defined. */
+function scanPair(link: Link, state: Scan, block: number, i: number): void {
+  const { site } = state
+  for (const record of [i, i + 1]) {
+    const word = site.words[site.records + record * 2 + 1]
+    const number = word & 0xffffff
+    if ((word & 0x08000000) === 0) {
+      if (number === 0 || number > site.sectionCount) badRelocation(link, site, record, `refers to section ${number} of ${site.sectionCount}`)
+      continue
+    }
+    if (number >= site.symbolCount) {
+      badRelocation(link, site, record, `refers to symbol ${number} of ${site.symbolCount}`)
+      continue
+    }
+    const target = link.symbols.Reference.target[site.firstSymbol + number]
+    if (target === 0) missing(link, state, block, record, site.firstSymbol + number)
+    else if (target & TARGET_IMPORT && !(link.imports.Library.flags[target & 0x7fffffff] & IMPORT_OWN))
+      badRelocation(link, site, record, 'cannot take the difference to a symbol of another image')
+  }
+}
+
+function missing(link: Link, state: Scan, block: number, record: number, symbol: number): void {
+  const name = link.symbols.Definition.name[symbol]
+  const offset = state.site.words[state.site.records + record * 2] - link.blocks.Extent.offset[block]
+  if (name === 0) badRelocation(link, state.site, record, 'refers to a symbol that defines nothing')
+  else noteUndefined(link, state.undefineds, name, block, offset)
+}
+
+function scanSymbol(link: Link, state: Scan, block: number, i: number, is: number): void {
+  const { site } = state
+  const word = site.words[site.records + i * 2 + 1]
+  const symbol = site.firstSymbol + (word & 0xffffff)
+  let target = link.symbols.Reference.target[symbol]
+  if (target === 0) {
+    target = specialReference(link, symbol)
+    if (target === 0) return missing(link, state, block, i, symbol)
+    if (target === -1) return
+  }
+  if (target & TARGET_IMPORT) return scanImport(link, state, i, is, target & 0x7fffffff, block)
+  const flags = link.symbols.Definition.flags[target]
+  const threadLocal = (flags & SYMBOL_THREAD_LOCAL) !== 0
+  if (is & R_TLV ? !threadLocal : threadLocal && (is & (R_GOT | R_BRANCH)) !== 0) return badThreadLocal(link, site, i, link.symbols.Definition.name[target])
+  if (is & R_GOT) {
+    if (is & R_POINTER) addGot(link.gots, KEY_LOCAL, target)
+  } else if (is & R_UNSIGNED && (word & 0x06000000) === 0x06000000 && !(flags & SYMBOL_ABSOLUTE) && !state.threadVariables) state.rebases++
+}
+
+function scanImport(link: Link, state: Scan, i: number, is: number, made: number, block: number): void {
+  const { Library } = link.imports
+  const word = state.site.words[state.site.records + i * 2 + 1]
+  const flags = Library.flags[made]
+  Library.flags[made] |= IMPORT_USED
+  const undefinedName = link.names.Resolution.flags[Library.name[made]] & NAME_REPORTED
+  if (undefinedName && link.settings.undefined === 'warning') missing(link, state, block, i, state.site.firstSymbol + (word & 0xffffff))
+  const threadLocal = (flags & IMPORT_THREAD_LOCAL) !== 0
+  if (is & R_TLV ? !threadLocal : threadLocal && (is & (R_GOT | R_BRANCH)) !== 0) return badThreadLocal(link, state.site, i, Library.name[made])
+  if (is & R_BRANCH) Library.flags[made] |= IMPORT_CALLED
+  else if (is & R_GOT) addGot(link.gots, KEY_IMPORT, made)
+  else if (is & R_TLV) addGot(link.tlvs, KEY_IMPORT, made)
+  else if (is & R_UNSIGNED) {
+    if ((word & 0x06000000) !== 0x06000000) return badRelocation(link, state.site, i, 'is too narrow for a symbol of another image')
+    state.binds++
+    if (flags & IMPORT_OWN || flags & IMPORT_WEAK_DEF) state.binds++
+    if (flags & IMPORT_OWN) state.rebases++
+  } else if (!(flags & IMPORT_OWN)) badRelocation(link, state.site, i, `cannot refer directly to ${symbolOf(link, made)}, which is in another image`, symbolOf(link, made))
+}
+
+function symbolOf(link: Link, made: number): string {
+  const name = link.imports.Library.name[made]
+  const { arena, offset, length } = link.names.Text
+  let text = ''
+  for (let i = 0; i < length[name]; i++) text += String.fromCharCode(link.arenas.list[arena[name]].bytes[offset[name] + i])
+  return text
+}
+
+/** Personalities are reached through the GOT, whoever defines them. */
+function scanUnwind(link: Link): void {
+  const { Entry } = link.unwinds
+  for (let row = 1; row <= link.unwinds.count; row++) {
+    const target = Entry.personality[row]
+    if (target === 0 || !isLinked(link, row)) continue
+    if (target & TARGET_IMPORT) {
+      link.imports.Library.flags[target & 0x7fffffff] |= IMPORT_USED
+      addGot(link.gots, KEY_IMPORT, target & 0x7fffffff)
+    } else addGot(link.gots, KEY_LOCAL, target)
+  }
+}
+
+/** The entry point, -u names and literally listed exports must be defined. */
+function checkWanted(link: Link, state: Scan): void {
+  const { where, flags, import: imported } = link.names.Resolution
+  for (let name = 1; name <= link.names.count; name++) {
+    if ((flags[name] & NAME_WANTED) === 0) continue
+    if (where[name] === WHERE_UNDEFINED) wantedBy(link, state, name)
+    else if (where[name] === WHERE_IMPORT) link.imports.Library.flags[imported[name]] |= IMPORT_USED
+  }
+  if (link.entry > 0 && imported[link.entry] !== 0) link.imports.Library.flags[imported[link.entry]] |= IMPORT_CALLED
+}
+
+function wantedBy(link: Link, state: Scan, name: number): void {
+  const why = name === link.entry ? 'the entry point' : (link.settings.forceUndefined ?? []).length > 0 ? '-u' : '-exported_symbol(s_list)'
+  const known = state.undefineds.get(name)
+  if (known === undefined) state.undefineds.set(name, { places: [why], count: 1, file: 0, offset: 0 })
+  else known.places.unshift(why)
+}
+
+/** A stub for each called import, in order of import rows; with chained fixups stubs jump through the GOT. */
+function makeStubs(link: Link): void {
+  const { imports, settings } = link
+  let count = 0
+  for (let made = 1; made <= imports.count; made++) if (imports.Library.flags[made] & IMPORT_CALLED) count++
+  const stubs = createStubs(count, false)
+  link.stubs = stubs
+  spawnRange(stubs.world, count, [stubs.Stub, stubs.LazyBind])
+  let helpers = 0
+  for (let made = 1; made <= imports.count; made++) {
+    if ((imports.Library.flags[made] & IMPORT_CALLED) === 0) continue
+    const stub = ++stubs.count
+    stubs.Stub.import[stub] = made
+    stubs.Stub.slot[stub] = stub - 1
+    imports.Use.stub[made] = stub
+    if (settings.fixupChains) {
+      addGot(link.gots, KEY_IMPORT, made)
+      continue
+    }
+    stubs.Stub.lazy[stub] = stub
+    if (!(imports.Library.flags[made] & IMPORT_WEAK_DEF)) stubs.LazyBind.helper[stub] = ++helpers
+  }
+  link.helperEntries = helpers
+  if (stubs.count > 0xffffff) error(link.messages, 'too-many-stubs', `${stubs.count} stubs, at most ${0xffffff} are possible`)
+}

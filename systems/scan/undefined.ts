@@ -1,0 +1,62 @@
+// Undefined symbols: collected with who refers to them, reported together.
+import { nameText } from '../../components/internal.ts'
+import { fileText, type Link, locate } from '../../components/link.ts'
+import { NAME_REPORTED } from '../../components/names.ts'
+import { SYMBOL_DEFINED } from '../../components/symbols.ts'
+import { toText } from '../../src/core/bytes.ts'
+import { report } from '../../src/core/messages.ts'
+
+const MAX_REFERENCES = 3
+
+/** By name row: the first places that refer to it, and how many there are. */
+export type Undefined = Map<number, { places: string[]; count: number; file: number; offset: number }>
+
+export function noteUndefined(link: Link, undefineds: Undefined, name: number, block: number, offset: number): void {
+  const file = link.sections.Header.file[link.blocks.Extent.section[block]]
+  const known = undefineds.get(name)
+  if (known === undefined) undefineds.set(name, { places: [placeText(link, block, offset)], count: 1, file, offset })
+  else if (++known.count <= MAX_REFERENCES) known.places.push(placeText(link, block, offset))
+}
+
+/** `file.o:(symbol _main+0x4)`, as ld64.lld names a place. */
+export function placeText(link: Link, block: number, offset: number): string {
+  const { Extent } = link.blocks
+  const { Definition } = link.symbols
+  const file = link.sections.Header.file[Extent.section[block]]
+  const first = link.files.Ranges.symbol[file]
+  let best = 0
+  for (let symbol = first; symbol < first + link.files.Ranges.symbols[file]; symbol++) {
+    if (Definition.block[symbol] !== block || (Definition.flags[symbol] & SYMBOL_DEFINED) === 0 || Definition.offset[symbol] > offset) continue
+    if (best === 0 || Definition.offset[symbol] > Definition.offset[best]) best = symbol
+  }
+  if (best === 0) {
+    const section = link.sectionNames.sections[link.sections.Header.name[Extent.section[block]]]
+    return `${fileText(link, file)}:(${section}+0x${(Extent.offset[block] + offset).toString(16)})`
+  }
+  return `${fileText(link, file)}:(symbol ${symbolText(link, file, best)}+0x${(offset - Definition.offset[best]).toString(16)})`
+}
+
+/** Name of a symbol row of an object, external or local. */
+export function symbolText(link: Link, file: number, symbol: number): string {
+  const name = link.symbols.Definition.name[symbol]
+  if (name !== 0) return nameText(link, name)
+  const { files } = link
+  const { bytes, words } = link.arenas.list[files.Source.arena[file]]
+  const strx = words[files.Tables.nlist[file] / 4 + (symbol - files.Ranges.symbol[file]) * 4]
+  const start = files.Tables.strings[file] + strx
+  let end = start
+  while (end < files.Tables.strings[file] + files.Tables.stringsSize[file] && bytes[end] !== 0) end++
+  return toText(bytes, start, end)
+}
+
+export function reportUndefined(link: Link, undefineds: Undefined): void {
+  for (const [name, { places, count, file, offset }] of undefineds) {
+    const text = nameText(link, name)
+    const notes = places.map((place) => `referenced by ${place}`)
+    if (count > MAX_REFERENCES) notes.push(`referenced ${count - MAX_REFERENCES} more times`)
+    const severity = link.settings.undefined === 'warning' ? 'warning' : 'error'
+    link.names.Resolution.flags[name] |= NAME_REPORTED
+    const location = file === 0 ? null : locate(link, file, { symbol: text, offset })
+    report(link.messages, severity, 'undefined-symbol', `undefined symbol: ${text}`, location, notes)
+  }
+}

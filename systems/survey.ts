@@ -1,0 +1,287 @@
+// survey: finds and reads every input, counts the rows that all of them can need, reserves the columns.
+// Reads: options, files. Writes: arenas, files, dylibs; every other world stands empty at its final capacity.
+// First, because columns are never grown: all archive members and autolinked libraries are counted, loaded or not.
+// Cost: bytes read, plus a pass over load commands and literal sections.
+
+import { createBlocks } from '../components/blocks.ts'
+import { createFiles, FILE_ARCHIVE, FILE_INTERNAL, FILE_LOADED, FILE_PARSED } from '../components/files.ts'
+import { createFixups } from '../components/fixups.ts'
+import { createGots } from '../components/gots.ts'
+import { createImports } from '../components/imports.ts'
+import type { Link } from '../components/link.ts'
+import { createNames } from '../components/names.ts'
+import { createOutputs, createSegments, MAX_OUTPUTS } from '../components/outputs.ts'
+import { createSectionNames } from '../components/sectionNames.ts'
+import { createSections } from '../components/sections.ts'
+import { createStubs } from '../components/stubs.ts'
+import { createSymbols } from '../components/symbols.ts'
+import { createUnwinds } from '../components/unwinds.ts'
+import type { Arch } from '../src/arch/arch.ts'
+import { FormatError } from '../src/core/bytes.ts'
+import { error, type Messages } from '../src/core/messages.ts'
+import { spawnRange } from '../src/ecs.ts'
+import type { Host } from '../src/host/host.ts'
+import type { Settings } from '../src/settings.ts'
+import type { Input } from '../src/types.ts'
+import { addDylib, addReexports, addStubLibrary } from './survey/dylibs.ts'
+import { addArchive, addObject, classify, pickArchitecture, readInput } from './survey/inputs.ts'
+import { findDirectories, findFramework, findLibrary } from './survey/search.ts'
+import { createSurvey, type Survey } from './survey/survey.ts'
+
+/** Rows kept for the linker's own symbols and blocks beyond those that inputs can cause. */
+const INTERNAL_ROWS = 4096
+const SPARE_SECTIONS = 512
+
+export async function survey(settings: Settings, arch: Arch, host: Host, messages: Messages): Promise<Link> {
+  const found = createSurvey(settings, arch, host, messages)
+  findDirectories(found)
+  found.expected = expectedBytes(settings, host)
+  for (const input of settings.inputs) await addInput(found, input, true)
+  if (settings.bundleLoader !== undefined) await addBundleLoader(found, settings.bundleLoader)
+  while (found.pendingAutolinks.length > 0) {
+    const autolink = found.pendingAutolinks.shift()!
+    const before = found.dylibs.length
+    const file = await addInput(found, autolink.input, false)
+    autolink.file = file
+    autolink.dylib = found.dylibs.length > before ? before : found.dylibs.findIndex((dylib) => file !== 0 && dylib.fileId === file)
+    if (file === 0 && autolink.dylib < 0) autolink.problem = missingText(autolink.input)
+  }
+  await addReexports(found)
+  return reserve(found)
+}
+
+/** Sizes of the named files, so that they share one arena. */
+function expectedBytes(settings: Settings, host: Host): number {
+  let total = 0
+  for (const input of settings.inputs) {
+    if (input.contents !== undefined) total += input.contents.length + 16
+    else if (input.path !== undefined) total += (host.stat(input.path)?.size ?? 0) + 16
+  }
+  return total
+}
+
+function missingText(input: Input): string {
+  return input.framework === undefined ? `library not found for -l${input.library}` : `framework not found for -framework ${input.framework}`
+}
+
+/** Finds, reads and classifies one input; returns its file row, 0 when there is none. */
+async function addInput(found: Survey, input: Input, explicit: boolean): Promise<number> {
+  const rank = found.nextRank++
+  const path = locateInput(found, input)
+  if (path === null) {
+    const stub = addStubLibrary(found, input, rank, explicit)
+    if (stub !== 0) return stub
+    if (explicit) error(found.messages, 'library-not-found', missingText(input))
+    return 0
+  }
+  const isLibrary = input.path === undefined
+  const known = found.seen.get(path)
+  if (known !== undefined && (isLibrary || found.rows.kind[known] === FILE_ARCHIVE) && !input.forceLoad) return known
+  const dylib = found.dylibsByPath.get(path)
+  if (dylib !== undefined) return addDylib(found, path, null, input, rank, explicit)
+  return readAndAdd(found, input, path, rank, explicit)
+}
+
+function locateInput(found: Survey, input: Input): string | null {
+  if (input.path !== undefined) return input.path
+  if (input.library !== undefined) return findLibrary(found, input.library)
+  return input.framework === undefined ? null : findFramework(found, input.framework)
+}
+
+async function readAndAdd(found: Survey, input: Input, path: string, rank: number, explicit: boolean): Promise<number> {
+  const whole = readInput(found, path, input.contents)
+  if (whole === null) return 0
+  try {
+    const place = pickArchitecture(found, whole, path)
+    if (place === null) return 0
+    const kind = classify(found, place)
+    if (kind === 'dylib' || kind === 'tbd') return await addDylib(found, path, place, input, rank, explicit)
+    if (kind === 'object') return addObject(found, path, place, rank, input)
+    if (kind === 'bitcode') {
+      error(found.messages, 'bitcode', `${path}: is LLVM bitcode; this linker does no link-time optimization, compile without -flto`, { file: path, offset: 0 })
+      return 0
+    }
+    if (kind === 'unknown') {
+      error(found.messages, 'unknown-file-type', `${path}: unhandled file type`, { file: path, offset: 0 })
+      return 0
+    }
+    const file = addArchive(found, path, place, rank, input, explicit)
+    found.seen.set(path, file)
+    return file
+  } catch (trouble) {
+    if (!(trouble instanceof FormatError)) throw trouble
+    error(found.messages, trouble.id, `${path}: ${trouble.message}`, { file: path, offset: trouble.offset })
+    return 0
+  }
+}
+
+async function addBundleLoader(found: Survey, path: string): Promise<void> {
+  const rank = found.nextRank++
+  const place = readInput(found, path, undefined)
+  const slice = place === null ? null : pickArchitecture(found, place, path)
+  if (slice === null) return
+  try {
+    await addDylib(found, path, slice, {}, rank, true)
+    const loader = found.dylibs[found.dylibsByPath.get(path) ?? 0]
+    if (loader !== undefined) loader.bundleLoader = true
+  } catch (trouble) {
+    if (!(trouble instanceof FormatError)) throw trouble
+    error(found.messages, trouble.id, `${path}: ${trouble.message}`, { file: path, offset: trouble.offset })
+  }
+}
+
+/** Makes the worlds, each at its final capacity, and moves the survey's columns into the file rows. */
+function reserve(found: Survey): Link {
+  const { rows } = found
+  let [sections, symbols, blocks, unwinds] = [0, 0, 0, 0]
+  for (let file = 1; file <= found.count; file++) {
+    sections += rows.sections[file]
+    symbols += rows.symbols[file]
+    blocks += rows.blocks[file]
+    unwinds += rows.unwinds[file]
+  }
+  const spare = symbols + INTERNAL_ROWS + (found.settings.sectCreate?.length ?? 0)
+  const names = symbols + archiveNames(found) + INTERNAL_ROWS + listed(found.settings)
+  const shared = false
+  const link: Link = {
+    settings: found.settings,
+    host: found.host,
+    arch: found.arch,
+    messages: found.messages,
+    arenas: found.arenas,
+    paths: found.paths,
+    archives: found.archives,
+    dylibs: found.dylibs,
+    sectionNames: createSectionNames(),
+    files: createFiles(found.count + 1, shared),
+    sections: createSections(sections + SPARE_SECTIONS, shared),
+    blocks: createBlocks(blocks + spare, shared),
+    symbols: createSymbols(symbols + spare, shared),
+    names: createNames(names, shared),
+    imports: createImports(0, shared),
+    gots: createGots(0, shared),
+    tlvs: createGots(0, shared),
+    stubs: createStubs(0, shared),
+    unwinds: createUnwinds(unwinds, shared),
+    outputs: createOutputs(shared),
+    segments: createSegments(shared),
+    fixups: createFixups(0, 0, shared),
+    tables: { header: 0, stubs: 0, stubHelper: 0, got: 0, lazyPointers: 0, tlvPointers: 0, unwindInfo: 0, initOffsets: 0, objcStubs: 0, imageInfo: 0 },
+    order: new Uint32Array(0),
+    inputs: new Array(MAX_OUTPUTS),
+    internal: { file: found.count + 1, arena: 0, section: 0, block: 0, symbol: 0 },
+    autolinks: found.autolinks,
+    duplicates: [],
+    loadedBecause: [],
+    dylibOrder: [],
+    headerBlock: 0,
+    boundaries: [],
+    helperEntries: 0,
+    stubBinder: 0,
+    loaderCache: 0,
+    unwind: null,
+    personalities: [0],
+    segmentOrder: [],
+    firstThreadLocal: 0,
+    linkedDylibs: [],
+    table: {
+      locals: new Uint32Array(0),
+      localCount: 0,
+      externals: new Uint32Array(0),
+      externalCount: 0,
+      undefineds: [],
+      stabs: { count: 0, type: [], section: [], desc: [], value: [], text: [], symbol: [], texts: [], strings: 2 },
+    },
+    symtab: { locals: 0, externals: 0, undefineds: 0, strings: 0 },
+    signatureAt: 0,
+    chained: { imports: [], addends: [], withAddend: new Map() },
+    signatureSize: 0,
+    uuidAt: 0,
+    weakFlags: 0,
+    entry: 0,
+    image: new Uint8Array(0),
+    tail: new Uint8Array(0),
+    linkedit: {},
+    reports: {},
+    dependencies: found.dependencies,
+    timings: [],
+    visited: { rows: found.count, bytes: 0 },
+  }
+  fillFiles(link, found)
+  addInternalFile(link, spare)
+  return link
+}
+
+function archiveNames(found: Survey): number {
+  let names = 0
+  for (const archive of found.archives) names += archive.index.count
+  return names
+}
+
+/** Names that options bring in. */
+function listed(settings: Settings): number {
+  const lists = [settings.forceUndefined, settings.dynamicLookup, settings.exportedSymbols, settings.unexportedSymbols, settings.aliases]
+  return lists.reduce((sum, list) => sum + (list?.length ?? 0) * 2, 0)
+}
+
+function fillFiles(link: Link, found: Survey): void {
+  const { files } = link
+  const { rows } = found
+  files.count = found.count
+  spawnRange(files.world, found.count + 1, [files.Source, files.Order, files.Ranges, files.Tables, files.Detail])
+  let [section, symbol, block] = [1, 1, 1]
+  for (let file = 1; file <= found.count; file++) {
+    files.Source.kind[file] = rows.kind[file]
+    files.Source.flags[file] = rows.flags[file]
+    files.Source.arena[file] = rows.arena[file]
+    files.Source.position[file] = rows.position[file]
+    files.Source.size[file] = rows.size[file]
+    files.Source.path[file] = rows.path[file]
+    files.Source.modified[file] = rows.modified[file]
+    files.Order.rank[file] = rows.rank[file]
+    files.Order.member[file] = rows.member[file]
+    files.Order.parent[file] = rows.parent[file]
+    files.Detail.archive[file] = rows.archive[file]
+    files.Detail.dylib[file] = rows.dylib[file]
+    files.Ranges.section[file] = section
+    files.Ranges.symbol[file] = symbol
+    files.Ranges.block[file] = block
+    files.Ranges.maxBlocks[file] = rows.blocks[file]
+    section += rows.sections[file]
+    symbol += rows.symbols[file]
+    block += rows.blocks[file]
+  }
+  spawnRange(link.sections.world, section - 1 + SPARE_SECTIONS, Object.values(pick(link.sections, ['Header', 'Bytes', 'Relocations', 'Blocks'])))
+  spawnRange(link.symbols.world, symbol - 1, [link.symbols.Definition, link.symbols.Reference])
+  spawnRange(link.blocks.world, block - 1, [link.blocks.Extent, link.blocks.Relocations, link.blocks.Placement, link.blocks.Links])
+  link.sections.count = section - 1
+  link.symbols.count = symbol - 1
+  link.blocks.count = block - 1
+}
+
+function pick<T extends object, K extends keyof T>(from: T, keys: readonly K[]): Pick<T, K> {
+  const picked = {} as Pick<T, K>
+  for (const key of keys) picked[key] = from[key]
+  return picked
+}
+
+/** The linker's own file comes last: its names and bytes live in an arena of their own. */
+function addInternalFile(link: Link, spare: number): void {
+  const { files, internal } = link
+  const file = internal.file
+  files.count = file
+  files.Source.kind[file] = FILE_INTERNAL
+  files.Source.flags[file] = FILE_LOADED | FILE_PARSED
+  files.Source.path[file] = link.paths.push('<internal>') - 1
+  files.Order.rank[file] = 0xffffffff
+  internal.arena = link.arenas.list.length
+  const bytes = new Uint8Array(new ArrayBuffer(Math.min(0x40000000, spare * 64)))
+  link.arenas.list.push({ bytes, words: new Uint32Array(bytes.buffer), view: new DataView(bytes.buffer), used: 16 })
+  files.Source.arena[file] = internal.arena
+  internal.section = link.sections.count + 1
+  internal.block = link.blocks.count + 1
+  internal.symbol = link.symbols.count + 1
+  files.Ranges.section[file] = internal.section
+  files.Ranges.block[file] = internal.block
+  files.Ranges.symbol[file] = internal.symbol
+}

@@ -1,0 +1,57 @@
+// How many rows an object can need at most, from its headers (and the bytes of its literal sections).
+import { readU32 } from '../../src/core/bytes.ts'
+import * as macho from '../../src/formats/macho/constants.ts'
+import type { ObjectHeader } from '../../src/formats/macho/object.ts'
+
+/** The smallest FDE: length, CIE pointer, function, length. */
+const SMALLEST_FRAME = 12
+
+export interface Counts {
+  blocks: number
+  unwinds: number
+}
+
+/** A block for each section and symbol, for each literal, for each frame record. */
+export function countRows(bytes: Uint8Array, at: number, header: ObjectHeader): Counts {
+  let blocks = header.symbolCount
+  let unwinds = 0
+  for (let i = 0; i < header.sectionCount; i++) {
+    const section = header.sections + i * macho.SECTION_SIZE
+    const size = readU32(bytes, section + 40)
+    blocks += 1 + countLiterals(bytes, at, section, size)
+    if (isFrameSection(bytes, section)) blocks += Math.ceil(size / SMALLEST_FRAME)
+    if (isFrameSection(bytes, section)) unwinds += Math.ceil(size / SMALLEST_FRAME)
+    if (isCompactUnwind(bytes, section)) unwinds += Math.ceil(size / 32)
+  }
+  return { blocks, unwinds }
+}
+
+function countLiterals(bytes: Uint8Array, at: number, section: number, size: number): number {
+  const type = readU32(bytes, section + 64) & macho.SECTION_TYPE
+  if (type === macho.S_4BYTE_LITERALS) return size / 4 + 1
+  if (type === macho.S_8BYTE_LITERALS) return size / 8 + 1
+  if (type === macho.S_16BYTE_LITERALS) return size / 16 + 1
+  if (type === macho.S_CSTRING_LITERALS) return countNuls(bytes, at + readU32(bytes, section + 48), size) + 1
+  // Records of 32 bytes: __cfstring; pointers where literals are deduplicated: selector and class references.
+  if (bytes[section] === 0x5f && (isNamed(bytes, section, '__cfstring') || isNamed(bytes, section, '__objc_'))) return size / 8 + 1
+  return 0
+}
+
+function countNuls(bytes: Uint8Array, from: number, size: number): number {
+  let count = 0
+  for (let i = from; i < from + size; i++) if (bytes[i] === 0) count++
+  return count
+}
+
+function isNamed(bytes: Uint8Array, at: number, prefix: string): boolean {
+  for (let i = 0; i < prefix.length; i++) if (bytes[at + i] !== prefix.charCodeAt(i)) return false
+  return true
+}
+
+function isFrameSection(bytes: Uint8Array, section: number): boolean {
+  return isNamed(bytes, section, '__eh_frame\0') && isNamed(bytes, section + 16, '__TEXT\0')
+}
+
+function isCompactUnwind(bytes: Uint8Array, section: number): boolean {
+  return isNamed(bytes, section, '__compact_unwind') && isNamed(bytes, section + 16, '__LD\0')
+}

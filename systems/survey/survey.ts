@@ -1,0 +1,135 @@
+// What the survey collects before any column exists: plain growing columns of numbers, one element a file, element 0 unused.
+import { type Arenas, createArenas } from '../../components/arena.ts'
+import type { Dylib } from '../../components/link.ts'
+import type { Arch } from '../../src/arch/arch.ts'
+import type { Messages } from '../../src/core/messages.ts'
+import type { Archive } from '../../src/formats/archive.ts'
+import type { TbdDocument } from '../../src/formats/tbd.ts'
+import type { Host } from '../../src/host/host.ts'
+import type { Settings } from '../../src/settings.ts'
+import type { Input } from '../../src/types.ts'
+
+export interface SurveyRows {
+  kind: number[]
+  flags: number[]
+  arena: number[]
+  position: number[]
+  size: number[]
+  path: number[]
+  modified: number[]
+  rank: number[]
+  member: number[]
+  parent: number[]
+  archive: number[]
+  dylib: number[]
+  sections: number[]
+  symbols: number[]
+  blocks: number[]
+  unwinds: number[]
+  undefined: number[]
+}
+
+export interface Survey {
+  settings: Settings
+  arch: Arch
+  host: Host
+  messages: Messages
+  arenas: Arenas
+  rows: SurveyRows
+  count: number
+  paths: string[]
+  archives: Archive[]
+  dylibs: Dylib[]
+  /** Inputs seen so far by resolved path: a dylib or archive named twice is one. */
+  seen: Map<string, number>
+  dylibsByPath: Map<string, number>
+  /** Documents that stand behind a dylib in its stub file. */
+  inlined: Map<number, TbdDocument[]>
+  /** Autolinked libraries by their option text -> the file or dylib that it led to (0 when nothing was found). */
+  autolinks: Map<string, Autolink>
+  pendingAutolinks: Autolink[]
+  nextRank: number
+  libraryDirectories: string[]
+  frameworkDirectories: string[]
+  dependencies: { read: string[]; missing: string[] }
+  /** Bytes still to be read, to size arenas well. */
+  expected: number
+}
+
+export interface Autolink {
+  key: string
+  input: Input
+  file: number
+  dylib: number
+  problem: string
+}
+
+export function createSurvey(settings: Settings, arch: Arch, host: Host, messages: Messages): Survey {
+  const rows = {} as SurveyRows
+  for (const name of ROW_NAMES) rows[name] = [0]
+  return {
+    settings,
+    arch,
+    host,
+    messages,
+    arenas: createArenas(false),
+    rows,
+    count: 0,
+    paths: [],
+    archives: [],
+    dylibs: [],
+    seen: new Map(),
+    dylibsByPath: new Map(),
+    inlined: new Map(),
+    autolinks: new Map(),
+    pendingAutolinks: [],
+    nextRank: 1,
+    libraryDirectories: [],
+    frameworkDirectories: [],
+    dependencies: { read: [], missing: [] },
+    expected: 0,
+  }
+}
+
+const ROW_NAMES: readonly (keyof SurveyRows)[] = [
+  'kind',
+  'flags',
+  'arena',
+  'position',
+  'size',
+  'path',
+  'modified',
+  'rank',
+  'member',
+  'parent',
+  'archive',
+  'dylib',
+  'sections',
+  'symbols',
+  'blocks',
+  'unwinds',
+  'undefined',
+]
+
+/** A new file row, all zero but its kind and place. */
+export function addFile(survey: Survey, kind: number, path: string, place: Place, rank: number): number {
+  const file = ++survey.count
+  for (const name of ROW_NAMES) survey.rows[name][file] = 0
+  const { rows } = survey
+  rows.kind[file] = kind
+  rows.path[file] = survey.paths.push(path) - 1
+  rows.arena[file] = place.arena
+  rows.position[file] = place.position
+  rows.size[file] = place.size
+  rows.modified[file] = place.modified
+  rows.rank[file] = rank
+  return file
+}
+
+/** Bytes of an input in an arena. `modified` is in seconds. */
+export interface Place {
+  arena: number
+  position: number
+  size: number
+  modified: number
+}

@@ -1,0 +1,93 @@
+// unwind: makes the rows of __unwind_info: every live function with its encoding, personality and language-specific data; null rows
+// for functions that have none.
+// Reads: unwinds, symbols, live blocks. Writes: link.unwind (rows; addresses come in allocate), link.personalities.
+// After scan (personalities have GOT keys), before allocate, which plans the pages once text addresses stand.
+// Cost: one pass over the code symbols.
+
+import { BLOCK_FOLDED, BLOCK_LIVE } from '../components/blocks.ts'
+import { FILE_PARSED } from '../components/files.ts'
+import type { Link } from '../components/link.ts'
+import { SYMBOL_ABSOLUTE, SYMBOL_DEFINED } from '../components/symbols.ts'
+import { isLinked } from './scan/frames.ts'
+import * as macho from '../src/formats/macho/constants.ts'
+
+export function unwind(link: Link): void {
+  let rows = 0
+  for (let row = 1; row <= link.unwinds.count; row++) if (isLinked(link, row)) rows++
+  if (rows === 0) return
+  const marks = new Uint8Array(link.blocks.count + 1)
+  const plain = plainFunctions(link, marks)
+  const count = rows + plain.length / 2
+  const made: UnwindTable = {
+    count: 0,
+    block: new Uint32Array(count),
+    offset: new Uint32Array(count),
+    row: new Uint32Array(count),
+    length: new Uint32Array(count),
+    encoding: new Uint32Array(count),
+    personality: new Uint32Array(count),
+    lsda: new Uint32Array(count),
+    plan: null,
+    output: 0,
+  }
+  fillRows(link, made)
+  for (let i = 0; i < plain.length; i += 2) {
+    made.block[made.count] = plain[i]
+    made.offset[made.count++] = plain[i + 1]
+  }
+  link.unwind = made
+}
+
+type UnwindTable = NonNullable<Link['unwind']>
+
+function fillRows(link: Link, made: UnwindTable): void {
+  const { Range, Entry } = link.unwinds
+  const ids = new Map<number, number>()
+  for (let row = 1; row <= link.unwinds.count; row++) {
+    if (!isLinked(link, row)) continue
+    const at = made.count++
+    const target = Entry.fde[row] === 0 ? Entry.personality[row] : 0
+    if (target !== 0 && !ids.has(target)) ids.set(target, link.personalities.push(target) - 1)
+    made.block[at] = Range.block[row]
+    made.offset[at] = Range.offset[row]
+    made.row[at] = row
+    made.length[at] = Range.length[row]
+    made.encoding[at] = Entry.encoding[row]
+    made.personality[at] = target === 0 ? 0 : ids.get(target)!
+    made.lsda[at] = Entry.lsda[row]
+  }
+}
+
+/** Pairs (block, offset) of symbols in code that no unwind row begins at. */
+function plainFunctions(link: Link, marks: Uint8Array): number[] {
+  const { files, symbols, blocks, sections } = link
+  const { Definition } = symbols
+  const plain: number[] = []
+  for (const file of link.order) {
+    if ((files.Source.flags[file] & FILE_PARSED) === 0) continue
+    const seen = new Set<number>()
+    const first = files.Ranges.symbol[file]
+    for (let symbol = first; symbol < first + files.Ranges.symbols[file]; symbol++) {
+      if ((Definition.flags[symbol] & (SYMBOL_DEFINED | SYMBOL_ABSOLUTE)) !== SYMBOL_DEFINED) continue
+      const block = Definition.block[symbol]
+      if ((blocks.Extent.flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) !== BLOCK_LIVE || !isCode(sections.Header.flags[blocks.Extent.section[block]])) continue
+      const offset = Definition.offset[symbol]
+      if (offset === 0 ? marks[block] : seen.has(block * 4294967296 + offset)) continue
+      if (offset === 0) marks[block] = 1
+      else seen.add(block * 4294967296 + offset)
+      if (!hasRow(link, block, offset)) plain.push(block, offset)
+    }
+  }
+  return plain
+}
+
+function isCode(flags: number): boolean {
+  const type = flags & macho.SECTION_TYPE
+  return (type === macho.S_REGULAR || type === macho.S_COALESCED) && (flags & 0xff000000) >>> 0 === macho.S_ATTR_PURE_INSTRUCTIONS
+}
+
+function hasRow(link: Link, block: number, offset: number): boolean {
+  const { Range } = link.unwinds
+  for (let row = link.blocks.Links.unwind[block]; row !== 0; row = Range.next[row]) if (Range.offset[row] === offset) return true
+  return false
+}

@@ -1,0 +1,140 @@
+// Classic dyld info: rebase, bind, weak-bind and lazy-bind opcodes, and the helper entries that name the lazy records.
+import { SEGMENT_STRIDE } from '../../components/fixups.ts'
+import { IMPORT_OWN, IMPORT_WEAK, IMPORT_WEAK_DEF } from '../../components/imports.ts'
+import type { Link } from '../../components/link.ts'
+import { NAME_OVERRIDES_WEAK } from '../../components/names.ts'
+import { type BindRows, encodeBind, encodeLazyBind, encodeWeakBind } from '../../src/formats/dyld/bind.ts'
+import { encodeRebase } from '../../src/formats/dyld/rebase.ts'
+import * as macho from '../../src/formats/macho/constants.ts'
+import { helperEntryAddress, lazyAddress } from '../kernels/addresses.ts'
+import { nameTable } from '../kernels/nameTable.ts'
+import { imageOffset } from '../writeIndirect.ts'
+
+export function writeOpcodes(link: Link): void {
+  const names = nameTable(link)
+  const order = bindsByImport(link)
+  link.linkedit.rebase = { bytes: rebases(link), offset: 0 }
+  const { Library } = link.imports
+  const strong = order.filter((row) => !(Library.flags[link.fixups.Bind.import[row]] & IMPORT_OWN) || !isWeak(link, row))
+  link.linkedit.bind = { bytes: encodeBind(bindRows(link, strong), names), offset: 0 }
+  const weak = order.filter((row) => isWeak(link, row))
+  const overrides = overridingNames(link)
+  link.linkedit.weakBind = { bytes: encodeWeakBind(bindRows(link, weak), names, overrides), offset: 0 }
+  if (weak.length > 0) link.weakFlags |= macho.MH_BINDS_TO_WEAK
+  if (overrides.length > 0) link.weakFlags |= macho.MH_WEAK_DEFINES
+  writeLazy(link, names)
+}
+
+function isWeak(link: Link, row: number): boolean {
+  return (link.imports.Library.flags[link.fixups.Bind.import[row]] & IMPORT_WEAK_DEF) !== 0
+}
+
+/** Strong definitions that take the place of a dylib's weak one everywhere. */
+function overridingNames(link: Link): Uint32Array {
+  const found: number[] = []
+  for (let name = 1; name <= link.names.count; name++) if (link.names.Resolution.flags[name] & NAME_OVERRIDES_WEAK) found.push(name)
+  return Uint32Array.from(found)
+}
+
+function rebases(link: Link): Uint8Array {
+  const count = link.fixups.rebases
+  const locations = link.fixups.Rebase.location.subarray(1, count + 1).sort()
+  const segments = new Uint8Array(count)
+  const offsets = new Float64Array(count)
+  const { index } = link.segments.Segment
+  for (let i = 0; i < count; i++) {
+    const segment = Math.floor(locations[i] / SEGMENT_STRIDE)
+    segments[i] = index[segment]
+    offsets[i] = locations[i] - segment * SEGMENT_STRIDE
+  }
+  sortBySegment(segments, offsets, locations)
+  return encodeRebase(segments, offsets, count)
+}
+
+/** Segment ids are in order of creation; where that is not their order in the file, rows are sorted again by place. */
+function sortBySegment(segments: Uint8Array, offsets: Float64Array, locations: Float64Array): void {
+  let sorted = true
+  for (let i = 1; i < segments.length; i++) if (segments[i] < segments[i - 1]) sorted = false
+  if (sorted) return
+  for (let i = 0; i < locations.length; i++) locations[i] = segments[i] * SEGMENT_STRIDE + offsets[i]
+  locations.sort()
+  for (let i = 0; i < locations.length; i++) {
+    segments[i] = Math.floor(locations[i] / SEGMENT_STRIDE)
+    offsets[i] = locations[i] - segments[i] * SEGMENT_STRIDE
+  }
+}
+
+/** Bind rows grouped by import, each group ascending, groups by their first place: what ld64.lld writes. */
+function bindsByImport(link: Link): Uint32Array {
+  const { Bind, binds } = link.fixups
+  const { index } = link.segments.Segment
+  const place = new Float64Array(binds + 1)
+  const first = new Float64Array(link.imports.count + 1).fill(Number.POSITIVE_INFINITY)
+  for (let row = 1; row <= binds; row++) {
+    const segment = Math.floor(Bind.location[row] / SEGMENT_STRIDE)
+    place[row] = index[segment] * SEGMENT_STRIDE + Bind.location[row] - segment * SEGMENT_STRIDE
+    first[Bind.import[row]] = Math.min(first[Bind.import[row]], place[row])
+  }
+  const order = Uint32Array.from({ length: binds }, (_, i) => i + 1)
+  return order.sort((a, b) => first[Bind.import[a]] - first[Bind.import[b]] || place[a] - place[b])
+}
+
+function bindRows(link: Link, order: Uint32Array): BindRows {
+  const { Bind } = link.fixups
+  const count = order.length
+  const rows = emptyRows(count)
+  for (let i = 0; i < count; i++) {
+    const row = order[i]
+    const made = Bind.import[row]
+    const segment = Math.floor(Bind.location[row] / SEGMENT_STRIDE)
+    setRow(link, rows, i, segment, Bind.location[row] - segment * SEGMENT_STRIDE, made)
+    rows.addends[i] = Bind.addend[row]
+  }
+  return rows
+}
+
+function emptyRows(count: number): BindRows {
+  return {
+    segments: new Uint8Array(count),
+    offsets: new Float64Array(count),
+    ordinals: new Int32Array(count),
+    addends: new Float64Array(count),
+    names: new Uint32Array(count),
+    flags: new Uint8Array(count),
+    count,
+  }
+}
+
+function setRow(link: Link, rows: BindRows, i: number, segment: number, offset: number, made: number): void {
+  const { Library } = link.imports
+  rows.segments[i] = link.segments.Segment.index[segment]
+  rows.offsets[i] = offset
+  rows.ordinals[i] = Library.ordinal[made]
+  rows.names[i] = Library.name[made]
+  rows.flags[i] = Library.flags[made] & IMPORT_WEAK ? macho.BIND_SYMBOL_FLAGS_WEAK_IMPORT : 0
+}
+
+function writeLazy(link: Link, names: ReturnType<typeof nameTable>): void {
+  const { stubs, tables } = link
+  const rows = emptyRows(link.helperEntries)
+  const segment = link.outputs.Section.segment[tables.lazyPointers]
+  for (let stub = 1; stub <= stubs.count; stub++) {
+    const helper = stubs.LazyBind.helper[stub]
+    if (helper !== 0) setRow(link, rows, helper - 1, segment, lazyAddress(link, stub) - link.segments.Extent.address[segment], stubs.Stub.import[stub])
+  }
+  const { bytes, starts } = encodeLazyBind(rows, names)
+  link.linkedit.lazyBind = { bytes: rows.count === 0 ? new Uint8Array(0) : bytes, offset: 0 }
+  for (let stub = 1; stub <= stubs.count; stub++) if (stubs.LazyBind.helper[stub] !== 0) stubs.LazyBind.record[stub] = starts[stubs.LazyBind.helper[stub] - 1]
+}
+
+/** The lazy records' offsets go back into the stub helper. */
+export function writeStubHelperEntries(link: Link): void {
+  const { stubs, tables, arch } = link
+  const view = new DataView(link.image.buffer, link.image.byteOffset, link.image.byteLength)
+  const header = link.outputs.Extent.address[tables.stubHelper]
+  for (let stub = 1; stub <= stubs.count; stub++) {
+    if (stubs.LazyBind.helper[stub] === 0) continue
+    const entry = helperEntryAddress(link, stub)
+    arch.writeStubHelperEntry(view, imageOffset(link, tables.stubHelper, entry), entry, header, stubs.LazyBind.record[stub])
+  }
+}

@@ -1,0 +1,120 @@
+// writeIndirect: fills the tables that code goes through: GOT, thread-local pointers, stubs, lazy pointers, stub helper header,
+// initializer offsets, unwind info, and the indirect symbol table that names their entries.
+// Reads: gots, tlvs, stubs, imports, addresses. Writes: image, fixups, linkedit.indirect, reserved1 of the sections.
+// After relocate (their fixups follow those of the blocks), before writeDyldInfo, which encodes all fixups. Cost: one visit an entry.
+
+import { KEY_IMPORT } from '../components/gots.ts'
+import { IMPORT_OWN } from '../components/imports.ts'
+import type { Link } from '../components/link.ts'
+import { SYMBOL_ABSOLUTE } from '../components/symbols.ts'
+import { writeU32 } from '../src/core/bytes.ts'
+import * as macho from '../src/formats/macho/constants.ts'
+import { gotAddress, helperEntryAddress, lazyAddress, tlvAddress } from './kernels/addresses.ts'
+import { isWeakDefinition, writeBind, writePointer, writeRebase } from './kernels/fixups.ts'
+import { writeInitOffsets } from './writeIndirect/initOffsets.ts'
+import { writeUnwind } from './writeIndirect/unwind.ts'
+
+export function writeIndirect(link: Link): void {
+  const view = new DataView(link.image.buffer, link.image.byteOffset, link.image.byteLength)
+  writeGot(link, view)
+  writeThreadPointers(link, view)
+  writeStubs(link, view)
+  writeLazyPointers(link, view)
+  writeStubHelperHeader(link, view)
+  writeInitOffsets(link, view)
+  writeUnwind(link)
+  writeIndirectSymbols(link)
+}
+
+/** Where an address of an output section lies in the image. */
+export function imageOffset(link: Link, output: number, address: number): number {
+  return link.outputs.Extent.fileOffset[output] + address - link.outputs.Extent.address[output]
+}
+
+/** A pointer to a local symbol: rebased, unless it is absolute. */
+function writeLocal(link: Link, view: DataView, output: number, address: number, symbol: number): void {
+  const segment = link.outputs.Section.segment[output]
+  const value = link.symbols.Reference.address[symbol]
+  const at = imageOffset(link, output, address)
+  if (link.symbols.Definition.flags[symbol] & SYMBOL_ABSOLUTE) writePointer(view, at, value)
+  else writeRebase(link, view, at, segment, address - link.segments.Extent.address[segment], value)
+}
+
+function bindEntry(link: Link, view: DataView, output: number, address: number, made: number): void {
+  const segment = link.outputs.Section.segment[output]
+  writeBind(link, view, imageOffset(link, output, address), segment, address - link.segments.Extent.address[segment], made, 0)
+}
+
+function writeGot(link: Link, view: DataView): void {
+  const { gots, tables } = link
+  for (let got = 1; got <= gots.count; got++) {
+    const address = gotAddress(link, got)
+    if (gots.Key.kind[got] === KEY_IMPORT) bindEntry(link, view, tables.got, address, gots.Key.index[got])
+    else writeLocal(link, view, tables.got, address, gots.Key.index[got])
+  }
+}
+
+function writeThreadPointers(link: Link, view: DataView): void {
+  for (let tlv = 1; tlv <= link.tlvs.count; tlv++) bindEntry(link, view, link.tables.tlvPointers, tlvAddress(link, tlv), link.tlvs.Key.index[tlv])
+}
+
+function writeStubs(link: Link, view: DataView): void {
+  const { stubs, tables, arch } = link
+  const base = link.outputs.Extent.address[tables.stubs]
+  for (let stub = 1; stub <= stubs.count; stub++) {
+    const address = base + stubs.Stub.slot[stub] * arch.stubSize
+    const pointer = stubs.Stub.lazy[stub] !== 0 ? lazyAddress(link, stub) : gotAddress(link, link.imports.Use.got[stubs.Stub.import[stub]])
+    arch.writeStub(view, imageOffset(link, tables.stubs, address), address, pointer)
+  }
+}
+
+/** A lazy pointer begins at its helper entry; one whose import coalesces (weak) is bound at load instead. */
+function writeLazyPointers(link: Link, view: DataView): void {
+  const { stubs, tables } = link
+  for (let stub = 1; stub <= stubs.count; stub++) {
+    if (stubs.Stub.lazy[stub] === 0) continue
+    const address = lazyAddress(link, stub)
+    const made = stubs.Stub.import[stub]
+    if (isWeakDefinition(link, made)) bindEntry(link, view, tables.lazyPointers, address, made)
+    else {
+      const segment = link.outputs.Section.segment[tables.lazyPointers]
+      const offset = address - link.segments.Extent.address[segment]
+      writeRebase(link, view, imageOffset(link, tables.lazyPointers, address), segment, offset, helperEntryAddress(link, stub))
+    }
+  }
+}
+
+function writeStubHelperHeader(link: Link, view: DataView): void {
+  if (link.helperEntries === 0 || link.stubBinder === 0) return
+  const output = link.tables.stubHelper
+  const address = link.outputs.Extent.address[output]
+  const cache = link.symbols.Reference.address[link.loaderCache]
+  const binder = gotAddress(link, link.imports.Use.got[link.stubBinder])
+  link.arch.writeStubHelperHeader(view, imageOffset(link, output, address), address, cache, binder)
+}
+
+/** In ld64.lld's order: GOT, thread-local pointers, stubs, lazy pointers; reserved1 says where each section's begin. */
+function writeIndirectSymbols(link: Link): void {
+  const { gots, tlvs, stubs, tables } = link
+  const { reserved1 } = link.outputs.Section
+  let lazy = 0
+  for (let stub = 1; stub <= stubs.count; stub++) if (stubs.Stub.lazy[stub] !== 0) lazy++
+  const bytes = new Uint8Array((gots.count + tlvs.count + stubs.count + lazy) * 4)
+  let row = 0
+  reserved1[tables.got] = row
+  for (let got = 1; got <= gots.count; got++) writeU32(bytes, row++ * 4, gots.Key.kind[got] === KEY_IMPORT ? symbolNumber(link, gots.Key.index[got]) : macho.INDIRECT_SYMBOL_LOCAL)
+  reserved1[tables.tlvPointers] = row
+  for (let tlv = 1; tlv <= tlvs.count; tlv++) writeU32(bytes, row++ * 4, symbolNumber(link, tlvs.Key.index[tlv]))
+  reserved1[tables.stubs] = row
+  for (let stub = 1; stub <= stubs.count; stub++) writeU32(bytes, row++ * 4, symbolNumber(link, stubs.Stub.import[stub]))
+  reserved1[tables.lazyPointers] = row
+  for (let stub = 1; stub <= stubs.count; stub++) if (stubs.Stub.lazy[stub] !== 0) writeU32(bytes, row++ * 4, symbolNumber(link, stubs.Stub.import[stub]))
+  reserved1[0] = 0
+  link.linkedit.indirect = { bytes, offset: 0 }
+}
+
+function symbolNumber(link: Link, made: number): number {
+  const number = link.imports.Use.symtab[made]
+  if (number !== 0) return number - 1
+  return link.imports.Library.flags[made] & IMPORT_OWN ? macho.INDIRECT_SYMBOL_LOCAL : macho.INDIRECT_SYMBOL_LOCAL | macho.INDIRECT_SYMBOL_ABS
+}

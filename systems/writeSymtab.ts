@@ -1,0 +1,120 @@
+// writeSymtab: the symbol table and its strings, function starts, and data in code.
+// Reads: link.table, symbols, names, imports, stabs. Writes: linkedit.symbols, strings, functionStarts, dataInCode.
+// After writeDyldInfo, before writeHeader. Cost: one visit a symbol and its name's bytes.
+
+import type { Link } from '../components/link.ts'
+import { IMPORT_WEAK, IMPORT_WEAK_DEF } from '../components/imports.ts'
+import {
+  SYMBOL_ABSOLUTE,
+  SYMBOL_EXTERNAL,
+  SYMBOL_REFERENCED_DYNAMICALLY,
+  SYMBOL_WEAK_DEF,
+} from '../components/symbols.ts'
+import { ByteSink, fromText, writeU16, writeU32 } from '../src/core/bytes.ts'
+import * as macho from '../src/formats/macho/constants.ts'
+import { dataInCode } from './writeSymtab/dataInCode.ts'
+import { functionStarts } from './writeSymtab/functionStarts.ts'
+import { type LocalNames, localNames, nextLocalName } from './writeSymtab/localNames.ts'
+
+interface Writing {
+  bytes: Uint8Array
+  at: number
+  strings: ByteSink
+}
+
+export function writeSymtab(link: Link): void {
+  const { locals, externals, undefineds } = link.symtab
+  const writing: Writing = { bytes: new Uint8Array((locals + externals + undefineds) * macho.NLIST_SIZE), at: 0, strings: new ByteSink(65536) }
+  writing.strings.u8(0x20)
+  writing.strings.u8(0)
+  writeStabs(link, writing)
+  link.table.stabs.strings = writing.strings.length
+  const names = localNames(link)
+  for (let i = 0; i < link.table.localCount; i++) writeDefined(link, writing, link.table.locals[i], names)
+  for (let i = 0; i < link.table.externalCount; i++) writeDefined(link, writing, link.table.externals[i], names)
+  for (const made of link.table.undefineds) writeUndefined(link, writing, made)
+  writing.strings.alignTo(8)
+  link.linkedit.symbols = { bytes: writing.bytes, offset: 0 }
+  link.linkedit.strings = { bytes: writing.strings.finish(), offset: 0 }
+  if (link.settings.functionStarts) link.linkedit.functionStarts = { bytes: functionStarts(link), offset: 0 }
+  if (link.settings.dataInCode) link.linkedit.dataInCode = { bytes: dataInCode(link), offset: 0 }
+  link.visited.rows += locals + externals + undefineds
+}
+
+function writeNlist(writing: Writing, strx: number, type: number, section: number, desc: number, value: number): void {
+  const { bytes, at } = writing
+  writeU32(bytes, at, strx)
+  bytes[at + 4] = type
+  bytes[at + 5] = section
+  writeU16(bytes, at + 6, desc)
+  writeU32(bytes, at + 8, value % 4294967296)
+  writeU32(bytes, at + 12, Math.floor(value / 4294967296))
+  writing.at += macho.NLIST_SIZE
+}
+
+/** Copies a name's bytes and a NUL; returns where it starts. */
+function addString(strings: ByteSink, bytes: Uint8Array, from: number, to: number): number {
+  const start = strings.length
+  strings.reserve(to - from + 1)
+  const target = strings.bytes
+  let at = start
+  for (let i = from; i < to; i++) target[at++] = bytes[i]
+  target[at++] = 0
+  strings.length = at
+  return start
+}
+
+function addName(link: Link, strings: ByteSink, name: number): number {
+  const { arena, offset, length } = link.names.Text
+  return addString(strings, link.arenas.list[arena[name]].bytes, offset[name], offset[name] + length[name])
+}
+
+function writeDefined(link: Link, writing: Writing, symbol: number, names: LocalNames): void {
+  const { Definition, Reference } = link.symbols
+  const is = Definition.flags[symbol]
+  const name = Definition.name[symbol]
+  let strx: number
+  if (name !== 0) strx = addName(link, writing.strings, name)
+  else {
+    nextLocalName(link, names, symbol)
+    strx = addString(writing.strings, names.bytes, names.from, names.to)
+  }
+  const exported = is & SYMBOL_EXTERNAL && symbol === names.external(link, symbol)
+  const scope = exported ? macho.N_EXT : is & SYMBOL_EXTERNAL ? macho.N_PEXT : 0
+  const desc = (exported && is & SYMBOL_WEAK_DEF ? macho.N_WEAK_DEF : 0) | (is & SYMBOL_REFERENCED_DYNAMICALLY ? macho.REFERENCED_DYNAMICALLY : 0)
+  if (is & SYMBOL_ABSOLUTE) return writeNlist(writing, strx, scope | macho.N_ABS, 0, desc, Reference.address[symbol])
+  writeNlist(writing, strx, scope | macho.N_SECT, sectionIndex(link, symbol), desc, Reference.address[symbol])
+}
+
+export function sectionIndex(link: Link, symbol: number): number {
+  const block = link.symbols.Definition.block[symbol]
+  if (block === link.headerBlock) return 1 // ld64.lld gives the header, which has no section, the first one's number
+  const home = link.blocks.Placement.leader[block] || block
+  return link.outputs.Section.index[link.sections.Blocks.output[link.blocks.Extent.section[home]]]
+}
+
+function writeUndefined(link: Link, writing: Writing, made: number): void {
+  const { Library } = link.imports
+  const ordinal = Library.ordinal[made]
+  const encoded = ordinal === macho.BIND_SPECIAL_DYLIB_FLAT_LOOKUP ? macho.DYNAMIC_LOOKUP_ORDINAL : ordinal === macho.BIND_SPECIAL_DYLIB_MAIN_EXECUTABLE ? macho.EXECUTABLE_ORDINAL : ordinal
+  const flags = Library.flags[made]
+  const desc = ((encoded & 0xff) << 8) | (flags & IMPORT_WEAK_DEF ? macho.N_WEAK_DEF : 0) | (flags & IMPORT_WEAK ? macho.N_WEAK_REF : 0)
+  writeNlist(writing, addName(link, writing.strings, Library.name[made]), macho.N_EXT | macho.N_UNDF, 0, desc, 0)
+}
+
+function writeStabs(link: Link, writing: Writing): void {
+  const { stabs } = link.table
+  const placed = new Map<number, number>()
+  for (let i = 0; i < stabs.count; i++) {
+    let strx = 0
+    if (stabs.text[i] >= 0) {
+      strx = placed.get(stabs.text[i]) ?? writing.strings.length
+      if (!placed.has(stabs.text[i])) {
+        const bytes = fromText(stabs.texts[stabs.text[i]])
+        addString(writing.strings, bytes, 0, bytes.length)
+        placed.set(stabs.text[i], strx)
+      }
+    }
+    writeNlist(writing, strx, stabs.type[i], stabs.section[i], stabs.desc[i], stabs.value[i])
+  }
+}
