@@ -1,12 +1,13 @@
 // `npm run bench`: our command against ld64.lld, scenario by scenario in the same run, then the parts in this process.
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { Bench } from 'tinybench'
+import { verify } from '../src/verify.ts'
 import { kernelTasks, type Task } from './kernels.ts'
 import { linkTasks } from './linkTasks.ts'
 import { describeMachine, machineLine } from './machine.ts'
-import { compare, type Result } from './measure.ts'
-import { contestantsFor, corpus, defaultScenarios, type Scenario } from './scenarios.ts'
+import { type Contestant, compare, type Result } from './measure.ts'
+import { contestantsFor, corpus, defaultScenarios, OURS, type Scenario } from './scenarios.ts'
 import { defaultCache, type Preset, presets } from './synthetic.ts'
 import { type Ratio, ratioOf, scenarioLines, suiteLine, type TaskLine } from './tables.ts'
 
@@ -66,10 +67,23 @@ function chooseScenarios(values: Values): Scenario[] {
 
 function compareAll(scenarios: readonly Scenario[], runs: number, cache: string): ScenarioReport[] {
   return scenarios.map((scenario, i) => {
-    const results = compare(contestantsFor(scenario, cache), runs, i + 1)
+    const contestants = contestantsFor(scenario, cache)
+    const results = compare(contestants, runs, i + 1)
+    refuseWrongOutput(contestants, results)
     console.log(`\n${scenarioLines(scenario.name, runs, results).join('\n')}`)
     return { name: scenario.name, results, ratio: ratioOf(results) }
   })
+}
+
+/** A fast link that is wrong is no result. */
+function refuseWrongOutput(contestants: readonly Contestant[], results: readonly Result[]): void {
+  const ours = contestants.findIndex(({ name }) => name === OURS)
+  const { output } = contestants[ours]
+  if (output === null || results[ours].failure !== null) return
+  const wrong = verify(new Uint8Array(readFileSync(output))).find(({ severity }) => severity === 'error')
+  if (wrong === undefined) return
+  results[ours].failure = `the output is wrong: ${wrong.text}`
+  results[ours].summary = null
 }
 
 async function runSuite(suite: string, tasks: readonly Task[]): Promise<TaskLine[]> {
