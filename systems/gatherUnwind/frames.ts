@@ -66,14 +66,16 @@ export function follow(link: Link, site: Site, block: number, at: number, encodi
     landing.offset = link.symbols.Definition.offset[site.firstSymbol + number]
     return landing.block !== 0
   }
-  const value = readEhPointer(site.bytes, site.contents + at, encoding & 0x0f)
-  if (value === 0 || ehPointerWidth(encoding) === 0) return false
-  return atAddress(link, site, signed(value, ehPointerWidth(encoding)) + site.address + at, landing)
+  const width = ehPointerWidth(encoding)
+  if (width === 0) return false
+  const value = width === 2 ? readEhPointer(site.bytes, site.contents + at, encoding & 0x0f) : signedField(site, site.contents + at, width)
+  return value !== 0 && atAddress(link, site, value + site.address + at, landing)
 }
 
-/** A pc-relative field of 4 bytes may be read unsigned (udata4). */
-function signed(value: number, width: number): number {
-  return width === 4 && value > 0x7fffffff ? value - 4294967296 : width === 8 && value >= 2 ** 63 ? value - 2 ** 64 : value
+/** Distances are signed whatever the encoding says; 8 bytes are read as two words to stay exact. */
+function signedField(site: Site, at: number, width: number): number {
+  if (width === 4) return site.view.getInt32(at, true)
+  return site.view.getInt32(at + 4, true) * 4294967296 + site.view.getUint32(at, true)
 }
 
 function atAddress(link: Link, site: Site, address: number, landing: Landing): boolean {

@@ -15,11 +15,12 @@ export function writePointer(view: DataView, at: number, value: number): void {
   view.setInt32(at + 4, Math.floor(value / 4294967296), true)
 }
 
-/** A pointer into this image at segment offset `offset`. Returns false when the chained form cannot hold it. */
-export function writeRebase(link: Link, view: DataView, at: number, segment: number, offset: number, target: number): boolean {
+/** A pointer into this image at segment offset `offset`, `tag` in its top byte. Returns false when the chained form cannot hold it. */
+export function writeRebase(link: Link, view: DataView, at: number, segment: number, offset: number, target: number, tag = 0): boolean {
   link.fixups.Rebase.location[++link.fixups.rebases] = segment * SEGMENT_STRIDE + offset
-  if (link.settings.fixupChains) return writeChainedRebase(view, at, target, 0, POINTER_FORMAT, link.settings.imageBase)
+  if (link.settings.fixupChains) return writeChainedRebase(view, at, target, tag, POINTER_FORMAT, link.settings.imageBase)
   writePointer(view, at, target)
+  if (tag !== 0) view.setUint8(at + 7, tag)
   return true
 }
 

@@ -60,14 +60,20 @@ export function relocationForms(attributes: Uint16Array): Uint8Array {
   return forms
 }
 
-/** The addend that the field holds: 4 or 8 bytes of contents on x86_64 and for UNSIGNED; arm64 instructions hold none. */
+/** The addend that the field holds: 4 bytes, or 8 less the top one (see embeddedTag), of contents on x86_64 and for UNSIGNED; arm64 instructions hold none. */
 export function embeddedAddend(link: Link, site: Site, word: number, at: number): number {
   const type = word >>> 28
   const is = link.arch.attributes[type]
   const place = site.contents + at
-  if (((word >>> 25) & 3) === 3) return site.view.getInt32(place + 4, true) * 4294967296 + site.view.getUint32(place, true)
+  if (((word >>> 25) & 3) === 3) return ((site.view.getInt32(place + 4, true) << 8) >> 8) * 4294967296 + site.view.getUint32(place, true)
   if (link.arch.name === 'x86_64') return site.view.getInt32(place, true) + link.arch.pcOffsets[type]
   return is & (R_UNSIGNED | R_SUBTRAHEND) ? site.view.getInt32(place, true) : 0
+}
+
+/** The tag in the top byte of an 8-byte field (libc++abi marks type names that are not unique with bit 63); 0 for a plain addend. */
+export function embeddedTag(site: Site, at: number): number {
+  const high = site.view.getInt32(site.contents + at + 4, true)
+  return (high << 8) >> 8 === high ? 0 : high >>> 24
 }
 
 /** Where a section-relative reference lands. */

@@ -6,7 +6,7 @@ import { SYMBOL_ABSOLUTE, TARGET_IMPORT } from '../../components/symbols.ts'
 import { APPLY_OK, R_ADDEND, R_BRANCH, R_GOT, R_LOAD, R_POINTER, R_SUBTRAHEND, R_TLV, R_UNSIGNED } from '../../src/arch/arch.ts'
 import { gotAddress, stubAddress, tlvAddress } from '../kernels/addresses.ts'
 import { writeBind, writePointer, writeRebase } from '../kernels/fixups.ts'
-import { embeddedAddend, landInSection, type Landing, type Site } from '../kernels/references.ts'
+import { embeddedAddend, embeddedTag, landInSection, type Landing, type Site } from '../kernels/references.ts'
 import { applyFailed } from './failed.ts'
 import { applySpecial } from './special.ts'
 
@@ -95,9 +95,12 @@ function applyOne(link: Link, at: Relocating, i: number, P: number, pairedAddend
 
 /** Eight bytes that hold an address of this image: rebased, but for absolute ones and offsets in thread-local descriptors. */
 function applyPointer(link: Link, at: Relocating, i: number, P: number, value: number, absolute: boolean): void {
+  const tag = embeddedTag(at.site, at.site.words[at.site.records + i * 2])
   if (at.threadVariables) writePointer(at.view, P + at.delta, value - at.threadLocalBase)
-  else if (absolute) writePointer(at.view, P + at.delta, value)
-  else if (!writeRebase(link, at.view, P + at.delta, at.segment, P - at.segmentAddress, value)) applyFailed(link, at, i, value, APPLY_OK)
+  else if (absolute) {
+    writePointer(at.view, P + at.delta, value)
+    if (tag !== 0) at.view.setUint8(P + at.delta + 7, tag)
+  } else if (!writeRebase(link, at.view, P + at.delta, at.segment, P - at.segmentAddress, value, tag)) applyFailed(link, at, i, value, APPLY_OK)
 }
 
 function applyImport(link: Link, at: Relocating, i: number, P: number, made: number, A: number): void {
