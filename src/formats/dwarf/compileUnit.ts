@@ -44,7 +44,7 @@ export function readCompileUnit(bytes: Uint8Array, sections: DwarfSections): Com
   })
 }
 
-/** Path of the unit's source file, as ld64 and ld64.lld write it in N_SO: a relative name stands behind the directory and one `/`. */
+/** Path of the unit's source file, as ld64.lld writes it in one N_SO: a relative name stands behind the directory and one `/`. */
 export function unitPath({ name, directory }: CompileUnit): string {
   if (isAbsolutePath(name)) return name
   return directory.endsWith('/') ? directory + name : `${directory}/${name}`
