@@ -38,65 +38,64 @@ export const NAME_GOT = 1 << 12
 export const NAME_REPORTED = 1 << 13
 
 export function createNames(rows: number, shared: boolean) {
-  /** The bytes, where they lie in an arena. */
+  /** The bytes, where they lie in an arena. The hash index holds the hashes too: most misses end there. */
   const Text = columns(rows, { arena: 'u8', offset: 'u32', length: 'u32', hash: 'u32' }, shared)
   /** `symbol` wins the name; `import` stands for it outside. */
   const Resolution = columns(rows, { where: 'u8', flags: 'u16', symbol: 'u32', import: 'u32' }, shared)
   /** Who could define it: `member`, an unloaded object; `dylib`, an index into link.dylibs plus 1, with the export's flags. */
   const Offer = columns(rows, { member: 'u32', dylib: 'u32', exportFlags: 'u8' }, shared)
   const components = { Text, Resolution, Offer }
-  return { world: createKind(components, { reserve: rows }), count: 0, index: column('u32', 1023), mask: 1023, ...components }
+  return { world: createKind(components, { reserve: rows }), count: 0, index: column('u32', 2047), mask: 1023, ...components }
 }
 
 export type Names = ReturnType<typeof createNames>
 
 /** Finds the name bytes[offset .. offset + length) or makes a row for it. */
 export function internName(names: Names, arenas: Arenas, arena: number, offset: number, length: number, hash: number): NameId {
-  const { Text } = names
-  const bytes = arenas.list[arena].bytes
-  let probe = hash & names.mask
-  for (let name = names.index[probe]; name !== 0; name = names.index[(probe = (probe + 1) & names.mask)]) {
-    if (
-      Text.hash[name] === hash &&
-      Text.length[name] === length &&
-      sameBytes(arenas.list[Text.arena[name]].bytes, Text.offset[name], bytes, offset, length)
-    )
-      return name
+  const { Text, mask, index } = names
+  let probe = hash & mask
+  for (let name = index[probe * 2]; name !== 0; name = index[probe * 2]) {
+    if (index[probe * 2 + 1] === hash && Text.length[name] === length) {
+      const bytes = arenas.list[arena].bytes
+      if (sameBytes(arenas.list[Text.arena[name]].bytes, Text.offset[name], bytes, offset, length)) return name
+    }
+    probe = (probe + 1) & mask
   }
   const name = ++names.count
   Text.arena[name] = arena
   Text.offset[name] = offset
   Text.length[name] = length
   Text.hash[name] = hash
-  names.index[probe] = name
-  if (names.count * 2 > names.mask) growIndex(names)
+  index[probe * 2] = name
+  index[probe * 2 + 1] = hash
+  if (names.count * 2 > mask) growIndex(names)
   return name
 }
 
 /** The row of a name given as bytes, or 0. */
 export function findName(names: Names, arenas: Arenas, bytes: Uint8Array, from: number, length: number): NameId {
   const hash = hashBytes(bytes, from, from + length)
-  const { Text } = names
-  let probe = hash & names.mask
-  for (let name = names.index[probe]; name !== 0; name = names.index[(probe = (probe + 1) & names.mask)]) {
-    if (
-      Text.hash[name] === hash &&
-      Text.length[name] === length &&
-      sameBytes(arenas.list[Text.arena[name]].bytes, Text.offset[name], bytes, from, length)
-    )
-      return name
+  const { Text, mask, index } = names
+  let probe = hash & mask
+  for (let name = index[probe * 2]; name !== 0; name = index[probe * 2]) {
+    if (index[probe * 2 + 1] === hash && Text.length[name] === length) {
+      if (sameBytes(arenas.list[Text.arena[name]].bytes, Text.offset[name], bytes, from, length)) return name
+    }
+    probe = (probe + 1) & mask
   }
   return 0
 }
 
-/** The hash index is no column: it is rebuilt at twice the size when half full. */
+/** The hash index is no column: pairs (name, hash), rebuilt at four times the size when half full. */
 function growIndex(names: Names): void {
-  const mask = names.mask * 2 + 1
-  const index = column('u32', mask)
+  const mask = names.mask * 4 + 3
+  const index = column('u32', mask * 2 + 1)
+  const { hash } = names.Text
   for (let name = 1; name <= names.count; name++) {
-    let probe = names.Text.hash[name] & mask
-    while (index[probe] !== 0) probe = (probe + 1) & mask
-    index[probe] = name
+    let probe = hash[name] & mask
+    while (index[probe * 2] !== 0) probe = (probe + 1) & mask
+    index[probe * 2] = name
+    index[probe * 2 + 1] = hash[name]
   }
   names.index = index
   names.mask = mask

@@ -24,7 +24,7 @@ interface Writing {
 
 export function writeSymtab(link: Link): void {
   const { locals, externals, undefineds } = link.symtab
-  const writing: Writing = { bytes: new Uint8Array((locals + externals + undefineds) * macho.NLIST_SIZE), at: 0, strings: new ByteSink(65536) }
+  const writing: Writing = { bytes: new Uint8Array((locals + externals + undefineds) * macho.NLIST_SIZE), at: 0, strings: new ByteSink(stringsBound(link)) }
   writing.strings.u8(0x20)
   writing.strings.u8(0)
   writeStabs(link, writing)
@@ -39,6 +39,15 @@ export function writeSymtab(link: Link): void {
   if (link.settings.functionStarts) link.linkedit.functionStarts = { bytes: functionStarts(link), offset: 0 }
   if (link.settings.dataInCode) link.linkedit.dataInCode = { bytes: dataInCode(link), offset: 0 }
   link.visited.rows += locals + externals + undefineds
+}
+
+/** At most every name in full: pages that are not written cost nothing. */
+function stringsBound(link: Link): number {
+  const { length } = link.names.Text
+  let bound = 65536
+  for (const file of link.order) bound += link.files.Tables.stringsSize[file]
+  for (const made of link.table.undefineds) bound += length[link.imports.Library.name[made]] + 1
+  return bound
 }
 
 function writeNlist(writing: Writing, strx: number, type: number, section: number, desc: number, value: number): void {

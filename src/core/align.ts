@@ -4,9 +4,10 @@ export function alignUp(value: number, alignment: number): number {
   return over === 0 ? value : value + alignment - over
 }
 
-/** log2 of the largest power of two that divides `value`, at most `limit`. */
+/** log2 of the largest power of two that divides `value`, at most `limit` (below 32). */
 export function trailingZeros(value: number, limit: number): number {
-  let zeros = 0
-  while (zeros < limit && value % 2 ** (zeros + 1) === 0) zeros++
-  return zeros
+  const low = value | 0
+  if (low === 0) return limit
+  const zeros = 31 - Math.clz32(low & -low)
+  return zeros < limit ? zeros : limit
 }

@@ -34,9 +34,9 @@ function packSection(link: Link, section: number, size: number): number {
   const end = first + link.sections.Blocks.count[section]
   for (let block = first; block < end; block++) {
     if ((Extent.flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) !== BLOCK_LIVE) continue
-    const mask = 2 ** Extent.alignPow2[block] - 1
-    const over = size % (mask + 1)
-    if (over !== 0) size += mask + 1 - over
+    const step = 1 << Extent.alignPow2[block]
+    const over = size & (step - 1)
+    if (over !== 0) size += step - over
     Placement.address[block] = size
     size += Extent.size[block]
   }

@@ -120,28 +120,33 @@ function dropSymbols(link: Link, file: number, scratch: SplitScratch, index: num
 /** One block, or with MH_SUBSECTIONS_VIA_SYMBOLS one from each symbol to the next, alternative entries left out. */
 function splitAtSymbols(link: Link, file: number, scratch: SplitScratch, index: number, block: number): number {
   const { files, sections, symbols } = link
-  const { Definition } = symbols
   const section = files.Ranges.section[file] + index
+  const { block: blockOf, offset: offsetOf, flags } = symbols.Definition
+  const { words } = link.arenas.list[files.Source.arena[file]]
+  const nlist = files.Tables.nlist[file] / 4
+  const alignPow2 = sections.Header.alignPow2[section]
   const size = sections.Header.size[section]
   const address = sections.Header.address[section]
   const split = (files.Source.flags[file] & FILE_SUBSECTIONS) !== 0
   const firstSymbol = files.Ranges.symbol[file]
   const marks = symbolMarks(sections.Header.flags[section])
+  const { order } = scratch
   const start = block
   let blockOffset = 0
-  setBlock(link, block, section, 0, sections.Header.alignPow2[section])
+  setBlock(link, block, section, 0, alignPow2)
   for (let i = scratch.starts[index + 1]; i < scratch.starts[index + 2]; i++) {
-    const symbol = firstSymbol + scratch.order[i]
-    const offset = valueOf(link, file, scratch.order[i]) - address
-    if (offset < 0 || offset > size) return badOffset(link, file, scratch.order[i], section)
-    if (split && offset !== blockOffset && (Definition.flags[symbol] & SYMBOL_ALT_ENTRY) === 0) {
+    const symbol = firstSymbol + order[i]
+    const at = nlist + order[i] * 4
+    const offset = words[at + 2] + words[at + 3] * 4294967296 - address
+    if (offset < 0 || offset > size) return badOffset(link, file, order[i], section)
+    if (split && offset !== blockOffset && (flags[symbol] & SYMBOL_ALT_ENTRY) === 0) {
       link.blocks.Extent.size[block] = offset - blockOffset
       blockOffset = offset
-      setBlock(link, ++block, section, offset, trailingZeros(address + offset, sections.Header.alignPow2[section]))
+      setBlock(link, ++block, section, offset, trailingZeros(address + offset, alignPow2))
     }
-    Definition.block[symbol] = block
-    Definition.offset[symbol] = offset - blockOffset
-    Definition.flags[symbol] |= marks
+    blockOf[symbol] = block
+    offsetOf[symbol] = offset - blockOffset
+    flags[symbol] |= marks
   }
   link.blocks.Extent.size[block] = size - blockOffset
   return block - start + 1
