@@ -21,7 +21,10 @@ const OUTPUT_MODE = 0o755
  */
 export async function link(options: LinkOptions): Promise<LinkResult> {
   const host = options.host
-  if (host === undefined) throw new TypeError('link: no host given: pass one, or import link from the package root, which brings that of Node')
+  if (host === undefined)
+    throw new TypeError(
+      'link: no host given: pass one, or import link from the package root, which brings that of Node',
+    )
   const messages = createMessages(options.errorLimit)
   const target = inferTarget(options, host)
   const settings = settle(options, target.arch, target.platform)
@@ -42,7 +45,8 @@ export async function link(options: LinkOptions): Promise<LinkResult> {
 function failOnErrors(messages: Messages, done: Link, fatalWarnings: boolean): void {
   const errors = messages.list.filter((message) => message.severity === 'error')
   const warnings = messages.list.filter((message) => message.severity === 'warning')
-  if (errors.length > 0 || (fatalWarnings && warnings.length > 0)) throw new LinkFailure(errors, warnings, done.dependencies)
+  if (errors.length > 0 || (fatalWarnings && warnings.length > 0))
+    throw new LinkFailure(errors, warnings, done.dependencies)
 }
 
 function outputFile(done: Link): OutputFile {

@@ -64,6 +64,13 @@ export interface Arch {
   writeStubHelperHeader(view: DataView, at: number, header: number, loaderCache: number, binderPointer: number): void
   writeStubHelperEntry(view: DataView, at: number, entry: number, header: number, record: number): void
   /** objc_msgSend$selector: loads the selector and jumps to objc_msgSend, through its GOT slot or (small) to its stub. */
-  writeObjcStub(view: DataView, at: number, stub: number, selectorReference: number, target: number, small: boolean): void
+  writeObjcStub(
+    view: DataView,
+    at: number,
+    stub: number,
+    selectorReference: number,
+    target: number,
+    small: boolean,
+  ): void
   writeThunk(view: DataView, at: number, thunk: number, target: number): void
 }

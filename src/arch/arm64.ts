@@ -149,7 +149,13 @@ function writeStub(view: DataView, at: number, stub: number, pointer: number): v
 }
 
 /** adrp/add x17, cache; stp x16, x17, [sp, #-16]!; adrp/ldr x16, binder; br x16 */
-function writeStubHelperHeader(view: DataView, at: number, header: number, loaderCache: number, binderPointer: number): void {
+function writeStubHelperHeader(
+  view: DataView,
+  at: number,
+  header: number,
+  loaderCache: number,
+  binderPointer: number,
+): void {
   adrp(view, at, 17, header, loaderCache)
   withPageOffset(view, at + 4, 0x91000231, loaderCache)
   view.setUint32(at + 8, 0xa9bf47f0, true)
@@ -167,7 +173,14 @@ function writeStubHelperEntry(view: DataView, at: number, entry: number, header:
 }
 
 /** adrp/ldr x1, selector; then adrp/ldr/br x16 through the GOT and traps, or (small) b objc_msgSend's stub */
-function writeObjcStub(view: DataView, at: number, stub: number, selectorReference: number, target: number, small: boolean): void {
+function writeObjcStub(
+  view: DataView,
+  at: number,
+  stub: number,
+  selectorReference: number,
+  target: number,
+  small: boolean,
+): void {
   adrp(view, at, 1, stub, selectorReference)
   withPageOffset(view, at + 4, 0xf9400021, selectorReference)
   if (small) {

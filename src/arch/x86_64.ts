@@ -41,9 +41,18 @@ const attributes = Uint16Array.of(
   0,
 )
 
-const relocationNames = ['UNSIGNED', 'SIGNED', 'BRANCH', 'GOT_LOAD', 'GOT', 'SUBTRACTOR', 'SIGNED_1', 'SIGNED_2', 'SIGNED_4', 'TLV'].map(
-  (name) => `X86_64_RELOC_${name}`,
-)
+const relocationNames = [
+  'UNSIGNED',
+  'SIGNED',
+  'BRANCH',
+  'GOT_LOAD',
+  'GOT',
+  'SUBTRACTOR',
+  'SIGNED_1',
+  'SIGNED_2',
+  'SIGNED_4',
+  'TLV',
+].map((name) => `X86_64_RELOC_${name}`)
 
 const INT32: Range = { low: -2147483648, high: 2147483647 }
 const UINT32: Range = { low: 0, high: 4294967295 }
@@ -77,7 +86,13 @@ function writeStub(view: DataView, at: number, stub: number, pointer: number): v
 }
 
 /** leaq cache(%rip), %r11; pushq %r11; jmpq *binder(%rip); nop */
-function writeStubHelperHeader(view: DataView, at: number, header: number, loaderCache: number, binderPointer: number): void {
+function writeStubHelperHeader(
+  view: DataView,
+  at: number,
+  header: number,
+  loaderCache: number,
+  binderPointer: number,
+): void {
   view.setUint16(at, 0x8d4c, true)
   view.setUint8(at + 2, 0x1d)
   view.setInt32(at + 3, loaderCache - header - 7, true)

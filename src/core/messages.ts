@@ -23,10 +23,22 @@ export function report(
   to.list.push({ severity, id, text, location, notes })
 }
 
-export function error(to: Messages, id: string, text: string, location: Location | null = null, notes: string[] = []): void {
+export function error(
+  to: Messages,
+  id: string,
+  text: string,
+  location: Location | null = null,
+  notes: string[] = [],
+): void {
   report(to, 'error', id, text, location, notes)
 }
 
-export function warn(to: Messages, id: string, text: string, location: Location | null = null, notes: string[] = []): void {
+export function warn(
+  to: Messages,
+  id: string,
+  text: string,
+  location: Location | null = null,
+  notes: string[] = [],
+): void {
   report(to, 'warning', id, text, location, notes)
 }

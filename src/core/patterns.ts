@@ -26,7 +26,10 @@ function globExpression(text: string): RegExp {
     if (text[i] === '*') source += '.*'
     else if (text[i] === '?') source += '.'
     else if (close > 0) {
-      source += `[${text.slice(i + 1, close).replace(/^!/, '^').replace(/\\/g, '\\\\')}]`
+      source += `[${text
+        .slice(i + 1, close)
+        .replace(/^!/, '^')
+        .replace(/\\/g, '\\\\')}]`
       i = close
     } else source += text[i].replace(/[.+^${}()|\\[\]]/g, '\\$&')
   }

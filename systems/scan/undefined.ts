@@ -2,7 +2,7 @@
 import { nameText } from '../../components/internal.ts'
 import { fileText, type Link, locate } from '../../components/link.ts'
 import { NAME_REPORTED } from '../../components/names.ts'
-import { SYMBOL_DEFINED } from '../../components/symbols.ts'
+import { SYMBOL_DEFINED, SYMBOL_OMITTED } from '../../components/symbols.ts'
 import { toText } from '../../src/core/bytes.ts'
 import { report } from '../../src/core/messages.ts'
 
@@ -27,7 +27,8 @@ export function placeText(link: Link, block: number, offset: number): string {
   let best = 0
   for (let symbol = first; symbol < first + link.files.Ranges.symbols[file]; symbol++) {
     if (Definition.block[symbol] !== block || (Definition.flags[symbol] & SYMBOL_DEFINED) === 0 || Definition.offset[symbol] > offset) continue
-    if (best === 0 || Definition.offset[symbol] > Definition.offset[best]) best = symbol
+    const better = best === 0 || Definition.offset[symbol] > Definition.offset[best]
+    if (better || (Definition.offset[symbol] === Definition.offset[best] && Definition.flags[best] & SYMBOL_OMITTED)) best = symbol
   }
   if (best === 0) {
     const section = link.sectionNames.sections[link.sections.Header.name[Extent.section[block]]]

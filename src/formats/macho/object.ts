@@ -43,17 +43,37 @@ function need(ok: boolean, id: string, text: string, offset: number): void {
  * Throws FormatError, with the offset from the start of the object. Source: <mach-o/loader.h>.
  */
 export function readObjectHeader(bytes: Uint8Array, at: number, size: number): ObjectHeader {
-  need(size >= macho.HEADER_SIZE, 'truncated-header', `header is truncated: got ${size} bytes, expected ${macho.HEADER_SIZE}`, 0)
+  need(
+    size >= macho.HEADER_SIZE,
+    'truncated-header',
+    `header is truncated: got ${size} bytes, expected ${macho.HEADER_SIZE}`,
+    0,
+  )
   const header = emptyHeader(bytes, at)
   const commands = readU32(bytes, at + 16)
   const commandsSize = readU32(bytes, at + 20)
-  need(commandsSize <= size - macho.HEADER_SIZE, 'truncated-load-commands', 'load commands extend past the end of the file', 20)
+  need(
+    commandsSize <= size - macho.HEADER_SIZE,
+    'truncated-load-commands',
+    'load commands extend past the end of the file',
+    20,
+  )
   const end = at + macho.HEADER_SIZE + commandsSize
   let command = at + macho.HEADER_SIZE
   for (let i = 0; i < commands; i++) {
-    need(command + 8 <= end, 'truncated-load-commands', `load command ${i} of ${commands} extends past sizeofcmds`, command - at)
+    need(
+      command + 8 <= end,
+      'truncated-load-commands',
+      `load command ${i} of ${commands} extends past sizeofcmds`,
+      command - at,
+    )
     const length = readU32(bytes, command + 4)
-    need(length >= 8 && length % 4 === 0 && length <= end - command, 'bad-load-command', `load command ${i} has size ${length}`, command - at)
+    need(
+      length >= 8 && length % 4 === 0 && length <= end - command,
+      'bad-load-command',
+      `load command ${i} has size ${length}`,
+      command - at,
+    )
     readCommand(header, bytes, at, size, command, length)
     command += length
   }
@@ -83,9 +103,22 @@ function emptyHeader(bytes: Uint8Array, at: number): ObjectHeader {
   }
 }
 
-function readCommand(header: ObjectHeader, bytes: Uint8Array, at: number, size: number, command: number, length: number): void {
+function readCommand(
+  header: ObjectHeader,
+  bytes: Uint8Array,
+  at: number,
+  size: number,
+  command: number,
+  length: number,
+): void {
   const kind = readU32(bytes, command)
-  const fits = (wanted: number) => need(length >= wanted, 'bad-load-command', `load command 0x${kind.toString(16)} has size ${length}, expected at least ${wanted}`, command - at)
+  const fits = (wanted: number) =>
+    need(
+      length >= wanted,
+      'bad-load-command',
+      `load command 0x${kind.toString(16)} has size ${length}, expected at least ${wanted}`,
+      command - at,
+    )
   switch (kind) {
     case macho.LC_SEGMENT_64:
       fits(macho.SEGMENT_COMMAND_SIZE)
@@ -98,7 +131,12 @@ function readCommand(header: ObjectHeader, bytes: Uint8Array, at: number, size: 
       fits(16)
       const offset = readU32(bytes, command + 8)
       const bytesThere = readU32(bytes, command + 12)
-      need(offset <= size && bytesThere <= size - offset, 'table-past-end', 'data in __LINKEDIT extends past the end of the file', command + 8 - at)
+      need(
+        offset <= size && bytesThere <= size - offset,
+        'table-past-end',
+        'data in __LINKEDIT extends past the end of the file',
+        command + 8 - at,
+      )
       if (kind === macho.LC_DATA_IN_CODE) [header.dataInCode, header.dataInCodeSize] = [at + offset, bytesThere]
       else [header.hints, header.hintsSize] = [at + offset, bytesThere]
       return
@@ -123,11 +161,23 @@ function readCommand(header: ObjectHeader, bytes: Uint8Array, at: number, size: 
 }
 
 /** An object has one segment; ld64.lld reads the first and so do we. */
-function readSegment(header: ObjectHeader, bytes: Uint8Array, at: number, size: number, command: number, length: number): void {
+function readSegment(
+  header: ObjectHeader,
+  bytes: Uint8Array,
+  at: number,
+  size: number,
+  command: number,
+  length: number,
+): void {
   if (header.sections !== 0) return
   const count = readU32(bytes, command + 64)
   const room = Math.floor((length - macho.SEGMENT_COMMAND_SIZE) / macho.SECTION_SIZE)
-  need(count <= room, 'bad-section-count', `segment has ${count} sections, its load command has room for ${room}`, command + 64 - at)
+  need(
+    count <= room,
+    'bad-section-count',
+    `segment has ${count} sections, its load command has room for ${room}`,
+    command + 64 - at,
+  )
   header.sections = command + macho.SEGMENT_COMMAND_SIZE
   header.sectionCount = count
   for (let i = 0; i < count; i++) checkSection(bytes, at, size, header.sections + i * macho.SECTION_SIZE)
@@ -141,20 +191,50 @@ function checkSection(bytes: Uint8Array, at: number, size: number, section: numb
   const here = section - at
   need(readU32(bytes, section + 36) < 0x200000, 'bad-section-address', 'section address is 2^53 or more', here + 32)
   if (type !== macho.S_ZEROFILL && type !== macho.S_THREAD_LOCAL_ZEROFILL && type !== macho.S_GB_ZEROFILL)
-    need(sizeHigh === 0 && offset <= size && length <= size - offset, 'section-past-end', `section contents (offset ${offset}, size ${length}) extend past the end of the file`, here + 40)
+    need(
+      sizeHigh === 0 && offset <= size && length <= size - offset,
+      'section-past-end',
+      `section contents (offset ${offset}, size ${length}) extend past the end of the file`,
+      here + 40,
+    )
   else need(sizeHigh === 0, 'section-too-large', 'zero-fill section is 4 GiB or larger', here + 40)
   const relocations = readU32(bytes, section + 56)
   const count = readU32(bytes, section + 60)
   if (count === 0) return
-  need(relocations <= size && count <= (size - relocations) / macho.RELOCATION_SIZE, 'relocations-past-end', `relocations (offset ${relocations}, count ${count}) extend past the end of the file`, here + 56)
-  need(relocations % 4 === 0, 'misaligned-relocations', `relocations at offset ${relocations} are not 4-byte aligned`, here + 56)
+  need(
+    relocations <= size && count <= (size - relocations) / macho.RELOCATION_SIZE,
+    'relocations-past-end',
+    `relocations (offset ${relocations}, count ${count}) extend past the end of the file`,
+    here + 56,
+  )
+  need(
+    relocations % 4 === 0,
+    'misaligned-relocations',
+    `relocations at offset ${relocations} are not 4-byte aligned`,
+    here + 56,
+  )
 }
 
 function readSymtab(header: ObjectHeader, bytes: Uint8Array, at: number, size: number, command: number): void {
   const [symbols, count, strings, stringsSize] = [8, 12, 16, 20].map((field) => readU32(bytes, command + field))
-  need(symbols <= size && count <= (size - symbols) / macho.NLIST_SIZE, 'symbols-past-end', `symbol table (offset ${symbols}, count ${count}) extends past the end of the file`, command + 8 - at)
-  need(count === 0 || symbols % 4 === 0, 'misaligned-symbols', `symbol table at offset ${symbols} is not 4-byte aligned`, command + 8 - at)
-  need(strings <= size && stringsSize <= size - strings, 'strings-past-end', `string table (offset ${strings}, size ${stringsSize}) extends past the end of the file`, command + 16 - at)
+  need(
+    symbols <= size && count <= (size - symbols) / macho.NLIST_SIZE,
+    'symbols-past-end',
+    `symbol table (offset ${symbols}, count ${count}) extends past the end of the file`,
+    command + 8 - at,
+  )
+  need(
+    count === 0 || symbols % 4 === 0,
+    'misaligned-symbols',
+    `symbol table at offset ${symbols} is not 4-byte aligned`,
+    command + 8 - at,
+  )
+  need(
+    strings <= size && stringsSize <= size - strings,
+    'strings-past-end',
+    `string table (offset ${strings}, size ${stringsSize}) extends past the end of the file`,
+    command + 16 - at,
+  )
   header.nlist = at + symbols
   header.symbolCount = count
   header.strings = at + strings
@@ -162,7 +242,12 @@ function readSymtab(header: ObjectHeader, bytes: Uint8Array, at: number, size: n
 }
 
 /** The words of each LC_LINKER_OPTION, in order: `-lfoo` or `-framework`, `Foo`. */
-export function readLinkerOptions(bytes: Uint8Array, at: number, header: ObjectHeader, text: (from: number, to: number) => string): string[][] {
+export function readLinkerOptions(
+  bytes: Uint8Array,
+  at: number,
+  header: ObjectHeader,
+  text: (from: number, to: number) => string,
+): string[][] {
   if (header.options === 0) return []
   const all: string[][] = []
   const end = at + macho.HEADER_SIZE + readU32(bytes, at + 20)
@@ -173,7 +258,12 @@ export function readLinkerOptions(bytes: Uint8Array, at: number, header: ObjectH
   return all
 }
 
-function readWords(bytes: Uint8Array, command: number, at: number, text: (from: number, to: number) => string): string[] {
+function readWords(
+  bytes: Uint8Array,
+  command: number,
+  at: number,
+  text: (from: number, to: number) => string,
+): string[] {
   const words: string[] = []
   const end = command + readU32(bytes, command + 4)
   const count = readU32(bytes, command + 8)

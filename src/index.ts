@@ -1,0 +1,8 @@
+// The library without a host: for a browser, a worker, or a caller with files of its own. Nothing here reaches outside.
+export { FormatError } from './core/bytes.ts'
+export { type FileStat, type Host, HostError } from './host/host.ts'
+export { createMemoryHost } from './host/memory.ts'
+export { link } from './link.ts'
+export { sign } from './sign.ts'
+export * from './types.ts'
+export { verify } from './verify.ts'
