@@ -4,7 +4,7 @@
 
 import type { Link } from '../components/link.ts'
 import { addSegment } from '../components/outputs.ts'
-import { SYMBOL_ABSOLUTE, SYMBOL_DEFINED } from '../components/symbols.ts'
+import { SYMBOL_ABSOLUTE, SYMBOL_DEFINED, TARGET_IMPORT } from '../components/symbols.ts'
 import { alignUp } from '../src/core/align.ts'
 import { error } from '../src/core/messages.ts'
 import * as macho from '../src/formats/macho/constants.ts'
@@ -28,6 +28,7 @@ export function allocate(link: Link): void {
   placeSegments(link, order)
   addressSymbols(link)
   addressBoundaries(link, renames)
+  addressReferences(link)
 }
 
 function placeSegments(link: Link, order: number[][]): void {
@@ -115,6 +116,21 @@ function addressSymbols(link: Link): void {
       address[symbol] = blockAddress[home] + offset[symbol]
     }
     link.visited.rows += end - first
+  }
+}
+
+/** Every row that refers elsewhere takes its target's address, so that relocations stay within their file's rows. */
+function addressReferences(link: Link): void {
+  const { files, symbols, imports } = link
+  const { target, address } = symbols.Reference
+  for (const file of link.order) {
+    const first = files.Ranges.symbol[file]
+    const end = first + files.Ranges.symbols[file]
+    for (let symbol = first; symbol < end; symbol++) {
+      const to = target[symbol]
+      if (to === symbol || to === 0) continue
+      address[symbol] = to & TARGET_IMPORT ? address[imports.Library.symbol[to & 0x7fffffff]] : address[to]
+    }
   }
 }
 

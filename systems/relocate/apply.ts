@@ -47,11 +47,7 @@ export function relocateBlock(link: Link, at: Relocating, block: number): void {
 
 /** The address that a symbol or section reference means, addend included for the latter. */
 function addressOf(link: Link, at: Relocating, word: number, offset: number): number {
-  const { address, target } = link.symbols.Reference
-  if (word & 0x08000000) {
-    const to = target[at.site.firstSymbol + (word & 0xffffff)]
-    return to & TARGET_IMPORT ? address[link.imports.Library.symbol[to & 0x7fffffff]] : address[to]
-  }
+  if (word & 0x08000000) return link.symbols.Reference.address[at.site.firstSymbol + (word & 0xffffff)]
   if (!landInSection(link, at.site, word, offset, at.landing)) return 0
   const home = link.blocks.Placement.leader[at.landing.block] || at.landing.block
   return link.blocks.Placement.address[home] + at.landing.offset
@@ -80,11 +76,12 @@ function applyOne(link: Link, at: Relocating, i: number, P: number, pairedAddend
     if (is & R_UNSIGNED && ((word >>> 25) & 3) === 3) return applyPointer(link, at, i, P, S, false)
     return finish(link, at, i, P, S, false)
   }
-  const target = link.symbols.Reference.target[firstSymbol + (word & 0xffffff)]
+  const symbol = firstSymbol + (word & 0xffffff)
+  const target = link.symbols.Reference.target[symbol]
   if (target === 0) return applySpecial(link, at, i, P)
   const A = pairedAddend + embeddedAddend(link, at.site, word, offset)
   if (target & TARGET_IMPORT) return applyImport(link, at, i, P, target & 0x7fffffff, A)
-  const S = link.symbols.Reference.address[target]
+  const S = link.symbols.Reference.address[symbol]
   if (is & R_UNSIGNED) {
     if (((word >>> 25) & 3) !== 3) return finish(link, at, i, P, S + A, false)
     return applyPointer(link, at, i, P, S + A, (link.symbols.Definition.flags[target] & SYMBOL_ABSOLUTE) !== 0)
