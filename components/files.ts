@@ -47,7 +47,16 @@ export function createFiles(rows: number, shared: boolean) {
   /** Tables of an object, in bytes from the start of its arena. `platform` as LC_BUILD_VERSION. */
   const Tables = columns(
     rows,
-    { nlist: 'u32', strings: 'u32', stringsSize: 'u32', dataInCode: 'u32', dataInCodeSize: 'u32', options: 'u32' },
+    {
+      nlist: 'u32',
+      strings: 'u32',
+      stringsSize: 'u32',
+      dataInCode: 'u32',
+      dataInCodeSize: 'u32',
+      hints: 'u32',
+      hintsSize: 'u32',
+      options: 'u32',
+    },
     shared,
   )
   /** For an archive, an index into link.archives; for a dylib, into link.dylibs. */

@@ -52,6 +52,8 @@ function parseObject(link: Link, file: number, scratch: SplitScratch): void {
     if (header.flags & macho.MH_SUBSECTIONS_VIA_SYMBOLS) files.Source.flags[file] |= FILE_SUBSECTIONS
     files.Tables.dataInCode[file] = header.dataInCode
     files.Tables.dataInCodeSize[file] = header.dataInCodeSize
+    files.Tables.hints[file] = header.hints
+    files.Tables.hintsSize[file] = header.hintsSize
     const hidden = (files.Source.flags[file] & FILE_HIDDEN) !== 0
     const ok = loadSections(link, file, header) && loadSymbols(link, file, header, hidden) && loadBlocks(link, file, scratch)
     if (!ok) return breakFile(link, file)

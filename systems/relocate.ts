@@ -12,6 +12,7 @@ import { isZeroFillType } from './allocate.ts'
 import { createSite, enterSection } from './kernels/references.ts'
 import { relocateBlock, type Relocating } from './relocate/apply.ts'
 import { relocateFrames } from './relocate/frames.ts'
+import { applyHints } from './relocate/hints.ts'
 
 export function relocate(link: Link): void {
   link.image = new Uint8Array(new ArrayBuffer(imageSize(link)))
@@ -30,6 +31,8 @@ export function relocate(link: Link): void {
     enterOutput(link, at, output)
     for (const section of link.inputs[output]) relocateSection(link, at, section)
   }
+  if (link.arch.name !== 'arm64' || link.settings.ignoreOptimizationHints) return
+  for (const file of link.order) if (link.files.Tables.hintsSize[file] > 0) applyHints(link, at.view, file)
 }
 
 /** File bytes before __LINKEDIT. */

@@ -252,3 +252,12 @@ export const PLATFORM_DRIVERKIT = 10
 export const PLATFORM_XROS = 11
 export const PLATFORM_XROS_SIMULATOR = 12
 export const TOOL_LD = 3
+
+export const LOH_ARM64_ADRP_ADRP = 1
+export const LOH_ARM64_ADRP_LDR = 2
+export const LOH_ARM64_ADRP_ADD_LDR = 3
+export const LOH_ARM64_ADRP_LDR_GOT_LDR = 4
+export const LOH_ARM64_ADRP_ADD_STR = 5
+export const LOH_ARM64_ADRP_LDR_GOT_STR = 6
+export const LOH_ARM64_ADRP_ADD = 7
+export const LOH_ARM64_ADRP_LDR_GOT = 8
