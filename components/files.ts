@@ -35,7 +35,11 @@ export const FILE_RESOLVED = 1 << 11
 
 export function createFiles(rows: number, shared: boolean) {
   /** Where the bytes lie. `arena` indexes link.arenas, `position` is in bytes, `path` indexes link.paths. */
-  const Source = columns(rows, { kind: 'u8', flags: 'u16', arena: 'u8', position: 'u32', size: 'f64', path: 'u32', modified: 'f64' }, shared)
+  const Source = columns(
+    rows,
+    { kind: 'u8', flags: 'u16', arena: 'u8', position: 'u32', size: 'f64', path: 'u32', modified: 'f64' },
+    shared,
+  )
   /** Order on the command line: `rank` of the file, then `member` in its archive (header offset); `parent` is the archive. */
   const Order = columns(rows, { rank: 'u32', member: 'f64', parent: 'u32' }, shared)
   /** Its rows of the other kinds, each one contiguous range. */

@@ -13,7 +13,13 @@ export function createGots(rows: number, shared: boolean) {
   /** Place in the table: the entry is at table address + 8 * slot. */
   const Slot = columns(rows, { slot: 'u32' }, shared)
   const components = { Key, Slot }
-  return { world: createKind(components, { reserve: rows }), count: 0, index: column('u32', 255), mask: 255, ...components }
+  return {
+    world: createKind(components, { reserve: rows }),
+    count: 0,
+    index: column('u32', 255),
+    mask: 255,
+    ...components,
+  }
 }
 
 export type Gots = ReturnType<typeof createGots>

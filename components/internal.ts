@@ -54,7 +54,14 @@ export function nameText(link: Link, name: NameId): string {
 }
 
 /** A section of the internal file, for blocks that the linker makes. */
-export function addInternalSection(link: Link, segment: string, name: string, flags: number, alignPow2: number, content: number): SectionId {
+export function addInternalSection(
+  link: Link,
+  segment: string,
+  name: string,
+  flags: number,
+  alignPow2: number,
+  content: number,
+): SectionId {
   const { sections, internal, files } = link
   const position = internalBytes(link, 32, 16)
   const arena = link.arenas.list[internal.arena]
@@ -72,7 +79,14 @@ export function addInternalSection(link: Link, segment: string, name: string, fl
 }
 
 /** A block with contents in the internal arena at `position` (0: zero-fill). Blocks of one section must be made in a row. */
-export function addInternalBlock(link: Link, section: SectionId, size: number, alignPow2: number, flags: number, position = 0): BlockId {
+export function addInternalBlock(
+  link: Link,
+  section: SectionId,
+  size: number,
+  alignPow2: number,
+  flags: number,
+  position = 0,
+): BlockId {
   const { sections, blocks, internal, files } = link
   const block = spawnRange(blocks.world, 1, [blocks.Extent, blocks.Relocations, blocks.Placement, blocks.Links])
   internal.block = block + 1
@@ -84,7 +98,8 @@ export function addInternalBlock(link: Link, section: SectionId, size: number, a
   }
   sections.Blocks.count[section]++
   blocks.Extent.section[block] = section
-  blocks.Extent.offset[block] = position === 0 ? sections.Header.size[section] : position - sections.Bytes.position[section]
+  blocks.Extent.offset[block] =
+    position === 0 ? sections.Header.size[section] : position - sections.Bytes.position[section]
   blocks.Extent.size[block] = size
   blocks.Extent.alignPow2[block] = alignPow2
   blocks.Extent.flags[block] = flags

@@ -45,13 +45,26 @@ export function createNames(rows: number, shared: boolean) {
   /** Who could define it: `member`, an unloaded object; `dylib`, an index into link.dylibs plus 1, with the export's flags. */
   const Offer = columns(rows, { member: 'u32', dylib: 'u32', exportFlags: 'u8' }, shared)
   const components = { Text, Resolution, Offer }
-  return { world: createKind(components, { reserve: rows }), count: 0, index: column('u32', 2047), mask: 1023, ...components }
+  return {
+    world: createKind(components, { reserve: rows }),
+    count: 0,
+    index: column('u32', 2047),
+    mask: 1023,
+    ...components,
+  }
 }
 
 export type Names = ReturnType<typeof createNames>
 
 /** Finds the name bytes[offset .. offset + length) or makes a row for it. */
-export function internName(names: Names, arenas: Arenas, arena: number, offset: number, length: number, hash: number): NameId {
+export function internName(
+  names: Names,
+  arenas: Arenas,
+  arena: number,
+  offset: number,
+  length: number,
+  hash: number,
+): NameId {
   const { Text, mask, index } = names
   let probe = hash & mask
   for (let name = index[probe * 2]; name !== 0; name = index[probe * 2]) {

@@ -24,21 +24,47 @@ export function createOutputs(shared: boolean) {
   /** `order` sorts within the segment; `index` is the n_sect of the finished file (0: no header is written). */
   const Section = columns(
     MAX_OUTPUTS,
-    { segment: 'u32', flags: 'u32', alignPow2: 'u8', fill: 'u8', order: 'f64', index: 'u16', inputs: 'u32', reserved1: 'u32', reserved2: 'u32' },
+    {
+      segment: 'u32',
+      flags: 'u32',
+      alignPow2: 'u8',
+      fill: 'u8',
+      order: 'f64',
+      index: 'u16',
+      inputs: 'u32',
+      reserved1: 'u32',
+      reserved2: 'u32',
+    },
     shared,
   )
   const Extent = columns(MAX_OUTPUTS, { address: 'f64', size: 'f64', fileOffset: 'f64' }, shared)
   const components = { Section, Extent }
-  return { world: createKind(components, { reserve: MAX_OUTPUTS }), count: 0, names: [''], byName: new Map<string, OutputId>(), ...components }
+  return {
+    world: createKind(components, { reserve: MAX_OUTPUTS }),
+    count: 0,
+    names: [''],
+    byName: new Map<string, OutputId>(),
+    ...components,
+  }
 }
 
 export type Outputs = ReturnType<typeof createOutputs>
 
 export function createSegments(shared: boolean) {
-  const Segment = columns(MAX_OUTPUTS, { order: 'f64', index: 'u16', maxProtection: 'u8', protection: 'u8', flags: 'u32' }, shared)
+  const Segment = columns(
+    MAX_OUTPUTS,
+    { order: 'f64', index: 'u16', maxProtection: 'u8', protection: 'u8', flags: 'u32' },
+    shared,
+  )
   const Extent = columns(MAX_OUTPUTS, { address: 'f64', size: 'f64', fileOffset: 'f64', fileSize: 'f64' }, shared)
   const components = { Segment, Extent }
-  return { world: createKind(components, { reserve: MAX_OUTPUTS }), count: 0, names: [''], byName: new Map<string, SegmentId>(), ...components }
+  return {
+    world: createKind(components, { reserve: MAX_OUTPUTS }),
+    count: 0,
+    names: [''],
+    byName: new Map<string, SegmentId>(),
+    ...components,
+  }
 }
 
 export type Segments = ReturnType<typeof createSegments>

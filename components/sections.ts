@@ -23,7 +23,11 @@ export const CONTENT_INIT_POINTERS = 9
 
 export function createSections(rows: number, shared: boolean) {
   /** `type` is the whole flags word of section_64; `address` is that of the input file. */
-  const Header = columns(rows, { file: 'u32', address: 'f64', size: 'f64', flags: 'u32', alignPow2: 'u8', content: 'u8', name: 'u32' }, shared)
+  const Header = columns(
+    rows,
+    { file: 'u32', address: 'f64', size: 'f64', flags: 'u32', alignPow2: 'u8', content: 'u8', name: 'u32' },
+    shared,
+  )
   /** Byte position of the contents in the file's arena; 0 for zero-fill. */
   const Bytes = columns(rows, { position: 'u32' }, shared)
   /** Byte position and count of relocation_info records. `sorted`: 1 ascending, 2 descending. */

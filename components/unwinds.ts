@@ -10,7 +10,11 @@ export function createUnwinds(rows: number, shared: boolean) {
   /**
    * `personality` is a Reference.target (0 none). `lsda` is a block (0 none). `fde` and `cie` are blocks of
    * __eh_frame, for rows that DWARF describes. */
-  const Entry = columns(rows, { encoding: 'u32', personality: 'u32', lsda: 'u32', lsdaOffset: 'u32', fde: 'u32', cie: 'u32' }, shared)
+  const Entry = columns(
+    rows,
+    { encoding: 'u32', personality: 'u32', lsda: 'u32', lsdaOffset: 'u32', fde: 'u32', cie: 'u32' },
+    shared,
+  )
   const components = { Range, Entry }
   return { world: createKind(components, { reserve: rows }), count: 0, ...components }
 }

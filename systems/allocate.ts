@@ -54,17 +54,28 @@ function placeSegments(link: Link, order: number[][]): void {
     Extent.fileSize[segment] = alignUp(end.fileOffset, settings.pageSize) - fileOffset
     address += Extent.size[segment]
     fileOffset += Extent.fileSize[segment]
-    if (Extent.size[segment] > 0xffffffff) error(link.messages, 'segment-too-large', `segment ${segments.names[segment]} has ${Extent.size[segment]} bytes, at most 4 GiB are possible`)
+    if (Extent.size[segment] > 0xffffffff)
+      error(
+        link.messages,
+        'segment-too-large',
+        `segment ${segments.names[segment]} has ${Extent.size[segment]} bytes, at most 4 GiB are possible`,
+      )
   }
 }
 
 /** Sections one after the other; file offsets run beside addresses until zero-fill. */
-function placeSections(link: Link, list: readonly number[], address: number, fileOffset: number): { address: number; fileOffset: number } {
+function placeSections(
+  link: Link,
+  list: readonly number[],
+  address: number,
+  fileOffset: number,
+): { address: number; fileOffset: number } {
   const { Section, Extent } = link.outputs
   const start = address
   let fileEnd = fileOffset
   for (const output of list) {
-    if (output === link.tables.header) Extent.size[output] = macho.HEADER_SIZE + commandsSize(link) + headerPadding(link)
+    if (output === link.tables.header)
+      Extent.size[output] = macho.HEADER_SIZE + commandsSize(link) + headerPadding(link)
     if (output === link.tables.unwindInfo) planUnwind(link)
     address = alignUp(address, 2 ** Section.alignPow2[output])
     Extent.address[output] = address

@@ -8,7 +8,14 @@ import { FILE_BROKEN, FILE_LOADED, FILE_OBJECT } from '../components/files.ts'
 import { nameText } from '../components/internal.ts'
 import { fileText, type Link } from '../components/link.ts'
 import { NAME_AUTO_HIDE, NAME_EXPORTED, NAME_PRIVATE, WHERE_GLOBAL } from '../components/names.ts'
-import { SYMBOL_DEFINED, SYMBOL_EXTERNAL, SYMBOL_PRIVATE, SYMBOL_SYNTHETIC, SYMBOL_WEAK_DEF, TARGET_IMPORT } from '../components/symbols.ts'
+import {
+  SYMBOL_DEFINED,
+  SYMBOL_EXTERNAL,
+  SYMBOL_PRIVATE,
+  SYMBOL_SYNTHETIC,
+  SYMBOL_WEAK_DEF,
+  TARGET_IMPORT,
+} from '../components/symbols.ts'
 import { error, warn } from '../src/core/messages.ts'
 import { compilePatterns, matches } from '../src/core/patterns.ts'
 import { createSections, defineAliases, defineBoundaries, defineCommons, defineHeader } from './define/own.ts'
@@ -33,7 +40,11 @@ function loadedInOrder(link: Link): Uint32Array {
   const { files } = link
   const order: number[] = []
   for (let file = 1; file <= files.count; file++)
-    if (files.Source.kind[file] === FILE_OBJECT && (files.Source.flags[file] & (FILE_LOADED | FILE_BROKEN)) === FILE_LOADED) order.push(file)
+    if (
+      files.Source.kind[file] === FILE_OBJECT &&
+      (files.Source.flags[file] & (FILE_LOADED | FILE_BROKEN)) === FILE_LOADED
+    )
+      order.push(file)
   order.sort((a, b) => (ranksBefore(link, a, b) ? -1 : 1))
   return Uint32Array.from(order)
 }
@@ -42,7 +53,9 @@ function reportDuplicates(link: Link): void {
   const { duplicates } = link
   for (let i = 0; i < duplicates.length; i += 3) {
     const text = nameText(link, duplicates[i])
-    const places = [duplicates[i + 1], duplicates[i + 2]].map((symbol) => `defined in ${fileText(link, fileOfSymbol(link, symbol))}`)
+    const places = [duplicates[i + 1], duplicates[i + 2]].map(
+      (symbol) => `defined in ${fileText(link, fileOfSymbol(link, symbol))}`,
+    )
     error(link.messages, 'duplicate-symbol', `duplicate symbol: ${text}`, null, places)
   }
 }
@@ -70,7 +83,13 @@ function decideExports(link: Link): void {
 
 type PatternList = ReturnType<typeof compilePatterns>
 
-function hideByLists(link: Link, name: number, hidden: boolean, exported: PatternList | null, unexported: PatternList): boolean {
+function hideByLists(
+  link: Link,
+  name: number,
+  hidden: boolean,
+  exported: PatternList | null,
+  unexported: PatternList,
+): boolean {
   const text = nameText(link, name)
   if (matches(unexported, text)) return true
   if (exported === null) return hidden
@@ -91,7 +110,11 @@ function coalesce(link: Link): void {
     const end = first + files.Ranges.symbols[file]
     let losers = 0
     for (let symbol = first; symbol < end; symbol++) {
-      if ((flags[symbol] & (SYMBOL_WEAK_DEF | SYMBOL_EXTERNAL)) !== (SYMBOL_WEAK_DEF | SYMBOL_EXTERNAL) || winner[name[symbol]] === symbol) continue
+      if (
+        (flags[symbol] & (SYMBOL_WEAK_DEF | SYMBOL_EXTERNAL)) !== (SYMBOL_WEAK_DEF | SYMBOL_EXTERNAL) ||
+        winner[name[symbol]] === symbol
+      )
+        continue
       losers++
       blocks.Extent.flags[block[symbol]] |= BLOCK_COALESCED
       blocks.Placement.leader[block[symbol]] = block[winner[name[symbol]]]

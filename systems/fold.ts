@@ -16,7 +16,8 @@ export function fold(link: Link): void {
   const { files } = link
   for (const file of link.order) {
     const first = files.Ranges.section[file]
-    for (let section = first; section < first + files.Ranges.sections[file]; section++) if (isFolded(link, section)) foldSection(link, section, table)
+    for (let section = first; section < first + files.Ranges.sections[file]; section++)
+      if (isFolded(link, section)) foldSection(link, section, table)
   }
   for (const file of link.order) foldRest(link, file)
 }
@@ -31,7 +32,10 @@ function isFolded(link: Link, section: number): boolean {
   const content = link.sections.Header.content[section]
   if (content === CONTENT_LITERAL) return true
   if (content !== CONTENT_CSTRING) return false
-  return link.settings.deduplicateLiterals || link.sectionNames.sections[link.sections.Header.name[section]] === '__objc_methname'
+  return (
+    link.settings.deduplicateLiterals ||
+    link.sectionNames.sections[link.sections.Header.name[section]] === '__objc_methname'
+  )
 }
 
 function countLiterals(link: Link): number {
@@ -39,7 +43,8 @@ function countLiterals(link: Link): number {
   let total = 0
   for (const file of link.order) {
     const first = files.Ranges.section[file]
-    for (let section = first; section < first + files.Ranges.sections[file]; section++) if (isFolded(link, section)) total += sections.Blocks.count[section]
+    for (let section = first; section < first + files.Ranges.sections[file]; section++)
+      if (isFolded(link, section)) total += sections.Blocks.count[section]
   }
   return total
 }
@@ -68,7 +73,15 @@ function foldSection(link: Link, section: number, table: LiteralTable): void {
 }
 
 /** The first literal of this content, or `block` itself, which then stands for it. */
-function findLiteral(link: Link, table: LiteralTable, block: number, hash: number, bytes: Uint8Array, from: number, pool: number): number {
+function findLiteral(
+  link: Link,
+  table: LiteralTable,
+  block: number,
+  hash: number,
+  bytes: Uint8Array,
+  from: number,
+  pool: number,
+): number {
   const { blocks, sections, files } = link
   const { size, section, offset } = blocks.Extent
   let probe = hash & table.mask
@@ -77,7 +90,11 @@ function findLiteral(link: Link, table: LiteralTable, block: number, hash: numbe
       const home = section[other]
       const otherPool = sections.Header.content[home] === CONTENT_LITERAL ? 0 : sections.Header.name[home]
       const otherBytes = link.arenas.list[files.Source.arena[sections.Header.file[home]]].bytes
-      if (otherPool === pool && sameBytes(otherBytes, sections.Bytes.position[home] + offset[other], bytes, from, size[block])) return other
+      if (
+        otherPool === pool &&
+        sameBytes(otherBytes, sections.Bytes.position[home] + offset[other], bytes, from, size[block])
+      )
+        return other
     }
     probe = (probe + 1) & table.mask
   }

@@ -17,10 +17,12 @@ export function gatherUnwind(link: Link): void {
     const first = files.Ranges.section[file]
     const end = first + files.Ranges.sections[file]
     const start = unwinds.count + 1
-    for (let section = first; section < end; section++) if (sections.Header.content[section] === CONTENT_COMPACT_UNWIND) gatherCompact(link, section, site)
+    for (let section = first; section < end; section++)
+      if (sections.Header.content[section] === CONTENT_COMPACT_UNWIND) gatherCompact(link, section, site)
     attach(link, start)
     const frames = unwinds.count + 1
-    for (let section = first; section < end; section++) if (sections.Header.content[section] === CONTENT_EH_FRAME) gatherFrames(link, section, site)
+    for (let section = first; section < end; section++)
+      if (sections.Header.content[section] === CONTENT_EH_FRAME) gatherFrames(link, section, site)
     attach(link, frames)
   }
   spawnRange(unwinds.world, unwinds.count, [unwinds.Range, unwinds.Entry])

@@ -51,7 +51,12 @@ const WRITE: readonly (readonly [string, System])[] = [
 export async function runPipeline(settings: Settings, arch: Arch, host: Host, messages: Messages): Promise<Link> {
   const started = host.now()
   const link = await survey(settings, arch, host, messages)
-  link.timings.push({ system: 'survey', milliseconds: host.now() - started, rows: link.visited.rows, bytes: link.visited.bytes })
+  link.timings.push({
+    system: 'survey',
+    milliseconds: host.now() - started,
+    rows: link.visited.rows,
+    bytes: link.visited.bytes,
+  })
   if (messages.errors > 0) return link
   do await run(link, 'load', load)
   while (await run(link, 'resolve', resolve))
@@ -69,7 +74,12 @@ async function run<T>(link: Link, name: string, system: (link: Link) => T): Prom
   link.visited.rows = 0
   link.visited.bytes = 0
   const result = await system(link)
-  record(link, { system: name, milliseconds: link.host.now() - started, rows: link.visited.rows, bytes: link.visited.bytes })
+  record(link, {
+    system: name,
+    milliseconds: link.host.now() - started,
+    rows: link.visited.rows,
+    bytes: link.visited.bytes,
+  })
   return result
 }
 

@@ -13,7 +13,7 @@ import {
   FILE_OBJECT,
   FILE_PARSED,
   FILE_SUBSECTIONS,
-} from "../components/files.ts"
+} from '../components/files.ts'
 import { fileText, type Link, locate } from '../components/link.ts'
 import { FormatError, readU32, toText } from '../src/core/bytes.ts'
 import { error, warn } from '../src/core/messages.ts'
@@ -55,13 +55,19 @@ function parseObject(link: Link, file: number, scratch: SplitScratch): void {
     files.Tables.hints[file] = header.hints
     files.Tables.hintsSize[file] = header.hintsSize
     const hidden = (files.Source.flags[file] & FILE_HIDDEN) !== 0
-    const ok = loadSections(link, file, header) && loadSymbols(link, file, header, hidden) && loadBlocks(link, file, scratch)
+    const ok =
+      loadSections(link, file, header) && loadSymbols(link, file, header, hidden) && loadBlocks(link, file, scratch)
     if (!ok) return breakFile(link, file)
     loadRelocations(link, file)
     activateLibraries(link, file, header)
   } catch (trouble) {
     if (!(trouble instanceof FormatError)) throw trouble
-    error(link.messages, trouble.id, `${fileText(link, file)}: ${trouble.message}`, locate(link, file, { offset: trouble.offset }))
+    error(
+      link.messages,
+      trouble.id,
+      `${fileText(link, file)}: ${trouble.message}`,
+      locate(link, file, { offset: trouble.offset }),
+    )
     breakFile(link, file)
   }
 }
@@ -88,12 +94,18 @@ function isLinkable(link: Link, file: number, header: ObjectHeader): boolean {
   if (magic !== macho.MH_MAGIC_64 || header.cputype !== link.arch.cputype) {
     const has = ARCH_NAMES[header.cputype] ?? `unknown (cputype 0x${header.cputype.toString(16)})`
     const text = `${fileText(link, file)} has architecture ${has} which is incompatible with target architecture ${link.arch.name}`
-    if (link.settings.archErrorsFatal) error(link.messages, 'incompatible-architecture', text, locate(link, file, { offset: 4 }))
+    if (link.settings.archErrorsFatal)
+      error(link.messages, 'incompatible-architecture', text, locate(link, file, { offset: 4 }))
     else warn(link.messages, 'incompatible-architecture', text, locate(link, file, { offset: 4 }))
     return false
   }
   if (header.filetype !== macho.MH_OBJECT) {
-    error(link.messages, 'not-an-object', `${fileText(link, file)}: unhandled file type ${header.filetype}`, locate(link, file, { offset: 12 }))
+    error(
+      link.messages,
+      'not-an-object',
+      `${fileText(link, file)}: unhandled file type ${header.filetype}`,
+      locate(link, file, { offset: 12 }),
+    )
     return false
   }
   return isForPlatform(link, file, header)
@@ -104,7 +116,10 @@ function isForPlatform(link: Link, file: number, header: ObjectHeader): boolean 
   if (header.platform === 0) return true
   const { platform } = link.settings
   const wanted = PLATFORM_NUMBERS[platform.name]
-  const base = header.platform === macho.PLATFORM_IOS || header.platform === macho.PLATFORM_TVOS || header.platform === macho.PLATFORM_WATCHOS
+  const base =
+    header.platform === macho.PLATFORM_IOS ||
+    header.platform === macho.PLATFORM_TVOS ||
+    header.platform === macho.PLATFORM_WATCHOS
   if (header.platform !== wanted && !(base && wanted === header.platform + 5)) {
     const has = PLATFORM_TEXTS[header.platform] ?? `${header.platform}`
     error(
@@ -149,7 +164,9 @@ const PLATFORM_TEXTS: Record<number, string> = {
 function activateLibraries(link: Link, file: number, header: ObjectHeader): void {
   if (header.options === 0 || link.settings.ignoreAutoLink) return
   const { bytes } = link.arenas.list[link.files.Source.arena[file]]
-  for (const words of readLinkerOptions(bytes, link.files.Source.position[file], header, (from, to) => toText(bytes, from, to))) {
+  for (const words of readLinkerOptions(bytes, link.files.Source.position[file], header, (from, to) =>
+    toText(bytes, from, to),
+  )) {
     if (link.settings.ignoreAutoLinkLibraries?.includes(words[words.length - 1].replace(/^-l/, ''))) continue
     const found = link.autolinks.get(words.join(' '))
     if (found === undefined) continue
@@ -171,5 +188,6 @@ function activateFile(link: Link, file: number): void {
   const { files } = link
   files.Source.flags[file] |= FILE_LOADED
   if (files.Source.kind[file] !== FILE_ARCHIVE || (files.Source.flags[file] & FILE_FORCE_LOAD) === 0) return
-  for (let member = file + 1; member <= files.count && files.Order.parent[member] === file; member++) files.Source.flags[member] |= FILE_LOADED
+  for (let member = file + 1; member <= files.count && files.Order.parent[member] === file; member++)
+    files.Source.flags[member] |= FILE_LOADED
 }

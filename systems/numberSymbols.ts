@@ -4,7 +4,7 @@
 
 import { BLOCK_COALESCED, BLOCK_LIVE } from '../components/blocks.ts'
 import { IMPORT_DYNAMIC_LOOKUP, IMPORT_OWN, IMPORT_USED } from '../components/imports.ts'
-import type { Link } from '../components/link.ts'
+import type { ExternalNames, Link } from '../components/link.ts'
 import { NAME_EXPORTED, NAME_LIVE, WHERE_GLOBAL } from '../components/names.ts'
 import { SYMBOL_ABSOLUTE, SYMBOL_DEFINED, SYMBOL_EXTERNAL, SYMBOL_OMITTED } from '../components/symbols.ts'
 import { compilePatterns, matches } from '../src/core/patterns.ts'
@@ -27,10 +27,37 @@ export function numberSymbols(link: Link): void {
     link.imports.Use.symtab[made] = locals + table.externalCount + index + 1
   })
   table.externals = table.externals.subarray(0, table.externalCount)
+  table.externalNames = gatherNames(link)
   for (let i = 0; i < table.externalCount; i++) {
     const made = link.names.Resolution.import[link.symbols.Definition.name[table.externals[i]]]
     if (made !== 0) link.imports.Use.symtab[made] = locals + i + 1
   }
+}
+
+function gatherNames(link: Link): ExternalNames {
+  const { externals, externalCount } = link.table
+  const { arena, offset, length } = link.names.Text
+  const { name } = link.symbols.Definition
+  const names = {
+    bytes: new Uint8Array(0),
+    offset: new Uint32Array(externalCount),
+    length: new Uint32Array(externalCount),
+  }
+  let size = 0
+  for (let i = 0; i < externalCount; i++) {
+    names.offset[i] = size
+    names.length[i] = length[name[externals[i]]]
+    size += names.length[i] + 1
+  }
+  const bytes = new Uint8Array(size)
+  for (let i = 0; i < externalCount; i++) {
+    const row = name[externals[i]]
+    const from = link.arenas.list[arena[row]].bytes
+    const end = offset[row] + length[row]
+    for (let at = offset[row], to = names.offset[i]; at < end; ) bytes[to++] = from[at++]
+  }
+  names.bytes = bytes
+  return names
 }
 
 type Filter = ((file: number, symbol: number) => boolean) | 'all' | 'none'

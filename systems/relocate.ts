@@ -27,7 +27,8 @@ export function relocate(link: Link): void {
     threadVariables: false,
   }
   for (let output = 1; output <= link.outputs.count; output++) {
-    if (link.outputs.Section.fill[output] !== FILL_INPUTS || isZeroFillType(link.outputs.Section.flags[output])) continue
+    if (link.outputs.Section.fill[output] !== FILL_INPUTS || isZeroFillType(link.outputs.Section.flags[output]))
+      continue
     enterOutput(link, at, output)
     for (const section of link.inputs[output]) relocateSection(link, at, section)
   }
@@ -56,7 +57,8 @@ function relocateSection(link: Link, at: Relocating, section: number): void {
   copyBlocks(link, at, first, end)
   if (link.sections.Relocations.count[section] > 0) {
     for (let block = first; block < end; block++)
-      if (Relocations.count[block] > 0 && (Extent.flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) === BLOCK_LIVE) relocateBlock(link, at, block)
+      if (Relocations.count[block] > 0 && (Extent.flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) === BLOCK_LIVE)
+        relocateBlock(link, at, block)
     link.visited.rows += link.sections.Relocations.count[section]
   }
   if (link.sections.Header.content[section] === CONTENT_EH_FRAME) relocateFrames(link, at, section)
@@ -76,7 +78,12 @@ function copyBlocks(link: Link, at: Relocating, first: number, end: number): voi
     }
     const distance = address[block] - offset[block]
     let next = block + 1
-    while (next < end && (flags[next] & (BLOCK_LIVE | BLOCK_FOLDED)) === BLOCK_LIVE && address[next] - offset[next] === distance) next++
+    while (
+      next < end &&
+      (flags[next] & (BLOCK_LIVE | BLOCK_FOLDED)) === BLOCK_LIVE &&
+      address[next] - offset[next] === distance
+    )
+      next++
     const from = offset[block]
     const to = offset[next - 1] + size[next - 1]
     image.set(bytes.subarray(contents + from, contents + to), address[block] + at.delta)

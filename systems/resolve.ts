@@ -3,7 +3,14 @@
 // Runs in turn with load until a round loads nothing. The result depends on ranks alone. Cost: one resolver access an external
 // symbol, and for each still undefined name one look into each dylib.
 
-import { FILE_ARCHIVE, FILE_FORCE_LOAD, FILE_LOADED, FILE_OBJECT, FILE_PARSED, FILE_RESOLVED } from '../components/files.ts'
+import {
+  FILE_ARCHIVE,
+  FILE_FORCE_LOAD,
+  FILE_LOADED,
+  FILE_OBJECT,
+  FILE_PARSED,
+  FILE_RESOLVED,
+} from '../components/files.ts'
 import { nameOf } from '../components/internal.ts'
 import type { Link } from '../components/link.ts'
 import { NAME_WANTED, WHERE_UNDEFINED, WHERE_UNKNOWN } from '../components/names.ts'
@@ -18,7 +25,8 @@ export function resolve(link: Link): boolean {
   let forced = 0
   for (let file = 1; file <= files.count; file++) {
     const flags = files.Source.flags[file]
-    if (files.Source.kind[file] === FILE_ARCHIVE && flags & FILE_LOADED && !(flags & FILE_RESOLVED)) forced += forceMembers(link, file)
+    if (files.Source.kind[file] === FILE_ARCHIVE && flags & FILE_LOADED && !(flags & FILE_RESOLVED))
+      forced += forceMembers(link, file)
     if (files.Source.kind[file] !== FILE_OBJECT || (flags & (FILE_PARSED | FILE_RESOLVED)) !== FILE_PARSED) continue
     files.Source.flags[file] |= FILE_RESOLVED
     mergeFile(link, file)
@@ -33,7 +41,8 @@ export function mergeFile(link: Link, file: number): void {
   const { flags, name } = symbols.Definition
   const first = files.Ranges.symbol[file]
   const end = first + files.Ranges.symbols[file]
-  for (let symbol = first; symbol < end; symbol++) if (flags[symbol] & SYMBOL_EXTERNAL && name[symbol] !== 0) mergeSymbol(link, file, symbol)
+  for (let symbol = first; symbol < end; symbol++)
+    if (flags[symbol] & SYMBOL_EXTERNAL && name[symbol] !== 0) mergeSymbol(link, file, symbol)
   link.visited.rows += end - first
 }
 

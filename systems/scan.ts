@@ -36,14 +36,22 @@ export function scan(link: Link): void {
   keepFrames(link)
   link.gots = createGots(link.symbols.count + link.imports.count + 16, false)
   link.tlvs = createGots(link.imports.count + 1, false)
-  const state: Scan = { site: createSite(), forms: relocationForms(link.arch.attributes), undefineds: new Map(), rebases: 0, binds: 0, threadVariables: false }
+  const state: Scan = {
+    site: createSite(),
+    forms: relocationForms(link.arch.attributes),
+    undefineds: new Map(),
+    rebases: 0,
+    binds: 0,
+    threadVariables: false,
+  }
   for (const file of link.order) scanFile(link, state, file)
   scanUnwind(link)
   checkWanted(link, state)
   reportUndefined(link, state.undefineds)
   makeStubs(link)
   prepareStubBinder(link)
-  for (let got = 1; got <= link.gots.count; got++) if (link.gots.Key.kind[got] === KEY_IMPORT) link.imports.Use.got[link.gots.Key.index[got]] = got
+  for (let got = 1; got <= link.gots.count; got++)
+    if (link.gots.Key.kind[got] === KEY_IMPORT) link.imports.Use.got[link.gots.Key.index[got]] = got
   spawnGots(link.gots)
   spawnGots(link.tlvs)
   const slots = link.gots.count + link.tlvs.count + link.stubs.count
@@ -55,12 +63,16 @@ function scanFile(link: Link, state: Scan, file: number): void {
   const first = files.Ranges.section[file]
   for (let section = first; section < first + files.Ranges.sections[file]; section++) {
     const content = sections.Header.content[section]
-    if (sections.Relocations.count[section] === 0 || content === CONTENT_DROPPED || content === CONTENT_COMPACT_UNWIND) continue
+    if (sections.Relocations.count[section] === 0 || content === CONTENT_DROPPED || content === CONTENT_COMPACT_UNWIND)
+      continue
     enterSection(state.site, link, section)
     state.threadVariables = (sections.Header.flags[section] & macho.SECTION_TYPE) === macho.S_THREAD_LOCAL_VARIABLES
     const start = sections.Blocks.first[section]
     for (let block = start; block < start + sections.Blocks.count[section]; block++) {
-      const live = content === CONTENT_INIT_POINTERS ? !(blocks.Extent.flags[block] & BLOCK_COALESCED) : (blocks.Extent.flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) === BLOCK_LIVE
+      const live =
+        content === CONTENT_INIT_POINTERS
+          ? !(blocks.Extent.flags[block] & BLOCK_COALESCED)
+          : (blocks.Extent.flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) === BLOCK_LIVE
       if (live && blocks.Relocations.count[block] > 0) scanBlock(link, state, block)
     }
     link.visited.rows += sections.Relocations.count[section]
@@ -111,7 +123,8 @@ function isPair(link: Link, site: Site, i: number, end: number): boolean {
   const next = site.words[site.records + i * 2 + 3]
   const fits = i + 1 < end && site.words[site.records + i * 2 + 2] === site.words[site.records + i * 2]
   const kind = fits ? link.arch.attributes[next >>> 28] : 0
-  const right = is & R_SUBTRAHEND ? kind & R_UNSIGNED : kind !== 0 && (kind & (R_ADDEND | R_SUBTRAHEND | R_UNSIGNED)) === 0
+  const right =
+    is & R_SUBTRAHEND ? kind & R_UNSIGNED : kind !== 0 && (kind & (R_ADDEND | R_SUBTRAHEND | R_UNSIGNED)) === 0
   if (!fits || !right) badRelocation(link, site, i, 'is not followed by the relocation that it belongs to')
   return fits && right !== 0 && right !== false
 }
@@ -123,7 +136,8 @@ function scanPair(link: Link, state: Scan, block: number, i: number): void {
     const word = site.words[site.records + record * 2 + 1]
     const number = word & 0xffffff
     if ((word & 0x08000000) === 0) {
-      if (number === 0 || number > site.sectionCount) badRelocation(link, site, record, `refers to section ${number} of ${site.sectionCount}`)
+      if (number === 0 || number > site.sectionCount)
+        badRelocation(link, site, record, `refers to section ${number} of ${site.sectionCount}`)
       continue
     }
     if (number >= site.symbolCount) {
@@ -157,10 +171,17 @@ function scanSymbol(link: Link, state: Scan, block: number, i: number, is: numbe
   if (target & TARGET_IMPORT) return scanImport(link, state, i, is, target & 0x7fffffff, block)
   const flags = link.symbols.Definition.flags[target]
   const threadLocal = (flags & SYMBOL_THREAD_LOCAL) !== 0
-  if (is & R_TLV ? !threadLocal : threadLocal && (is & (R_GOT | R_BRANCH)) !== 0) return badThreadLocal(link, site, i, link.symbols.Definition.name[target])
+  if (is & R_TLV ? !threadLocal : threadLocal && (is & (R_GOT | R_BRANCH)) !== 0)
+    return badThreadLocal(link, site, i, link.symbols.Definition.name[target])
   if (is & R_GOT) {
     if (is & R_POINTER) addGot(link.gots, KEY_LOCAL, target)
-  } else if (is & R_UNSIGNED && (word & 0x06000000) === 0x06000000 && !(flags & SYMBOL_ABSOLUTE) && !state.threadVariables) state.rebases++
+  } else if (
+    is & R_UNSIGNED &&
+    (word & 0x06000000) === 0x06000000 &&
+    !(flags & SYMBOL_ABSOLUTE) &&
+    !state.threadVariables
+  )
+    state.rebases++
 }
 
 function scanImport(link: Link, state: Scan, i: number, is: number, made: number, block: number): void {
@@ -169,25 +190,36 @@ function scanImport(link: Link, state: Scan, i: number, is: number, made: number
   const flags = Library.flags[made]
   Library.flags[made] |= IMPORT_USED
   const undefinedName = link.names.Resolution.flags[Library.name[made]] & NAME_REPORTED
-  if (undefinedName && link.settings.undefined === 'warning') missing(link, state, block, i, state.site.firstSymbol + (word & 0xffffff))
+  if (undefinedName && link.settings.undefined === 'warning')
+    missing(link, state, block, i, state.site.firstSymbol + (word & 0xffffff))
   const threadLocal = (flags & IMPORT_THREAD_LOCAL) !== 0
-  if (is & R_TLV ? !threadLocal : threadLocal && (is & (R_GOT | R_BRANCH)) !== 0) return badThreadLocal(link, state.site, i, Library.name[made])
+  if (is & R_TLV ? !threadLocal : threadLocal && (is & (R_GOT | R_BRANCH)) !== 0)
+    return badThreadLocal(link, state.site, i, Library.name[made])
   if (is & R_BRANCH) Library.flags[made] |= IMPORT_CALLED
   else if (is & R_GOT) addGot(link.gots, KEY_IMPORT, made)
   else if (is & R_TLV) addGot(link.tlvs, KEY_IMPORT, made)
   else if (is & R_UNSIGNED) {
-    if ((word & 0x06000000) !== 0x06000000) return badRelocation(link, state.site, i, 'is too narrow for a symbol of another image')
+    if ((word & 0x06000000) !== 0x06000000)
+      return badRelocation(link, state.site, i, 'is too narrow for a symbol of another image')
     state.binds++
     if (flags & IMPORT_OWN || flags & IMPORT_WEAK_DEF) state.binds++
     if (flags & IMPORT_OWN) state.rebases++
-  } else if (!(flags & IMPORT_OWN)) badRelocation(link, state.site, i, `cannot refer directly to ${symbolOf(link, made)}, which is in another image`, symbolOf(link, made))
+  } else if (!(flags & IMPORT_OWN))
+    badRelocation(
+      link,
+      state.site,
+      i,
+      `cannot refer directly to ${symbolOf(link, made)}, which is in another image`,
+      symbolOf(link, made),
+    )
 }
 
 function symbolOf(link: Link, made: number): string {
   const name = link.imports.Library.name[made]
   const { arena, offset, length } = link.names.Text
   let text = ''
-  for (let i = 0; i < length[name]; i++) text += String.fromCharCode(link.arenas.list[arena[name]].bytes[offset[name] + i])
+  for (let i = 0; i < length[name]; i++)
+    text += String.fromCharCode(link.arenas.list[arena[name]].bytes[offset[name] + i])
   return text
 }
 
@@ -216,7 +248,12 @@ function checkWanted(link: Link, state: Scan): void {
 }
 
 function wantedBy(link: Link, state: Scan, name: number): void {
-  const why = name === link.entry ? 'the entry point' : (link.settings.forceUndefined ?? []).length > 0 ? '-u' : '-exported_symbol(s_list)'
+  const why =
+    name === link.entry
+      ? 'the entry point'
+      : (link.settings.forceUndefined ?? []).length > 0
+        ? '-u'
+        : '-exported_symbol(s_list)'
   const known = state.undefineds.get(name)
   if (known === undefined) state.undefineds.set(name, { places: [why], count: 1, file: 0, offset: 0 })
   else known.places.unshift(why)
@@ -245,5 +282,6 @@ function makeStubs(link: Link): void {
     if (!(imports.Library.flags[made] & IMPORT_WEAK_DEF)) stubs.LazyBind.helper[stub] = ++helpers
   }
   link.helperEntries = helpers
-  if (stubs.count > 0xffffff) error(link.messages, 'too-many-stubs', `${stubs.count} stubs, at most ${0xffffff} are possible`)
+  if (stubs.count > 0xffffff)
+    error(link.messages, 'too-many-stubs', `${stubs.count} stubs, at most ${0xffffff} are possible`)
 }

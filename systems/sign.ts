@@ -31,7 +31,16 @@ export function sign(link: Link): void {
   const headerPages = Math.ceil((link.uuidAt + 16) / 2 ** shift)
   hashPages(run, 0, headerPages, link.image.length, shift, host.sha256, link.tail, hashesAt)
   const last = Math.ceil(link.signatureAt / 2 ** shift)
-  hashPages({ bytes: link.tail, offset: linkedit }, pages, last, link.signatureAt, shift, host.sha256, link.tail, hashesAt)
+  hashPages(
+    { bytes: link.tail, offset: linkedit },
+    pages,
+    last,
+    link.signatureAt,
+    shift,
+    host.sha256,
+    link.tail,
+    hashesAt,
+  )
   link.visited.bytes += link.signatureAt - linkedit
 }
 

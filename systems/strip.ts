@@ -6,8 +6,21 @@
 import { BLOCK_COALESCED, BLOCK_KEPT, BLOCK_LIVE, BLOCK_LIVE_SUPPORT } from '../components/blocks.ts'
 import { nameText } from '../components/internal.ts'
 import type { Link } from '../components/link.ts'
-import { NAME_EXPORTED, NAME_LIVE, NAME_NO_DEAD_STRIP, NAME_REFERENCED_DYNAMICALLY, NAME_WANTED, WHERE_GLOBAL } from '../components/names.ts'
-import { CONTENT_COMPACT_UNWIND, CONTENT_DROPPED, CONTENT_EH_FRAME, CONTENT_IMAGE_INFO, CONTENT_INIT_POINTERS } from '../components/sections.ts'
+import {
+  NAME_EXPORTED,
+  NAME_LIVE,
+  NAME_NO_DEAD_STRIP,
+  NAME_REFERENCED_DYNAMICALLY,
+  NAME_WANTED,
+  WHERE_GLOBAL,
+} from '../components/names.ts'
+import {
+  CONTENT_COMPACT_UNWIND,
+  CONTENT_DROPPED,
+  CONTENT_EH_FRAME,
+  CONTENT_IMAGE_INFO,
+  CONTENT_INIT_POINTERS,
+} from '../components/sections.ts'
 import { SYMBOL_DEFINED, SYMBOL_EXTERNAL, SYMBOL_NO_DEAD_STRIP, TARGET_IMPORT } from '../components/symbols.ts'
 import { R_ADDEND } from '../src/arch/arch.ts'
 import { compilePatterns, matches } from '../src/core/patterns.ts'
@@ -16,7 +29,12 @@ import { createSite, enterSection, landInSection, type Landing, type Site } from
 
 export function strip(link: Link): void {
   if (!link.settings.deadStrip) return keepAll(link)
-  const marking: Marking = { work: new Uint32Array(link.blocks.count + 1), depth: 0, site: createSite(), landing: { block: 0, offset: 0 } }
+  const marking: Marking = {
+    work: new Uint32Array(link.blocks.count + 1),
+    depth: 0,
+    site: createSite(),
+    landing: { block: 0, offset: 0 },
+  }
   markRoots(link, marking)
   do drain(link, marking)
   while (markSupport(link, marking))
@@ -28,7 +46,13 @@ function keepAll(link: Link): void {
   for (let block = 1; block <= blocks.count; block++) {
     if (section[block] === 0 || flags[block] & BLOCK_COALESCED) continue
     const content = sections.Header.content[section[block]]
-    if (content !== CONTENT_EH_FRAME && content !== CONTENT_COMPACT_UNWIND && content !== CONTENT_IMAGE_INFO && content !== CONTENT_INIT_POINTERS) flags[block] |= BLOCK_LIVE
+    if (
+      content !== CONTENT_EH_FRAME &&
+      content !== CONTENT_COMPACT_UNWIND &&
+      content !== CONTENT_IMAGE_INFO &&
+      content !== CONTENT_INIT_POINTERS
+    )
+      flags[block] |= BLOCK_LIVE
   }
   for (let name = 1; name <= names.count; name++) names.Resolution.flags[name] |= NAME_LIVE
   link.visited.rows += blocks.count
@@ -44,7 +68,10 @@ interface Marking {
 
 function mark(link: Link, marking: Marking, given: number): void {
   const { flags } = link.blocks.Extent
-  const block = link.blocks.Placement.leader[given] !== 0 && flags[given] & BLOCK_COALESCED ? link.blocks.Placement.leader[given] : given
+  const block =
+    link.blocks.Placement.leader[given] !== 0 && flags[given] & BLOCK_COALESCED
+      ? link.blocks.Placement.leader[given]
+      : given
   if (block === 0 || flags[block] & BLOCK_LIVE) return
   flags[block] |= BLOCK_LIVE
   marking.work[marking.depth++] = block
@@ -95,7 +122,8 @@ function markLocalRoots(link: Link, marking: Marking, file: number): void {
   const first = link.files.Ranges.symbol[file]
   for (let symbol = first; symbol < first + link.files.Ranges.symbols[file]; symbol++) {
     const is = flags[symbol]
-    if ((is & (SYMBOL_DEFINED | SYMBOL_EXTERNAL | SYMBOL_NO_DEAD_STRIP)) === (SYMBOL_DEFINED | SYMBOL_NO_DEAD_STRIP)) markSymbol(link, marking, symbol)
+    if ((is & (SYMBOL_DEFINED | SYMBOL_EXTERNAL | SYMBOL_NO_DEAD_STRIP)) === (SYMBOL_DEFINED | SYMBOL_NO_DEAD_STRIP))
+      markSymbol(link, marking, symbol)
   }
 }
 

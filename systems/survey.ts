@@ -43,7 +43,8 @@ export async function survey(settings: Settings, arch: Arch, host: Host, message
     const before = found.dylibs.length
     const file = await addInput(found, autolink.input, false)
     autolink.file = file
-    autolink.dylib = found.dylibs.length > before ? before : found.dylibs.findIndex((dylib) => file !== 0 && dylib.fileId === file)
+    autolink.dylib =
+      found.dylibs.length > before ? before : found.dylibs.findIndex((dylib) => file !== 0 && dylib.fileId === file)
     if (file === 0 && autolink.dylib < 0) autolink.problem = missingText(autolink.input)
   }
   await addReexports(found)
@@ -61,7 +62,9 @@ function expectedBytes(settings: Settings, host: Host): number {
 }
 
 function missingText(input: Input): string {
-  return input.framework === undefined ? `library not found for -l${input.library}` : `framework not found for -framework ${input.framework}`
+  return input.framework === undefined
+    ? `library not found for -l${input.library}`
+    : `framework not found for -framework ${input.framework}`
 }
 
 /** Finds, reads and classifies one input; returns its file row, 0 when there is none. */
@@ -98,7 +101,12 @@ async function readAndAdd(found: Survey, input: Input, path: string, rank: numbe
     if (kind === 'dylib' || kind === 'tbd') return await addDylib(found, path, place, input, rank, explicit)
     if (kind === 'object') return addObject(found, path, place, rank, input)
     if (kind === 'bitcode') {
-      error(found.messages, 'bitcode', `${path}: is LLVM bitcode; this linker does no link-time optimization, compile without -flto`, { file: path, offset: 0 })
+      error(
+        found.messages,
+        'bitcode',
+        `${path}: is LLVM bitcode; this linker does no link-time optimization, compile without -flto`,
+        { file: path, offset: 0 },
+      )
       return 0
     }
     if (kind === 'unknown') {
@@ -166,7 +174,18 @@ function reserve(found: Survey): Link {
     outputs: createOutputs(shared),
     segments: createSegments(shared),
     fixups: createFixups(0, 0, shared),
-    tables: { header: 0, stubs: 0, stubHelper: 0, got: 0, lazyPointers: 0, tlvPointers: 0, unwindInfo: 0, initOffsets: 0, objcStubs: 0, imageInfo: 0 },
+    tables: {
+      header: 0,
+      stubs: 0,
+      stubHelper: 0,
+      got: 0,
+      lazyPointers: 0,
+      tlvPointers: 0,
+      unwindInfo: 0,
+      initOffsets: 0,
+      objcStubs: 0,
+      imageInfo: 0,
+    },
     order: new Uint32Array(0),
     inputs: new Array(MAX_OUTPUTS),
     internal: { file: found.count + 1, arena: 0, section: 0, block: 0, symbol: 0 },
@@ -189,6 +208,7 @@ function reserve(found: Survey): Link {
       localCount: 0,
       externals: new Uint32Array(0),
       externalCount: 0,
+      externalNames: { bytes: new Uint8Array(0), offset: new Uint32Array(0), length: new Uint32Array(0) },
       undefineds: [],
       stabs: { count: 0, type: [], section: [], desc: [], value: [], text: [], symbol: [], texts: [], strings: 2 },
     },
@@ -220,7 +240,13 @@ function archiveNames(found: Survey): number {
 
 /** Names that options bring in. */
 function listed(settings: Settings): number {
-  const lists = [settings.forceUndefined, settings.dynamicLookup, settings.exportedSymbols, settings.unexportedSymbols, settings.aliases]
+  const lists = [
+    settings.forceUndefined,
+    settings.dynamicLookup,
+    settings.exportedSymbols,
+    settings.unexportedSymbols,
+    settings.aliases,
+  ]
   return lists.reduce((sum, list) => sum + (list?.length ?? 0) * 2, 0)
 }
 
@@ -251,9 +277,18 @@ function fillFiles(link: Link, found: Survey): void {
     symbol += rows.symbols[file]
     block += rows.blocks[file]
   }
-  spawnRange(link.sections.world, section - 1 + SPARE_SECTIONS, Object.values(pick(link.sections, ['Header', 'Bytes', 'Relocations', 'Blocks'])))
+  spawnRange(
+    link.sections.world,
+    section - 1 + SPARE_SECTIONS,
+    Object.values(pick(link.sections, ['Header', 'Bytes', 'Relocations', 'Blocks'])),
+  )
   spawnRange(link.symbols.world, symbol - 1, [link.symbols.Definition, link.symbols.Reference])
-  spawnRange(link.blocks.world, block - 1, [link.blocks.Extent, link.blocks.Relocations, link.blocks.Placement, link.blocks.Links])
+  spawnRange(link.blocks.world, block - 1, [
+    link.blocks.Extent,
+    link.blocks.Relocations,
+    link.blocks.Placement,
+    link.blocks.Links,
+  ])
   link.sections.count = section - 1
   link.symbols.count = symbol - 1
   link.blocks.count = block - 1

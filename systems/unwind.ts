@@ -70,7 +70,11 @@ function plainFunctions(link: Link, marks: Uint8Array): number[] {
     for (let symbol = first; symbol < first + files.Ranges.symbols[file]; symbol++) {
       if ((Definition.flags[symbol] & (SYMBOL_DEFINED | SYMBOL_ABSOLUTE)) !== SYMBOL_DEFINED) continue
       const block = Definition.block[symbol]
-      if ((blocks.Extent.flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) !== BLOCK_LIVE || !isCode(sections.Header.flags[blocks.Extent.section[block]])) continue
+      if (
+        (blocks.Extent.flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) !== BLOCK_LIVE ||
+        !isCode(sections.Header.flags[blocks.Extent.section[block]])
+      )
+        continue
       const offset = Definition.offset[symbol]
       if (offset === 0 ? marks[block] : seen.has(block * 4294967296 + offset)) continue
       if (offset === 0) marks[block] = 1
@@ -83,11 +87,15 @@ function plainFunctions(link: Link, marks: Uint8Array): number[] {
 
 function isCode(flags: number): boolean {
   const type = flags & macho.SECTION_TYPE
-  return (type === macho.S_REGULAR || type === macho.S_COALESCED) && (flags & 0xff000000) >>> 0 === macho.S_ATTR_PURE_INSTRUCTIONS
+  return (
+    (type === macho.S_REGULAR || type === macho.S_COALESCED) &&
+    (flags & 0xff000000) >>> 0 === macho.S_ATTR_PURE_INSTRUCTIONS
+  )
 }
 
 function hasRow(link: Link, block: number, offset: number): boolean {
   const { Range } = link.unwinds
-  for (let row = link.blocks.Links.unwind[block]; row !== 0; row = Range.next[row]) if (Range.offset[row] === offset) return true
+  for (let row = link.blocks.Links.unwind[block]; row !== 0; row = Range.next[row])
+    if (Range.offset[row] === offset) return true
   return false
 }

@@ -42,7 +42,15 @@ function writeLocal(link: Link, view: DataView, output: number, address: number,
 
 function bindEntry(link: Link, view: DataView, output: number, address: number, made: number): void {
   const segment = link.outputs.Section.segment[output]
-  writeBind(link, view, imageOffset(link, output, address), segment, address - link.segments.Extent.address[segment], made, 0)
+  writeBind(
+    link,
+    view,
+    imageOffset(link, output, address),
+    segment,
+    address - link.segments.Extent.address[segment],
+    made,
+    0,
+  )
 }
 
 function writeGot(link: Link, view: DataView): void {
@@ -55,7 +63,8 @@ function writeGot(link: Link, view: DataView): void {
 }
 
 function writeThreadPointers(link: Link, view: DataView): void {
-  for (let tlv = 1; tlv <= link.tlvs.count; tlv++) bindEntry(link, view, link.tables.tlvPointers, tlvAddress(link, tlv), link.tlvs.Key.index[tlv])
+  for (let tlv = 1; tlv <= link.tlvs.count; tlv++)
+    bindEntry(link, view, link.tables.tlvPointers, tlvAddress(link, tlv), link.tlvs.Key.index[tlv])
 }
 
 function writeStubs(link: Link, view: DataView): void {
@@ -63,7 +72,10 @@ function writeStubs(link: Link, view: DataView): void {
   const base = link.outputs.Extent.address[tables.stubs]
   for (let stub = 1; stub <= stubs.count; stub++) {
     const address = base + stubs.Stub.slot[stub] * arch.stubSize
-    const pointer = stubs.Stub.lazy[stub] !== 0 ? lazyAddress(link, stub) : gotAddress(link, link.imports.Use.got[stubs.Stub.import[stub]])
+    const pointer =
+      stubs.Stub.lazy[stub] !== 0
+        ? lazyAddress(link, stub)
+        : gotAddress(link, link.imports.Use.got[stubs.Stub.import[stub]])
     arch.writeStub(view, imageOffset(link, tables.stubs, address), address, pointer)
   }
 }
@@ -79,7 +91,14 @@ function writeLazyPointers(link: Link, view: DataView): void {
     else {
       const segment = link.outputs.Section.segment[tables.lazyPointers]
       const offset = address - link.segments.Extent.address[segment]
-      writeRebase(link, view, imageOffset(link, tables.lazyPointers, address), segment, offset, helperEntryAddress(link, stub))
+      writeRebase(
+        link,
+        view,
+        imageOffset(link, tables.lazyPointers, address),
+        segment,
+        offset,
+        helperEntryAddress(link, stub),
+      )
     }
   }
 }
@@ -102,13 +121,20 @@ function writeIndirectSymbols(link: Link): void {
   const bytes = new Uint8Array((gots.count + tlvs.count + stubs.count + lazy) * 4)
   let row = 0
   reserved1[tables.got] = row
-  for (let got = 1; got <= gots.count; got++) writeU32(bytes, row++ * 4, gots.Key.kind[got] === KEY_IMPORT ? symbolNumber(link, gots.Key.index[got]) : macho.INDIRECT_SYMBOL_LOCAL)
+  for (let got = 1; got <= gots.count; got++)
+    writeU32(
+      bytes,
+      row++ * 4,
+      gots.Key.kind[got] === KEY_IMPORT ? symbolNumber(link, gots.Key.index[got]) : macho.INDIRECT_SYMBOL_LOCAL,
+    )
   reserved1[tables.tlvPointers] = row
   for (let tlv = 1; tlv <= tlvs.count; tlv++) writeU32(bytes, row++ * 4, symbolNumber(link, tlvs.Key.index[tlv]))
   reserved1[tables.stubs] = row
-  for (let stub = 1; stub <= stubs.count; stub++) writeU32(bytes, row++ * 4, symbolNumber(link, stubs.Stub.import[stub]))
+  for (let stub = 1; stub <= stubs.count; stub++)
+    writeU32(bytes, row++ * 4, symbolNumber(link, stubs.Stub.import[stub]))
   reserved1[tables.lazyPointers] = row
-  for (let stub = 1; stub <= stubs.count; stub++) if (stubs.Stub.lazy[stub] !== 0) writeU32(bytes, row++ * 4, symbolNumber(link, stubs.Stub.import[stub]))
+  for (let stub = 1; stub <= stubs.count; stub++)
+    if (stubs.Stub.lazy[stub] !== 0) writeU32(bytes, row++ * 4, symbolNumber(link, stubs.Stub.import[stub]))
   reserved1[0] = 0
   link.linkedit.indirect = { bytes, offset: 0 }
 }
@@ -116,5 +142,7 @@ function writeIndirectSymbols(link: Link): void {
 function symbolNumber(link: Link, made: number): number {
   const number = link.imports.Use.symtab[made]
   if (number !== 0) return number - 1
-  return link.imports.Library.flags[made] & IMPORT_OWN ? macho.INDIRECT_SYMBOL_LOCAL : macho.INDIRECT_SYMBOL_LOCAL | macho.INDIRECT_SYMBOL_ABS
+  return link.imports.Library.flags[made] & IMPORT_OWN
+    ? macho.INDIRECT_SYMBOL_LOCAL
+    : macho.INDIRECT_SYMBOL_LOCAL | macho.INDIRECT_SYMBOL_ABS
 }

@@ -10,31 +10,33 @@ import {
   SYMBOL_REFERENCED_DYNAMICALLY,
   SYMBOL_WEAK_DEF,
 } from '../components/symbols.ts'
-import { ByteSink, fromText, writeU16, writeU32 } from '../src/core/bytes.ts'
+import { ByteSink, fromText } from '../src/core/bytes.ts'
 import * as macho from '../src/formats/macho/constants.ts'
 import { dataInCode } from './writeSymtab/dataInCode.ts'
 import { functionStarts } from './writeSymtab/functionStarts.ts'
 import { type LocalNames, localNames, nextLocalName } from './writeSymtab/localNames.ts'
 
+/** nlist_64 as words: n_strx; n_type, n_sect, n_desc; n_value in two. */
 interface Writing {
-  bytes: Uint8Array
+  words: Uint32Array
   at: number
   strings: ByteSink
 }
 
 export function writeSymtab(link: Link): void {
   const { locals, externals, undefineds } = link.symtab
-  const writing: Writing = { bytes: new Uint8Array((locals + externals + undefineds) * macho.NLIST_SIZE), at: 0, strings: new ByteSink(stringsBound(link)) }
+  const words = new Uint32Array(((locals + externals + undefineds) * macho.NLIST_SIZE) / 4)
+  const writing: Writing = { words, at: 0, strings: new ByteSink(stringsBound(link)) }
   writing.strings.u8(0x20)
   writing.strings.u8(0)
   writeStabs(link, writing)
   link.table.stabs.strings = writing.strings.length
   const names = localNames(link)
-  for (let i = 0; i < link.table.localCount; i++) writeDefined(link, writing, link.table.locals[i], names)
-  for (let i = 0; i < link.table.externalCount; i++) writeDefined(link, writing, link.table.externals[i], names)
+  for (let i = 0; i < link.table.localCount; i++) writeLocal(link, writing, link.table.locals[i], names)
+  writeExternals(link, writing)
   for (const made of link.table.undefineds) writeUndefined(link, writing, made)
   writing.strings.alignTo(8)
-  link.linkedit.symbols = { bytes: writing.bytes, offset: 0 }
+  link.linkedit.symbols = { bytes: new Uint8Array(words.buffer), offset: 0 }
   link.linkedit.strings = { bytes: writing.strings.finish(), offset: 0 }
   if (link.settings.functionStarts) link.linkedit.functionStarts = { bytes: functionStarts(link), offset: 0 }
   if (link.settings.dataInCode) link.linkedit.dataInCode = { bytes: dataInCode(link), offset: 0 }
@@ -51,14 +53,12 @@ function stringsBound(link: Link): number {
 }
 
 function writeNlist(writing: Writing, strx: number, type: number, section: number, desc: number, value: number): void {
-  const { bytes, at } = writing
-  writeU32(bytes, at, strx)
-  bytes[at + 4] = type
-  bytes[at + 5] = section
-  writeU16(bytes, at + 6, desc)
-  writeU32(bytes, at + 8, value % 4294967296)
-  writeU32(bytes, at + 12, Math.floor(value / 4294967296))
-  writing.at += macho.NLIST_SIZE
+  const { words, at } = writing
+  words[at] = strx
+  words[at + 1] = type | (section << 8) | (desc << 16)
+  words[at + 2] = value % 4294967296
+  words[at + 3] = Math.floor(value / 4294967296)
+  writing.at = at + 4
 }
 
 /** Copies a name's bytes and a NUL; returns where it starts. */
@@ -78,19 +78,41 @@ function addName(link: Link, strings: ByteSink, name: number): number {
   return addString(strings, link.arenas.list[arena[name]].bytes, offset[name], offset[name] + length[name])
 }
 
-function writeDefined(link: Link, writing: Writing, symbol: number, names: LocalNames): void {
-  const { Definition, Reference } = link.symbols
-  const is = Definition.flags[symbol]
-  const name = Definition.name[symbol]
+function writeLocal(link: Link, writing: Writing, symbol: number, names: LocalNames): void {
+  const name = link.symbols.Definition.name[symbol]
   let strx: number
   if (name !== 0) strx = addName(link, writing.strings, name)
   else {
     nextLocalName(link, names, symbol)
     strx = addString(writing.strings, names.bytes, names.from, names.to)
   }
-  const exported = is & SYMBOL_EXTERNAL && symbol === names.external(link, symbol)
-  const scope = exported ? macho.N_EXT : is & SYMBOL_EXTERNAL ? macho.N_PEXT : 0
-  const desc = (exported && is & SYMBOL_WEAK_DEF ? macho.N_WEAK_DEF : 0) | (is & SYMBOL_REFERENCED_DYNAMICALLY ? macho.REFERENCED_DYNAMICALLY : 0)
+  const is = link.symbols.Definition.flags[symbol]
+  writeDefined(link, writing, symbol, strx, is & SYMBOL_EXTERNAL ? macho.N_PEXT : 0, 0)
+}
+
+/** The names of the externals are gathered already and go into the string table as they are. */
+function writeExternals(link: Link, writing: Writing): void {
+  const { externals, externalCount, externalNames } = link.table
+  const { flags } = link.symbols.Definition
+  const start = writing.strings.length
+  writing.strings.append(externalNames.bytes)
+  for (let i = 0; i < externalCount; i++) {
+    const symbol = externals[i]
+    writeDefined(
+      link,
+      writing,
+      symbol,
+      start + externalNames.offset[i],
+      macho.N_EXT,
+      flags[symbol] & SYMBOL_WEAK_DEF ? macho.N_WEAK_DEF : 0,
+    )
+  }
+}
+
+function writeDefined(link: Link, writing: Writing, symbol: number, strx: number, scope: number, weak: number): void {
+  const { Definition, Reference } = link.symbols
+  const is = Definition.flags[symbol]
+  const desc = weak | (is & SYMBOL_REFERENCED_DYNAMICALLY ? macho.REFERENCED_DYNAMICALLY : 0)
   if (is & SYMBOL_ABSOLUTE) return writeNlist(writing, strx, scope | macho.N_ABS, 0, desc, Reference.address[symbol])
   writeNlist(writing, strx, scope | macho.N_SECT, sectionIndex(link, symbol), desc, Reference.address[symbol])
 }
@@ -105,9 +127,17 @@ export function sectionIndex(link: Link, symbol: number): number {
 function writeUndefined(link: Link, writing: Writing, made: number): void {
   const { Library } = link.imports
   const ordinal = Library.ordinal[made]
-  const encoded = ordinal === macho.BIND_SPECIAL_DYLIB_FLAT_LOOKUP ? macho.DYNAMIC_LOOKUP_ORDINAL : ordinal === macho.BIND_SPECIAL_DYLIB_MAIN_EXECUTABLE ? macho.EXECUTABLE_ORDINAL : ordinal
+  const encoded =
+    ordinal === macho.BIND_SPECIAL_DYLIB_FLAT_LOOKUP
+      ? macho.DYNAMIC_LOOKUP_ORDINAL
+      : ordinal === macho.BIND_SPECIAL_DYLIB_MAIN_EXECUTABLE
+        ? macho.EXECUTABLE_ORDINAL
+        : ordinal
   const flags = Library.flags[made]
-  const desc = ((encoded & 0xff) << 8) | (flags & IMPORT_WEAK_DEF ? macho.N_WEAK_DEF : 0) | (flags & IMPORT_WEAK ? macho.N_WEAK_REF : 0)
+  const desc =
+    ((encoded & 0xff) << 8) |
+    (flags & IMPORT_WEAK_DEF ? macho.N_WEAK_DEF : 0) |
+    (flags & IMPORT_WEAK ? macho.N_WEAK_REF : 0)
   writeNlist(writing, addName(link, writing.strings, Library.name[made]), macho.N_EXT | macho.N_UNDF, 0, desc, 0)
 }
 

@@ -1,21 +1,37 @@
 // Order of segments, and of sections within them, as ld64.lld has it; protections of segments.
 import type { Link } from '../../components/link.ts'
-import { FILL_HEADER, FILL_INIT_OFFSETS, FILL_OBJC_STUBS, FILL_STUB_HELPER, FILL_STUBS, FILL_UNWIND_INFO } from '../../components/outputs.ts'
+import {
+  FILL_HEADER,
+  FILL_INIT_OFFSETS,
+  FILL_OBJC_STUBS,
+  FILL_STUB_HELPER,
+  FILL_STUBS,
+  FILL_UNWIND_INFO,
+} from '../../components/outputs.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
 
 const LAST = Number.MAX_SAFE_INTEGER
 
-const SEGMENT_ORDER: Record<string, number> = { __PAGEZERO: -4, __TEXT: -3, __DATA_CONST: -2, __DATA: -1, __LINKEDIT: LAST }
+const SEGMENT_ORDER: Record<string, number> = {
+  __PAGEZERO: -4,
+  __TEXT: -3,
+  __DATA_CONST: -2,
+  __DATA: -1,
+  __LINKEDIT: LAST,
+}
 
 /** Output sections by segment, both in their final order; sets n_sect indexes. */
 export function orderOutputs(link: Link): number[][] {
   const { outputs, segments } = link
   const bySegment: number[][] = []
-  for (let output = 1; output <= outputs.count; output++) (bySegment[outputs.Section.segment[output]] ??= []).push(output)
+  for (let output = 1; output <= outputs.count; output++)
+    (bySegment[outputs.Section.segment[output]] ??= []).push(output)
   const order: number[] = []
   for (let segment = 1; segment <= segments.count; segment++) {
     const lists = bySegment[segment] ?? []
-    segments.Segment.order[segment] = SEGMENT_ORDER[segments.names[segment]] ?? lists.reduce((least, output) => Math.min(least, outputs.Section.order[output]), LAST - 1)
+    segments.Segment.order[segment] =
+      SEGMENT_ORDER[segments.names[segment]] ??
+      lists.reduce((least, output) => Math.min(least, outputs.Section.order[output]), LAST - 1)
     order.push(segment)
     protect(link, segment)
   }
@@ -25,9 +41,12 @@ export function orderOutputs(link: Link): number[][] {
     segments.Segment.index[segment] = place
     const list = bySegment[segment] ?? []
     const keys = new Map(list.map((output) => [output, sectionOrder(link, segment, output)]))
-    return list.sort((a, b) => keys.get(a)! - keys.get(b)! || outputs.Section.order[a] - outputs.Section.order[b] || a - b)
+    return list.sort(
+      (a, b) => keys.get(a)! - keys.get(b)! || outputs.Section.order[a] - outputs.Section.order[b] || a - b,
+    )
   })
-  for (const list of result) for (const output of list) outputs.Section.index[output] = isHidden(link, output) ? 0 : ++index
+  for (const list of result)
+    for (const output of list) outputs.Section.index[output] = isHidden(link, output) ? 0 : ++index
   link.segmentOrder = order
   return result
 }
@@ -70,7 +89,10 @@ function textOrder(link: Link, output: number, name: string): number {
 
 export function isCodeOutput(flags: number): boolean {
   const type = flags & macho.SECTION_TYPE
-  return (type === macho.S_REGULAR || type === macho.S_COALESCED) && (flags & 0xff000000) >>> 0 === macho.S_ATTR_PURE_INSTRUCTIONS
+  return (
+    (type === macho.S_REGULAR || type === macho.S_COALESCED) &&
+    (flags & 0xff000000) >>> 0 === macho.S_ATTR_PURE_INSTRUCTIONS
+  )
 }
 
 /** dyld copies thread-local contents from the first to the last such section, so they stand together, before zero-fill. */
@@ -89,7 +111,14 @@ function protect(link: Link, segment: number): void {
   const name = link.segments.names[segment]
   const { Segment } = link.segments
   const read = macho.VM_PROT_READ
-  const initial = name === '__TEXT' || name === '__TEXT_EXEC' ? read | macho.VM_PROT_EXECUTE : name === '__PAGEZERO' ? 0 : name === '__LINKEDIT' ? read : read | macho.VM_PROT_WRITE
+  const initial =
+    name === '__TEXT' || name === '__TEXT_EXEC'
+      ? read | macho.VM_PROT_EXECUTE
+      : name === '__PAGEZERO'
+        ? 0
+        : name === '__LINKEDIT'
+          ? read
+          : read | macho.VM_PROT_WRITE
   const given = (link.settings.segmentProtections ?? []).find((protection) => protection.segment === name)
   Segment.protection[segment] = given?.init ?? initial
   Segment.maxProtection[segment] = given?.max ?? initial

@@ -12,7 +12,14 @@ import {
   FILL_TLV_POINTERS,
   FILL_UNWIND_INFO,
 } from '../../components/outputs.ts'
-import { CONTENT_COMPACT_UNWIND, CONTENT_DROPPED, CONTENT_EH_FRAME, CONTENT_IMAGE_INFO, CONTENT_INIT_POINTERS, CONTENT_LITERAL } from '../../components/sections.ts'
+import {
+  CONTENT_COMPACT_UNWIND,
+  CONTENT_DROPPED,
+  CONTENT_EH_FRAME,
+  CONTENT_IMAGE_INFO,
+  CONTENT_INIT_POINTERS,
+  CONTENT_LITERAL,
+} from '../../components/sections.ts'
 import { error } from '../../src/core/messages.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
 
@@ -42,7 +49,8 @@ export function sectionRenames(link: Link): Renames {
   if (settings.dataConst) for (const name of CONST_SECTIONS) renames.set(`__DATA,${name}`, ['__DATA_CONST', name])
   renames.set('__TEXT,__StaticInit', ['__TEXT', '__text'])
   renames.set('__IMPORT,__pointers', [settings.dataConst ? '__DATA_CONST' : '__DATA', '__nl_symbol_ptr'])
-  for (const [fromSegment, fromSection, toSegment, toSection] of settings.renameSections ?? []) renames.set(`${fromSegment},${fromSection}`, [toSegment, toSection])
+  for (const [fromSegment, fromSection, toSegment, toSection] of settings.renameSections ?? [])
+    renames.set(`${fromSegment},${fromSection}`, [toSegment, toSection])
   return renames
 }
 
@@ -69,17 +77,25 @@ export function gatherInputs(link: Link, renames: Renames): void {
       join(link, output, section)
     }
   }
-  for (let output = 1; output <= link.outputs.count; output++) link.inputs[output] = Uint32Array.from(lists[output] ?? [])
+  for (let output = 1; output <= link.outputs.count; output++)
+    link.inputs[output] = Uint32Array.from(lists[output] ?? [])
 }
 
 /** A section goes into the output when one of its blocks does. */
 function isKept(link: Link, section: number): boolean {
   const content = link.sections.Header.content[section]
-  if (content === CONTENT_COMPACT_UNWIND || content === CONTENT_DROPPED || content === CONTENT_INIT_POINTERS || content === CONTENT_IMAGE_INFO) return false
+  if (
+    content === CONTENT_COMPACT_UNWIND ||
+    content === CONTENT_DROPPED ||
+    content === CONTENT_INIT_POINTERS ||
+    content === CONTENT_IMAGE_INFO
+  )
+    return false
   const { flags } = link.blocks.Extent
   const first = link.sections.Blocks.first[section]
   const end = first + link.sections.Blocks.count[section]
-  for (let block = first; block < end; block++) if ((flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) === BLOCK_LIVE) return true
+  for (let block = first; block < end; block++)
+    if ((flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) === BLOCK_LIVE) return true
   return false
 }
 
@@ -92,7 +108,9 @@ function outputOf(link: Link, renames: Renames, byName: number[], section: numbe
     link.outputs.Section.fill[link.tables.header] = FILL_HEADER
     return link.tables.header
   }
-  byName[key] ??= literal ? outputNamed(link, renames, '__TEXT', '__literals') : outputNamed(link, renames, link.sectionNames.segments[name], link.sectionNames.sections[name])
+  byName[key] ??= literal
+    ? outputNamed(link, renames, '__TEXT', '__literals')
+    : outputNamed(link, renames, link.sectionNames.segments[name], link.sectionNames.sections[name])
   link.sections.Blocks.output[section] = byName[key]
   return byName[key]
 }
@@ -108,8 +126,10 @@ function join(link: Link, output: number, section: number): void {
   if (Section.inputs[output] === 0) Section.flags[output] = flags
   else {
     const pure = Section.flags[output] & flags & macho.S_ATTR_PURE_INSTRUCTIONS
-    if (Section.fill[output] === 0 && (Section.flags[output] & macho.SECTION_TYPE) !== (flags & macho.SECTION_TYPE)) mixTypes(link, output, section, flags)
-    Section.flags[output] = ((Section.flags[output] | (flags & ~macho.SECTION_TYPE)) & ~macho.S_ATTR_PURE_INSTRUCTIONS) | pure
+    if (Section.fill[output] === 0 && (Section.flags[output] & macho.SECTION_TYPE) !== (flags & macho.SECTION_TYPE))
+      mixTypes(link, output, section, flags)
+    Section.flags[output] =
+      ((Section.flags[output] | (flags & ~macho.SECTION_TYPE)) & ~macho.S_ATTR_PURE_INSTRUCTIONS) | pure
   }
   Section.inputs[output]++
   const isFrames = Header.content[section] === CONTENT_EH_FRAME
@@ -121,20 +141,37 @@ function mixTypes(link: Link, output: number, section: number, flags: number): v
   const type = (value: number) => `0x${(value & macho.SECTION_TYPE).toString(16)}`
   const name = link.outputs.names[output]
   const text = `Cannot merge section ${name} (type=${type(flags)}) into ${name} (type=${type(link.outputs.Section.flags[output])}): inconsistent types`
-  error(link.messages, 'inconsistent-section-types', `${fileText(link, file)}: ${text}`, locate(link, file, { section: name }))
+  error(
+    link.messages,
+    'inconsistent-section-types',
+    `${fileText(link, file)}: ${text}`,
+    locate(link, file, { section: name }),
+  )
 }
 
 /** The tables that scan found to be needed. Flags and alignment as ld64.lld writes them. */
 export function addTables(link: Link, renames: Renames): void {
   const { tables, arch } = link
   const code = macho.S_ATTR_PURE_INSTRUCTIONS | macho.S_ATTR_SOME_INSTRUCTIONS
-  const table = (segment: string, name: string, fill: number, flags: number, alignPow2: number, size: number): number => {
+  const table = (
+    segment: string,
+    name: string,
+    fill: number,
+    flags: number,
+    alignPow2: number,
+    size: number,
+  ): number => {
     if (size === 0) return 0
     const output = outputNamed(link, renames, segment, name)
     const clash = link.inputs[output]
     if (clash !== undefined && clash.length > 0) {
       const file = link.sections.Header.file[clash[0]]
-      error(link.messages, 'reserved-section', `section from ${fileText(link, file)} conflicts with synthetic section ${segment},${name}`, locate(link, file))
+      error(
+        link.messages,
+        'reserved-section',
+        `section from ${fileText(link, file)} conflicts with synthetic section ${segment},${name}`,
+        locate(link, file),
+      )
     }
     link.inputs[output] = new Uint32Array(0)
     link.outputs.Section.fill[output] = fill
@@ -151,9 +188,30 @@ export function addTables(link: Link, renames: Renames): void {
   link.outputs.Section.reserved2[tables.stubs] = arch.stubSize
   tables.stubHelper = table('__TEXT', '__stub_helper', FILL_STUB_HELPER, code, 2, helperSize)
   tables.got = table('__DATA', '__got', FILL_GOT, macho.S_NON_LAZY_SYMBOL_POINTERS, 3, gots.count * 8)
-  tables.lazyPointers = table('__DATA', '__la_symbol_ptr', FILL_LAZY_POINTERS, macho.S_LAZY_SYMBOL_POINTERS, 3, lazy * 8)
-  tables.tlvPointers = table('__DATA', '__thread_ptrs', FILL_TLV_POINTERS, macho.S_THREAD_LOCAL_VARIABLE_POINTERS, 3, tlvs.count * 8)
-  tables.initOffsets = table('__TEXT', '__init_offsets', FILL_INIT_OFFSETS, macho.S_INIT_FUNC_OFFSETS, 2, initializerCount(link) * 4)
+  tables.lazyPointers = table(
+    '__DATA',
+    '__la_symbol_ptr',
+    FILL_LAZY_POINTERS,
+    macho.S_LAZY_SYMBOL_POINTERS,
+    3,
+    lazy * 8,
+  )
+  tables.tlvPointers = table(
+    '__DATA',
+    '__thread_ptrs',
+    FILL_TLV_POINTERS,
+    macho.S_THREAD_LOCAL_VARIABLE_POINTERS,
+    3,
+    tlvs.count * 8,
+  )
+  tables.initOffsets = table(
+    '__TEXT',
+    '__init_offsets',
+    FILL_INIT_OFFSETS,
+    macho.S_INIT_FUNC_OFFSETS,
+    2,
+    initializerCount(link) * 4,
+  )
   tables.unwindInfo = table('__TEXT', '__unwind_info', FILL_UNWIND_INFO, 0, 2, link.unwind === null ? 0 : 1)
   if (link.unwind !== null) link.unwind.output = tables.unwindInfo
 }
@@ -164,7 +222,8 @@ export function initializerCount(link: Link): number {
   for (const file of link.order) {
     const first = link.files.Ranges.section[file]
     for (let section = first; section < first + link.files.Ranges.sections[file]; section++)
-      if (link.sections.Header.content[section] === CONTENT_INIT_POINTERS) count += link.sections.Relocations.count[section]
+      if (link.sections.Header.content[section] === CONTENT_INIT_POINTERS)
+        count += link.sections.Relocations.count[section]
   }
   return count
 }

@@ -10,7 +10,8 @@ export function sizeSection(link: Link, output: number): void {
   const { Section, Extent } = link.outputs
   if (Section.fill[output] !== FILL_INPUTS) return
   const inputs = link.inputs[output]
-  if (inputs.length > 0 && link.sections.Header.content[inputs[0]] === CONTENT_LITERAL) return sizeLiterals(link, output)
+  if (inputs.length > 0 && link.sections.Header.content[inputs[0]] === CONTENT_LITERAL)
+    return sizeLiterals(link, output)
   let size = 0
   let align = Section.alignPow2[output]
   for (const section of inputs) {
@@ -24,7 +25,9 @@ export function sizeSection(link: Link, output: number): void {
 
 function sectAlign(link: Link, output: number): number | null {
   const segment = link.segments.names[link.outputs.Section.segment[output]]
-  const given = (link.settings.sectAlign ?? []).find((item) => item.segment === segment && item.section === link.outputs.names[output])
+  const given = (link.settings.sectAlign ?? []).find(
+    (item) => item.segment === segment && item.section === link.outputs.names[output],
+  )
   return given === undefined ? null : Math.log2(given.align)
 }
 
@@ -50,7 +53,8 @@ function mostAligned(link: Link, section: number): number {
   const end = first + link.sections.Blocks.count[section]
   let most = 0
   for (let block = first; block < end; block++)
-    if (Extent.alignPow2[block] > most && (Extent.flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) === BLOCK_LIVE) most = Extent.alignPow2[block]
+    if (Extent.alignPow2[block] > most && (Extent.flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) === BLOCK_LIVE)
+      most = Extent.alignPow2[block]
   return most
 }
 
@@ -58,7 +62,8 @@ function mostAligned(link: Link, section: number): number {
 function sizeLiterals(link: Link, output: number): void {
   let size = 0
   for (const wanted of [16, 8, 4])
-    for (const section of link.inputs[output]) if (literalSize(link.sections.Header.flags[section]) === wanted) size = packSection(link, section, size)
+    for (const section of link.inputs[output])
+      if (literalSize(link.sections.Header.flags[section]) === wanted) size = packSection(link, section, size)
   link.outputs.Extent.size[output] = size
   link.outputs.Section.alignPow2[output] = 4
 }
@@ -69,6 +74,7 @@ export function placeBlocks(link: Link, output: number): void {
   for (const section of link.inputs[output]) {
     const first = link.sections.Blocks.first[section]
     const end = first + link.sections.Blocks.count[section]
-    for (let block = first; block < end; block++) if ((Extent.flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) === BLOCK_LIVE) Placement.address[block] += base
+    for (let block = first; block < end; block++)
+      if ((Extent.flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) === BLOCK_LIVE) Placement.address[block] += base
   }
 }

@@ -17,7 +17,14 @@ export function planUnwind(link: Link): void {
     const fde = link.unwinds.Entry.fde[table.row[i]]
     if (fde !== 0) encoding[i] = fdeEncoding(link.arch.name, address[fde])
   }
-  const rows = { count: table.count, start, length: table.length, encoding, personality: table.personality, lsda: table.lsda }
+  const rows = {
+    count: table.count,
+    start,
+    length: table.length,
+    encoding,
+    personality: table.personality,
+    lsda: table.lsda,
+  }
   table.plan = planUnwindInfo(rows, link.arch.name)
   const trouble = unwindPlanError(table.plan)
   if (trouble !== null) error(link.messages, 'too-many-personalities', trouble)

@@ -36,9 +36,11 @@ export function defineImports(link: Link): void {
   for (const file of link.order) {
     const first = files.Ranges.symbol[file]
     for (let symbol = first; symbol < first + files.Ranges.symbols[file]; symbol++)
-      if (symbols.Definition.flags[symbol] & SYMBOL_EXTERNAL && symbols.Definition.name[symbol] !== 0) consider(link, symbols.Definition.name[symbol], dynamic)
+      if (symbols.Definition.flags[symbol] & SYMBOL_EXTERNAL && symbols.Definition.name[symbol] !== 0)
+        consider(link, symbols.Definition.name[symbol], dynamic)
   }
-  for (let name = 1; name <= names.count; name++) if (names.Resolution.flags[name] & NAME_WANTED) consider(link, name, dynamic)
+  for (let name = 1; name <= names.count; name++)
+    if (names.Resolution.flags[name] & NAME_WANTED) consider(link, name, dynamic)
   spawnRange(imports.world, imports.count, [imports.Library, imports.Use])
 }
 
@@ -48,13 +50,17 @@ function countCandidates(link: Link): number {
   let count = 8
   for (let name = 1; name <= link.names.count; name++) {
     if (where[name] === WHERE_UNDEFINED && flags[name] & REFERENCED) count++
-    else if (where[name] === WHERE_GLOBAL && (definition[symbol[name]] & SYMBOL_WEAK_DEF || isInterposable(link))) count++
+    else if (where[name] === WHERE_GLOBAL && (definition[symbol[name]] & SYMBOL_WEAK_DEF || isInterposable(link)))
+      count++
   }
   return count
 }
 
 function isInterposable(link: Link): boolean {
-  return (link.settings.flatNamespace === true && link.settings.outputType !== 'execute') || link.settings.interposable === true
+  return (
+    (link.settings.flatNamespace === true && link.settings.outputType !== 'execute') ||
+    link.settings.interposable === true
+  )
 }
 
 /** Once a name; the order of first mention on the command line is the order of imports. */
@@ -69,7 +75,8 @@ function considerOwn(link: Link, name: number): void {
   const { symbol, flags } = link.names.Resolution
   const is = link.symbols.Definition.flags[symbol[name]]
   if ((flags[name] & NAME_EXPORTED) === 0 || is & SYMBOL_ABSOLUTE) return
-  const kind = is & SYMBOL_WEAK_DEF ? IMPORT_OWN | IMPORT_WEAK_DEF : isInterposable(link) ? IMPORT_OWN | IMPORT_INTERPOSABLE : 0
+  const kind =
+    is & SYMBOL_WEAK_DEF ? IMPORT_OWN | IMPORT_WEAK_DEF : isInterposable(link) ? IMPORT_OWN | IMPORT_INTERPOSABLE : 0
   if (kind === 0) return
   const made = addImport(link, name, kind | (is & SYMBOL_THREAD_LOCAL ? IMPORT_THREAD_LOCAL : 0))
   link.imports.Library.symbol[made] = symbol[name]
@@ -93,7 +100,11 @@ function considerUndefined(link: Link, name: number, dynamic: ReadonlySet<string
     return
   }
   const treatment = link.settings.undefined ?? 'error'
-  const lookUp = treatment === 'dynamic_lookup' || treatment === 'suppress' || treatment === 'warning' || (dynamic.size > 0 && dynamic.has(nameText(link, name)))
+  const lookUp =
+    treatment === 'dynamic_lookup' ||
+    treatment === 'suppress' ||
+    treatment === 'warning' ||
+    (dynamic.size > 0 && dynamic.has(nameText(link, name)))
   if (!lookUp || isLinkerName(link, name)) return
   if (treatment === 'warning' && !dynamic.has(nameText(link, name))) link.names.Resolution.flags[name] |= NAME_REPORTED
   const made = addImport(link, name, IMPORT_DYNAMIC_LOOKUP | weakly)

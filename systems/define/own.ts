@@ -1,16 +1,40 @@
 // What the linker defines itself: header symbols, tentative definitions, aliases, boundaries, -sectcreate.
 import { BLOCK_KEPT, BLOCK_SYNTHETIC } from '../../components/blocks.ts'
-import { addInternalBlock, addInternalSection, addInternalSymbol, internalBytes, knownName, nameOf, nameText } from '../../components/internal.ts'
+import {
+  addInternalBlock,
+  addInternalSection,
+  addInternalSymbol,
+  internalBytes,
+  knownName,
+  nameOf,
+  nameText,
+} from '../../components/internal.ts'
 import { type Link, locate } from '../../components/link.ts'
-import { NAME_STRONG_REF, NAME_WANTED, NAME_WEAK_REF, WHERE_GLOBAL, WHERE_TENTATIVE, WHERE_UNDEFINED } from '../../components/names.ts'
+import {
+  NAME_STRONG_REF,
+  NAME_WANTED,
+  NAME_WEAK_REF,
+  WHERE_GLOBAL,
+  WHERE_TENTATIVE,
+  WHERE_UNDEFINED,
+} from '../../components/names.ts'
 import { CONTENT_REGULAR, CONTENT_ZEROFILL } from '../../components/sections.ts'
-import { SYMBOL_COMMON, SYMBOL_OMITTED, SYMBOL_PRIVATE, SYMBOL_REFERENCED_DYNAMICALLY } from '../../components/symbols.ts'
+import {
+  SYMBOL_COMMON,
+  SYMBOL_OMITTED,
+  SYMBOL_PRIVATE,
+  SYMBOL_REFERENCED_DYNAMICALLY,
+} from '../../components/symbols.ts'
 import { error } from '../../src/core/messages.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
 import { HostError } from '../../src/host/host.ts'
 import { fileOfSymbol } from '../resolve/merge.ts'
 
-const HEADER_NAMES = { execute: '__mh_execute_header', dylib: '__mh_dylib_header', bundle: '__mh_bundle_header' } as const
+const HEADER_NAMES = {
+  execute: '__mh_execute_header',
+  dylib: '__mh_dylib_header',
+  bundle: '__mh_bundle_header',
+} as const
 
 /** The image's header is a block of its own, at the image base; dyld and crt code refer to it by these names. */
 export function defineHeader(link: Link): void {
@@ -29,7 +53,12 @@ function defineOwn(link: Link, text: string, block: number, offset: number, flag
   if (Resolution.where[name] === WHERE_GLOBAL || Resolution.where[name] === WHERE_TENTATIVE) {
     const file = fileOfSymbol(link, Resolution.symbol[name])
     const place = locate(link, file, { symbol: text })
-    error(link.messages, 'reserved-symbol', `found defined symbol from ${place.member === undefined ? place.file : `${place.file}(${place.member})`} with illegal name ${text}`, place)
+    error(
+      link.messages,
+      'reserved-symbol',
+      `found defined symbol from ${place.member === undefined ? place.file : `${place.file}(${place.member})`} with illegal name ${text}`,
+      place,
+    )
     return Resolution.symbol[name]
   }
   const symbol = addInternalSymbol(link, name, block, offset, flags)
@@ -91,7 +120,13 @@ export function aliasTo(link: Link, real: number, alias: number, extraFlags: num
     link.duplicates.push(alias, Resolution.symbol[alias], base)
     return
   }
-  const symbol = addInternalSymbol(link, alias, Definition.block[base], Definition.offset[base], Definition.flags[base] | extraFlags)
+  const symbol = addInternalSymbol(
+    link,
+    alias,
+    Definition.block[base],
+    Definition.offset[base],
+    Definition.flags[base] | extraFlags,
+  )
   Reference.address[symbol] = Reference.address[base]
   Resolution.where[alias] = WHERE_GLOBAL
   Resolution.symbol[alias] = symbol
@@ -101,7 +136,11 @@ export function aliasTo(link: Link, real: number, alias: number, extraFlags: num
 export function defineBoundaries(link: Link): void {
   const { Resolution } = link.names
   for (let name = 1; name <= link.names.count; name++) {
-    if (Resolution.where[name] !== WHERE_UNDEFINED || (Resolution.flags[name] & (NAME_STRONG_REF | NAME_WEAK_REF | NAME_WANTED)) === 0) continue
+    if (
+      Resolution.where[name] !== WHERE_UNDEFINED ||
+      (Resolution.flags[name] & (NAME_STRONG_REF | NAME_WEAK_REF | NAME_WANTED)) === 0
+    )
+      continue
     if (!mayBeBoundary(link, name)) continue
     const parts = /^(section|segment)\$(start|end)\$([^$]*)(?:\$(.*))?$/.exec(nameText(link, name))
     if (parts === null || (parts[1] === 'section') !== (parts[4] !== undefined)) continue

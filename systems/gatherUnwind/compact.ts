@@ -20,7 +20,12 @@ export function gatherCompact(link: Link, section: number, site: Site): void {
   enterSection(site, link, section)
   if (size % COMPACT_UNWIND_ENTRY_SIZE !== 0) {
     const offset = site.contents - link.files.Source.position[site.file]
-    error(link.messages, 'bad-compact-unwind', `__compact_unwind section has size ${size}, expected a multiple of ${COMPACT_UNWIND_ENTRY_SIZE}`, locate(link, site.file, { section: '__compact_unwind', offset }))
+    error(
+      link.messages,
+      'bad-compact-unwind',
+      `__compact_unwind section has size ${size}, expected a multiple of ${COMPACT_UNWIND_ENTRY_SIZE}`,
+      locate(link, site.file, { section: '__compact_unwind', offset }),
+    )
     return
   }
   const first = unwinds.count + 1
@@ -53,14 +58,20 @@ function readPointers(link: Link, section: number, site: Site, first: number): v
 
 function badPointer(link: Link, site: Site, record: number): void {
   const offset = (site.records + record * 2) * 4 - link.files.Source.position[site.file]
-  error(link.messages, 'bad-relocation', `relocation ${record} of __compact_unwind is out of range`, locate(link, site.file, { section: '__compact_unwind', offset }))
+  error(
+    link.messages,
+    'bad-relocation',
+    `relocation ${record} of __compact_unwind is out of range`,
+    locate(link, site.file, { section: '__compact_unwind', offset }),
+  )
 }
 
 /** Where a pointer lands: in the object's own block, whoever wins the name. */
 function readPointer(link: Link, site: Site, word: number, at: number, landing: Landing): boolean {
   const number = word & 0xffffff
   if (word >>> 28 !== 0) return false
-  if ((word & 0x08000000) === 0) return number >= 1 && number <= site.sectionCount && landInSection(link, site, word, at, landing)
+  if ((word & 0x08000000) === 0)
+    return number >= 1 && number <= site.sectionCount && landInSection(link, site, word, at, landing)
   if (number >= site.symbolCount) return false
   const symbol = site.firstSymbol + number
   landing.block = link.symbols.Definition.block[symbol]
@@ -75,7 +86,10 @@ function setPointer(link: Link, site: Site, word: number, row: number, field: nu
     Range.offset[row] = landing.offset
     Range.flags[row] = NO_UNWIND_FLAGS
   } else if (field === COMPACT_UNWIND_PERSONALITY) {
-    Entry.personality[row] = word & 0x08000000 ? link.symbols.Reference.target[site.firstSymbol + (word & 0xffffff)] : symbolAt(link, site, landing)
+    Entry.personality[row] =
+      word & 0x08000000
+        ? link.symbols.Reference.target[site.firstSymbol + (word & 0xffffff)]
+        : symbolAt(link, site, landing)
     if (Entry.personality[row] === 0) Entry.personality[row] = symbolAt(link, site, landing)
   } else if (field === COMPACT_UNWIND_LSDA) {
     Entry.lsda[row] = landing.block
@@ -87,7 +101,8 @@ function setPointer(link: Link, site: Site, word: number, row: number, field: nu
 export function symbolAt(link: Link, site: Site, landing: Landing): number {
   const { Definition, Reference } = link.symbols
   for (let symbol = site.firstSymbol; symbol < site.firstSymbol + site.symbolCount; symbol++)
-    if (Definition.block[symbol] === landing.block && Definition.offset[symbol] === landing.offset) return Reference.target[symbol]
+    if (Definition.block[symbol] === landing.block && Definition.offset[symbol] === landing.offset)
+      return Reference.target[symbol]
   return landing.block === 0 ? 0 : addInternalSymbol(link, 0, landing.block, landing.offset, 0)
 }
 
@@ -95,5 +110,6 @@ export function symbolAt(link: Link, site: Site, landing: Landing): number {
 function dropFrameEntries(link: Link, first: number): void {
   const { Range, Entry } = link.unwinds
   for (let row = first; row <= link.unwinds.count; row++)
-    if ((Entry.encoding[row] & link.arch.dwarfModeMask) === link.arch.dwarfMode || Entry.encoding[row] === 0) Range.block[row] = 0
+    if ((Entry.encoding[row] & link.arch.dwarfModeMask) === link.arch.dwarfMode || Entry.encoding[row] === 0)
+      Range.block[row] = 0
 }

@@ -5,7 +5,14 @@ import { locate } from '../../components/link.ts'
 import { UNWIND_DWARF } from '../../components/unwinds.ts'
 import { FormatError } from '../../src/core/bytes.ts'
 import { error } from '../../src/core/messages.ts'
-import { EH_FDE, type EhFrames, ehPointerWidth, fdeEncodingFor, readEhPointer, splitEhFrame } from '../../src/formats/ehFrame.ts'
+import {
+  EH_FDE,
+  type EhFrames,
+  ehPointerWidth,
+  fdeEncodingFor,
+  readEhPointer,
+  splitEhFrame,
+} from '../../src/formats/ehFrame.ts'
 import { findBlock } from '../kernels/findBlock.ts'
 import { enterSection, type Landing, type Site } from '../kernels/references.ts'
 
@@ -48,7 +55,8 @@ function gatherFrame(link: Link, site: Site, frames: EhFrames, i: number, first:
 
 function describedCompactly(link: Link, landing: Landing): boolean {
   const { Range } = link.unwinds
-  for (let row = link.blocks.Links.unwind[landing.block]; row !== 0; row = Range.next[row]) if (Range.offset[row] === landing.offset) return true
+  for (let row = link.blocks.Links.unwind[landing.block]; row !== 0; row = Range.next[row])
+    if (Range.offset[row] === landing.offset) return true
   return false
 }
 
@@ -59,7 +67,8 @@ export function follow(link: Link, site: Site, block: number, at: number, encodi
     if (site.words[site.records + i * 2] !== at) continue
     const word = site.words[site.records + i * 2 + 1]
     if (word >>> 28 !== 0) continue
-    if ((word & 0x08000000) === 0) return atAddress(link, site, readEhPointer(site.bytes, site.contents + at, encoding & 0x0f), landing)
+    if ((word & 0x08000000) === 0)
+      return atAddress(link, site, readEhPointer(site.bytes, site.contents + at, encoding & 0x0f), landing)
     const number = word & 0xffffff
     if (number >= site.symbolCount) return false
     landing.block = link.symbols.Definition.block[site.firstSymbol + number]
@@ -68,7 +77,10 @@ export function follow(link: Link, site: Site, block: number, at: number, encodi
   }
   const width = ehPointerWidth(encoding)
   if (width === 0) return false
-  const value = width === 2 ? readEhPointer(site.bytes, site.contents + at, encoding & 0x0f) : signedField(site, site.contents + at, width)
+  const value =
+    width === 2
+      ? readEhPointer(site.bytes, site.contents + at, encoding & 0x0f)
+      : signedField(site, site.contents + at, width)
   return value !== 0 && atAddress(link, site, value + site.address + at, landing)
 }
 

@@ -59,7 +59,13 @@ function writeHeader(link: Link, bytes: Uint8Array, commands: number): void {
     macho.MH_MAGIC_64,
     arch.cputype,
     // The kernel wants CPU_SUBTYPE_LIB64 on executables of x86_64 from 10.5 on.
-    arch.cpusubtype | (settings.outputType === 'execute' && arch.name === 'x86_64' && settings.platform.name === 'macos' && settings.platform.minVersion >= version(10, 5) ? macho.CPU_SUBTYPE_LIB64 : 0),
+    arch.cpusubtype |
+      (settings.outputType === 'execute' &&
+      arch.name === 'x86_64' &&
+      settings.platform.name === 'macos' &&
+      settings.platform.minVersion >= version(10, 5)
+        ? macho.CPU_SUBTYPE_LIB64
+        : 0),
     FILE_TYPES[settings.outputType],
     commands,
     bytes.length - macho.HEADER_SIZE,
@@ -82,7 +88,8 @@ function headerFlags(link: Link): number {
   if (settings.markDeadStrippableDylib) flags |= macho.MH_DEAD_STRIPPABLE_DYLIB
   if (settings.applicationExtension) flags |= macho.MH_APP_EXTENSION_SAFE
   for (let output = 1; output <= link.outputs.count; output++)
-    if ((link.outputs.Section.flags[output] & macho.SECTION_TYPE) === macho.S_THREAD_LOCAL_VARIABLES) flags |= macho.MH_HAS_TLV_DESCRIPTORS
+    if ((link.outputs.Section.flags[output] & macho.SECTION_TYPE) === macho.S_THREAD_LOCAL_VARIABLES)
+      flags |= macho.MH_HAS_TLV_DESCRIPTORS
   return flags
 }
 
@@ -99,7 +106,8 @@ function segments(link: Link, sink: ByteSink): number {
 function encodeSegment(link: Link, sink: ByteSink, segment: number): void {
   const { Segment, Extent } = link.segments
   const outputs: number[] = []
-  for (let output = 1; output <= link.outputs.count; output++) if (link.outputs.Section.segment[output] === segment && !isHidden(link, output)) outputs.push(output)
+  for (let output = 1; output <= link.outputs.count; output++)
+    if (link.outputs.Section.segment[output] === segment && !isHidden(link, output)) outputs.push(output)
   outputs.sort((a, b) => link.outputs.Section.index[a] - link.outputs.Section.index[b])
   sink.u32(macho.LC_SEGMENT_64)
   sink.u32(macho.SEGMENT_COMMAND_SIZE + outputs.length * macho.SECTION_SIZE)
@@ -173,7 +181,14 @@ function dysymtab(link: Link, sink: ByteSink): number {
   const { locals, externals, undefineds } = link.symtab
   const indirect = link.linkedit.indirect
   const words = [macho.LC_DYSYMTAB, 80, 0, locals, locals, externals, locals + externals, undefineds, 0, 0, 0, 0, 0, 0]
-  words.push(indirect === undefined || indirect.bytes.length === 0 ? 0 : indirect.offset, (indirect?.bytes.length ?? 0) / 4, 0, 0, 0, 0)
+  words.push(
+    indirect === undefined || indirect.bytes.length === 0 ? 0 : indirect.offset,
+    (indirect?.bytes.length ?? 0) / 4,
+    0,
+    0,
+    0,
+    0,
+  )
   for (const word of words) sink.u32(word)
   return 1
 }
@@ -236,7 +251,12 @@ function dyldEnvironment(link: Link, sink: ByteSink): number {
 function identity(link: Link, sink: ByteSink): number {
   const { settings } = link
   if (settings.outputType !== 'dylib') return 0
-  return withText(sink, macho.LC_ID_DYLIB, [0, settings.currentVersion ?? 0, settings.compatibilityVersion ?? 0], settings.installName)
+  return withText(
+    sink,
+    macho.LC_ID_DYLIB,
+    [0, settings.currentVersion ?? 0, settings.compatibilityVersion ?? 0],
+    settings.installName,
+  )
 }
 
 /** All zero here; sign puts the hash of the finished image in. */
@@ -281,7 +301,16 @@ function buildVersion(link: Link, sink: ByteSink): number {
 }
 
 function encodeBuildVersion(sink: ByteSink, platform: Platform): void {
-  const words = [macho.LC_BUILD_VERSION, 32, PLATFORM_NUMBERS[platform.name], platform.minVersion, platform.sdkVersion, 1, macho.TOOL_LD, LINKER_VERSION]
+  const words = [
+    macho.LC_BUILD_VERSION,
+    32,
+    PLATFORM_NUMBERS[platform.name],
+    platform.minVersion,
+    platform.sdkVersion,
+    1,
+    macho.TOOL_LD,
+    LINKER_VERSION,
+  ]
   for (const word of words) sink.u32(word)
 }
 
@@ -315,7 +344,12 @@ function dylibs(link: Link, sink: ByteSink): number {
   for (const index of link.linkedDylibs) {
     const dylib = link.dylibs[index]
     const { file } = dylib
-    withText(sink, dylibCommand(dylib), [DYLIB_TIMESTAMP, file.currentVersion, file.compatibilityVersion], file.installName ?? dylib.path)
+    withText(
+      sink,
+      dylibCommand(dylib),
+      [DYLIB_TIMESTAMP, file.currentVersion, file.compatibilityVersion],
+      file.installName ?? dylib.path,
+    )
   }
   return link.linkedDylibs.length
 }

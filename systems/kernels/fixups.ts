@@ -16,16 +16,33 @@ export function writePointer(view: DataView, at: number, value: number): void {
 }
 
 /** A pointer into this image at segment offset `offset`, `tag` in its top byte. Returns false when the chained form cannot hold it. */
-export function writeRebase(link: Link, view: DataView, at: number, segment: number, offset: number, target: number, tag = 0): boolean {
+export function writeRebase(
+  link: Link,
+  view: DataView,
+  at: number,
+  segment: number,
+  offset: number,
+  target: number,
+  tag = 0,
+): boolean {
   link.fixups.Rebase.location[++link.fixups.rebases] = segment * SEGMENT_STRIDE + offset
-  if (link.settings.fixupChains) return writeChainedRebase(view, at, target, tag, POINTER_FORMAT, link.settings.imageBase)
+  if (link.settings.fixupChains)
+    return writeChainedRebase(view, at, target, tag, POINTER_FORMAT, link.settings.imageBase)
   writePointer(view, at, target)
   if (tag !== 0) view.setUint8(at + 7, tag)
   return true
 }
 
 /** A pointer to an import. An own definition is written too, so that it holds when dyld finds no other. */
-export function writeBind(link: Link, view: DataView, at: number, segment: number, offset: number, made: number, addend: number): boolean {
+export function writeBind(
+  link: Link,
+  view: DataView,
+  at: number,
+  segment: number,
+  offset: number,
+  made: number,
+  addend: number,
+): boolean {
   const { fixups, imports } = link
   const row = ++fixups.binds
   fixups.Bind.location[row] = segment * SEGMENT_STRIDE + offset

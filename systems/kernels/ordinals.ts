@@ -1,7 +1,11 @@
 // Which dylibs get a load command, and the ordinal of each; then the ordinal of every import.
 import { IMPORT_WEAK_DEF } from '../../components/imports.ts'
 import type { Dylib, Link } from '../../components/link.ts'
-import { BIND_SPECIAL_DYLIB_MAIN_EXECUTABLE, BIND_SPECIAL_DYLIB_SELF, BIND_SPECIAL_DYLIB_WEAK_LOOKUP } from '../../src/formats/macho/constants.ts'
+import {
+  BIND_SPECIAL_DYLIB_MAIN_EXECUTABLE,
+  BIND_SPECIAL_DYLIB_SELF,
+  BIND_SPECIAL_DYLIB_WEAK_LOOKUP,
+} from '../../src/formats/macho/constants.ts'
 
 export function assignOrdinals(link: Link): void {
   const { dylibs } = link
@@ -39,5 +43,7 @@ function ordinalImports(link: Link): void {
 
 /** The ordinal in chained imports, where a weak definition is looked up in all images. */
 export function chainedOrdinal(link: Link, made: number): number {
-  return link.imports.Library.flags[made] & IMPORT_WEAK_DEF ? BIND_SPECIAL_DYLIB_WEAK_LOOKUP : link.imports.Library.ordinal[made]
+  return link.imports.Library.flags[made] & IMPORT_WEAK_DEF
+    ? BIND_SPECIAL_DYLIB_WEAK_LOOKUP
+    : link.imports.Library.ordinal[made]
 }

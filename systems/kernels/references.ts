@@ -25,7 +25,20 @@ export function createSite(): Site {
   const words = new Uint32Array(0)
   const bytes = new Uint8Array(0)
   const view = new DataView(bytes.buffer)
-  return { section: 0, file: 0, words, bytes, view, records: 0, contents: 0, address: 0, firstSymbol: 0, symbolCount: 0, firstSection: 0, sectionCount: 0 }
+  return {
+    section: 0,
+    file: 0,
+    words,
+    bytes,
+    view,
+    records: 0,
+    contents: 0,
+    address: 0,
+    firstSymbol: 0,
+    symbolCount: 0,
+    firstSection: 0,
+    sectionCount: 0,
+  }
 }
 
 export function enterSection(site: Site, link: Link, section: number): void {
@@ -54,7 +67,7 @@ export function relocationForms(attributes: Uint16Array): Uint8Array {
     const is = attributes[form >>> 4]
     const wide = ((form >>> 1) & 3) === 2 ? R_BYTE4 : ((form >>> 1) & 3) === 3 ? R_BYTE8 : 0
     const external = (form & 8) !== 0 || (is & (R_LOCAL | R_ADDEND)) !== 0
-    const pcrel = (form & 1) !== 0 === ((is & R_PCREL) !== 0)
+    const pcrel = ((form & 1) !== 0) === ((is & R_PCREL) !== 0)
     if (is & R_KNOWN && is & wide && external && pcrel) forms[form] = 1
   }
   return forms
@@ -65,7 +78,8 @@ export function embeddedAddend(link: Link, site: Site, word: number, at: number)
   const type = word >>> 28
   const is = link.arch.attributes[type]
   const place = site.contents + at
-  if (((word >>> 25) & 3) === 3) return ((site.view.getInt32(place + 4, true) << 8) >> 8) * 4294967296 + site.view.getUint32(place, true)
+  if (((word >>> 25) & 3) === 3)
+    return ((site.view.getInt32(place + 4, true) << 8) >> 8) * 4294967296 + site.view.getUint32(place, true)
   if (link.arch.name === 'x86_64') return site.view.getInt32(place, true) + link.arch.pcOffsets[type]
   return is & (R_UNSIGNED | R_SUBTRAHEND) ? site.view.getInt32(place, true) : 0
 }

@@ -79,11 +79,14 @@ function groupSymbols(link: Link, file: number, scratch: SplitScratch): void {
   }
   const { starts, order } = scratch
   starts.fill(0)
-  for (let i = 0; i < count; i++) if (isInSection(flags[first + i])) starts[((words[nlist + i * 4 + 1] >>> 8) & 0xff) + 1]++
+  for (let i = 0; i < count; i++)
+    if (isInSection(flags[first + i])) starts[((words[nlist + i * 4 + 1] >>> 8) & 0xff) + 1]++
   for (let section = 1; section < 258; section++) starts[section] += starts[section - 1]
   const fill = starts.slice()
-  for (let i = 0; i < count; i++) if (isInSection(flags[first + i])) order[fill[(words[nlist + i * 4 + 1] >>> 8) & 0xff]++] = i
-  for (let section = 1; section <= files.Ranges.sections[file] && section < 256; section++) sortByAddress(link, file, scratch, starts[section], starts[section + 1])
+  for (let i = 0; i < count; i++)
+    if (isInSection(flags[first + i])) order[fill[(words[nlist + i * 4 + 1] >>> 8) & 0xff]++] = i
+  for (let section = 1; section <= files.Ranges.sections[file] && section < 256; section++)
+    sortByAddress(link, file, scratch, starts[section], starts[section + 1])
 }
 
 function isInSection(flags: number): boolean {
@@ -166,7 +169,12 @@ function valueOf(link: Link, file: number, index: number): number {
 function badOffset(link: Link, file: number, index: number, section: number): -1 {
   const offset = link.files.Tables.nlist[file] - link.files.Source.position[file] + index * macho.NLIST_SIZE + 8
   const name = link.sectionNames.sections[link.sections.Header.name[section]]
-  error(link.messages, 'symbol-outside-section', `${locate(link, file).file}: symbol ${index} lies outside its section ${name}`, locate(link, file, { offset }))
+  error(
+    link.messages,
+    'symbol-outside-section',
+    `${locate(link, file).file}: symbol ${index} lies outside its section ${name}`,
+    locate(link, file, { offset }),
+  )
   return -1
 }
 
@@ -177,15 +185,24 @@ function setBlock(link: Link, block: number, section: number, offset: number, al
   Extent.section[block] = section
   Extent.offset[block] = offset
   Extent.alignPow2[block] = alignPow2
-  Extent.flags[block] = (flags & macho.S_ATTR_NO_DEAD_STRIP ? BLOCK_KEPT : 0) | (flags & macho.S_ATTR_LIVE_SUPPORT ? BLOCK_LIVE_SUPPORT : 0)
+  Extent.flags[block] =
+    (flags & macho.S_ATTR_NO_DEAD_STRIP ? BLOCK_KEPT : 0) | (flags & macho.S_ATTR_LIVE_SUPPORT ? BLOCK_LIVE_SUPPORT : 0)
 }
 
 /** Sections whose blocks are given by their contents: literals, records, frames; the rest is one block. */
-function splitContents(link: Link, file: number, scratch: SplitScratch, index: number, block: number, content: number): number {
+function splitContents(
+  link: Link,
+  file: number,
+  scratch: SplitScratch,
+  index: number,
+  block: number,
+  content: number,
+): number {
   const section = link.files.Ranges.section[file] + index
   let count = 1
   if (content === CONTENT_CSTRING) count = splitStrings(link, file, section, block)
-  else if (content === CONTENT_LITERAL) count = splitEvenly(link, section, block, literalSize(link.sections.Header.flags[section]))
+  else if (content === CONTENT_LITERAL)
+    count = splitEvenly(link, section, block, literalSize(link.sections.Header.flags[section]))
   else if (content === CONTENT_RECORDS) count = splitEvenly(link, section, block, 32)
   else if (content === CONTENT_EH_FRAME) count = splitFrames(link, section, block)
   else {
@@ -196,7 +213,14 @@ function splitContents(link: Link, file: number, scratch: SplitScratch, index: n
   return count
 }
 
-function placeSymbols(link: Link, file: number, scratch: SplitScratch, index: number, block: number, count: number): boolean {
+function placeSymbols(
+  link: Link,
+  file: number,
+  scratch: SplitScratch,
+  index: number,
+  block: number,
+  count: number,
+): boolean {
   const { Definition } = link.symbols
   const section = link.files.Ranges.section[file] + index
   const frames = link.sections.Header.content[section] === CONTENT_EH_FRAME
@@ -229,7 +253,12 @@ function splitStrings(link: Link, file: number, section: number, block: number):
     while (to < size && bytes[base + to] !== 0) to++
     if (to === size) {
       const name = link.sectionNames.sections[link.sections.Header.name[section]]
-      error(link.messages, 'unterminated-string', `${locate(link, file).file}: string in ${name} is not null terminated`, locate(link, file, { section: name, offset: base + from - link.files.Source.position[file] }))
+      error(
+        link.messages,
+        'unterminated-string',
+        `${locate(link, file).file}: string in ${name} is not null terminated`,
+        locate(link, file, { section: name, offset: base + from - link.files.Source.position[file] }),
+      )
       return -1
     }
     setBlock(link, block, section, from, trailingZeros(address + from, alignPow2))

@@ -15,7 +15,11 @@ export function loadRelocations(link: Link, file: number): void {
     if (sections.Relocations.count[section] === 0 || sections.Header.content[section] === CONTENT_DROPPED) continue
     if (sections.Blocks.count[section] === 0) continue
     const { words } = link.arenas.list[files.Source.arena[file]]
-    sections.Relocations.order[section] = orderOf(words, sections.Relocations.position[section] / 4, sections.Relocations.count[section])
+    sections.Relocations.order[section] = orderOf(
+      words,
+      sections.Relocations.position[section] / 4,
+      sections.Relocations.count[section],
+    )
     if (sections.Relocations.order[section] === 0) sortRecords(link, section, words)
     if (sections.Header.content[section] !== CONTENT_COMPACT_UNWIND) assign(link, section, words)
   }
@@ -72,7 +76,12 @@ function assign(link: Link, section: number, words: Uint32Array): void {
   setRun(Relocations, block, from, count)
 }
 
-function setRun(relocations: { first: Uint32Array; count: Uint32Array }, block: number, from: number, to: number): void {
+function setRun(
+  relocations: { first: Uint32Array; count: Uint32Array },
+  block: number,
+  from: number,
+  to: number,
+): void {
   relocations.first[block] = from
   relocations.count[block] = to - from
 }

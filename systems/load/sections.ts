@@ -47,7 +47,12 @@ export function loadSections(link: Link, file: number, header: ObjectHeader): bo
     sections.Relocations.position[section] = start + readU32(arena.bytes, at + 56)
     sections.Relocations.count[section] = readU32(arena.bytes, at + 60)
     if (align > MAX_ALIGN_POW2) {
-      error(link.messages, 'bad-alignment', `alignment ${align} of section ${sectionNames.sections[name]} is too large`, locate(link, file, { offset: at + 52 - start }))
+      error(
+        link.messages,
+        'bad-alignment',
+        `alignment ${align} of section ${sectionNames.sections[name]} is too large`,
+        locate(link, file, { offset: at + 52 - start }),
+      )
       ok = false
     }
     if (!checkLiterals(link, file, section, at + 60 - start)) ok = false
@@ -60,14 +65,20 @@ function checkLiterals(link: Link, file: number, section: number, offset: number
   const content = Header.content[section]
   if ((content !== CONTENT_CSTRING && content !== CONTENT_LITERAL) || Relocations.count[section] === 0) return true
   const name = `${link.sectionNames.segments[Header.name[section]]},${link.sectionNames.sections[Header.name[section]]}`
-  error(link.messages, 'literal-relocations', `${locate(link, file).file} contains relocations in ${name}, so literals cannot be deduplicated`, locate(link, file, { section: name, offset }))
+  error(
+    link.messages,
+    'literal-relocations',
+    `${locate(link, file).file} contains relocations in ${name}, so literals cannot be deduplicated`,
+    locate(link, file, { section: name, offset }),
+  )
   return false
 }
 
 function contentOf(link: Link, segment: string, name: string, flags: number): number {
   const type = flags & macho.SECTION_TYPE
   const { settings } = link
-  if (type === macho.S_ZEROFILL || type === macho.S_GB_ZEROFILL || type === macho.S_THREAD_LOCAL_ZEROFILL) return CONTENT_ZEROFILL
+  if (type === macho.S_ZEROFILL || type === macho.S_GB_ZEROFILL || type === macho.S_THREAD_LOCAL_ZEROFILL)
+    return CONTENT_ZEROFILL
   if (type === macho.S_CSTRING_LITERALS) return CONTENT_CSTRING
   if (type === macho.S_4BYTE_LITERALS || type === macho.S_8BYTE_LITERALS || type === macho.S_16BYTE_LITERALS)
     return settings.deduplicateLiterals ? CONTENT_LITERAL : CONTENT_REGULAR

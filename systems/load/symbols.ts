@@ -49,12 +49,14 @@ export function loadSymbols(link: Link, file: number, header: ObjectHeader, hidd
     const type = word & 0xff
     const symbol = first + i
     if (type & macho.N_STAB) continue
-    if (strx >= header.stringsSize && !(strx === 0 && header.stringsSize === 0)) return badSymbol(link, file, i, `string index ${strx} is past the end of the string table`)
+    if (strx >= header.stringsSize && !(strx === 0 && header.stringsSize === 0))
+      return badSymbol(link, file, i, `string index ${strx} is past the end of the string table`)
     const start = strings + strx
     let end = start
     let hash = 0x811c9dc5
     if (type & macho.N_EXT) {
-      for (let byte = bytes[end]; end < stringsEnd && byte !== 0; byte = bytes[++end]) hash = Math.imul(hash ^ byte, 0x01000193)
+      for (let byte = bytes[end]; end < stringsEnd && byte !== 0; byte = bytes[++end])
+        hash = Math.imul(hash ^ byte, 0x01000193)
       if (end === stringsEnd) return badSymbol(link, file, i, 'name is not terminated')
       Definition.name[symbol] = internName(names, link.arenas, arenaIndex, start, end - start, mix(hash))
     }
@@ -62,7 +64,8 @@ export function loadSymbols(link: Link, file: number, header: ObjectHeader, hidd
     if (flags < 0) return badSymbol(link, file, i, `has type 0x${type.toString(16)}, which is not supported`)
     if (flags & SYMBOL_DEFINED && (flags & SYMBOL_ABSOLUTE) === 0) {
       const sect = (word >>> 8) & 0xff
-      if (sect === 0 || sect > header.sectionCount) return badSymbol(link, file, i, `section index ${sect} is out of range: the file has ${header.sectionCount}`)
+      if (sect === 0 || sect > header.sectionCount)
+        return badSymbol(link, file, i, `section index ${sect} is out of range: the file has ${header.sectionCount}`)
     }
     const local = !(type & macho.N_EXT) && (bytes[start] === LOWER_L || bytes[start] === UPPER_L) && start < stringsEnd
     Definition.flags[symbol] = local ? flags | SYMBOL_OMITTED : flags
@@ -74,7 +77,12 @@ export function loadSymbols(link: Link, file: number, header: ObjectHeader, hidd
 
 function badSymbol(link: Link, file: number, index: number, text: string): false {
   const offset = link.files.Tables.nlist[file] - link.files.Source.position[file] + index * macho.NLIST_SIZE
-  error(link.messages, 'bad-symbol', `${locate(link, file).file}: symbol ${index} ${text}`, locate(link, file, { offset }))
+  error(
+    link.messages,
+    'bad-symbol',
+    `${locate(link, file).file}: symbol ${index} ${text}`,
+    locate(link, file, { offset }),
+  )
   return false
 }
 
@@ -88,7 +96,9 @@ function symbolFlags(type: number, desc: number, valueLow: number, valueHigh: nu
       if (valueLow !== 0 || valueHigh !== 0) return valueHigh === 0 ? external | priv | SYMBOL_COMMON : -1
       return external | (desc & macho.N_WEAK_REF ? SYMBOL_WEAK_REF : 0)
     case macho.N_ABS:
-      return external | priv | SYMBOL_DEFINED | SYMBOL_ABSOLUTE | (desc & macho.N_NO_DEAD_STRIP ? SYMBOL_NO_DEAD_STRIP : 0)
+      return (
+        external | priv | SYMBOL_DEFINED | SYMBOL_ABSOLUTE | (desc & macho.N_NO_DEAD_STRIP ? SYMBOL_NO_DEAD_STRIP : 0)
+      )
     case macho.N_SECT:
       return external | priv | sectionFlags(desc, external, priv)
     case macho.N_INDR:
@@ -102,7 +112,8 @@ function sectionFlags(desc: number, external: number, priv: number): number {
   let flags = SYMBOL_DEFINED
   if (desc & macho.N_WEAK_DEF) flags |= SYMBOL_WEAK_DEF
   // ld64.lld: an auto-hidden definition is private extern unless something exports it; both at once is just private.
-  if (external && (desc & (macho.N_WEAK_DEF | macho.N_WEAK_REF)) === (macho.N_WEAK_DEF | macho.N_WEAK_REF)) flags |= priv ? 0 : SYMBOL_AUTO_HIDE | SYMBOL_PRIVATE
+  if (external && (desc & (macho.N_WEAK_DEF | macho.N_WEAK_REF)) === (macho.N_WEAK_DEF | macho.N_WEAK_REF))
+    flags |= priv ? 0 : SYMBOL_AUTO_HIDE | SYMBOL_PRIVATE
   if (desc & macho.N_ALT_ENTRY) flags |= SYMBOL_ALT_ENTRY
   if (desc & macho.N_NO_DEAD_STRIP) flags |= SYMBOL_NO_DEAD_STRIP
   if (desc & macho.REFERENCED_DYNAMICALLY) flags |= SYMBOL_REFERENCED_DYNAMICALLY

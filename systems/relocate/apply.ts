@@ -3,7 +3,17 @@ import { findGot, KEY_IMPORT, KEY_LOCAL } from '../../components/gots.ts'
 import { IMPORT_OWN } from '../../components/imports.ts'
 import type { Link } from '../../components/link.ts'
 import { SYMBOL_ABSOLUTE, TARGET_IMPORT } from '../../components/symbols.ts'
-import { APPLY_OK, R_ADDEND, R_BRANCH, R_GOT, R_LOAD, R_POINTER, R_SUBTRAHEND, R_TLV, R_UNSIGNED } from '../../src/arch/arch.ts'
+import {
+  APPLY_OK,
+  R_ADDEND,
+  R_BRANCH,
+  R_GOT,
+  R_LOAD,
+  R_POINTER,
+  R_SUBTRAHEND,
+  R_TLV,
+  R_UNSIGNED,
+} from '../../src/arch/arch.ts'
 import { gotAddress, stubAddress, tlvAddress } from '../kernels/addresses.ts'
 import { writeBind, writePointer, writeRebase } from '../kernels/fixups.ts'
 import { embeddedAddend, embeddedTag, landInSection, type Landing, type Site } from '../kernels/references.ts'
@@ -97,7 +107,8 @@ function applyPointer(link: Link, at: Relocating, i: number, P: number, value: n
   else if (absolute) {
     writePointer(at.view, P + at.delta, value)
     if (tag !== 0) at.view.setUint8(P + at.delta + 7, tag)
-  } else if (!writeRebase(link, at.view, P + at.delta, at.segment, P - at.segmentAddress, value, tag)) applyFailed(link, at, i, value, APPLY_OK)
+  } else if (!writeRebase(link, at.view, P + at.delta, at.segment, P - at.segmentAddress, value, tag))
+    applyFailed(link, at, i, value, APPLY_OK)
 }
 
 function applyImport(link: Link, at: Relocating, i: number, P: number, made: number, A: number): void {
@@ -107,10 +118,12 @@ function applyImport(link: Link, at: Relocating, i: number, P: number, made: num
   if (is & R_GOT) return finish(link, at, i, P, gotAddress(link, findGot(link.gots, KEY_IMPORT, made)) + A, false)
   if (is & R_TLV) return finish(link, at, i, P, tlvAddress(link, findGot(link.tlvs, KEY_IMPORT, made)) + A, false)
   if (is & R_UNSIGNED && ((word >>> 25) & 3) === 3) {
-    if (!writeBind(link, at.view, P + at.delta, at.segment, P - at.segmentAddress, made, A)) applyFailed(link, at, i, A, APPLY_OK)
+    if (!writeBind(link, at.view, P + at.delta, at.segment, P - at.segmentAddress, made, A))
+      applyFailed(link, at, i, A, APPLY_OK)
     return
   }
-  if (link.imports.Library.flags[made] & IMPORT_OWN) finish(link, at, i, P, link.symbols.Reference.address[link.imports.Library.symbol[made]] + A, false)
+  if (link.imports.Library.flags[made] & IMPORT_OWN)
+    finish(link, at, i, P, link.symbols.Reference.address[link.imports.Library.symbol[made]] + A, false)
 }
 
 function finish(link: Link, at: Relocating, i: number, P: number, value: number, relax: boolean): void {
@@ -118,4 +131,3 @@ function finish(link: Link, at: Relocating, i: number, P: number, value: number,
   const result = link.arch.apply(at.view, P + at.delta, type, P, value, relax)
   if (result !== APPLY_OK) applyFailed(link, at, i, value, result, P)
 }
-

@@ -17,24 +17,36 @@ export function applyFailed(link: Link, at: Relocating, i: number, value: number
     offset: (site.records + i * 2) * 4 - link.files.Source.position[site.file],
   })
   if (symbol !== '') place.symbol = symbol
-  error(link.messages, 'relocation-failed', `${wherePlaced(link, at, i)}: ${whatFailed(link, type, value, result, P)}${symbol === '' ? '' : `; references ${symbol}`}`, place)
+  error(
+    link.messages,
+    'relocation-failed',
+    `${wherePlaced(link, at, i)}: ${whatFailed(link, type, value, result, P)}${symbol === '' ? '' : `; references ${symbol}`}`,
+    place,
+  )
 }
 
 function wherePlaced(link: Link, at: Relocating, i: number): string {
   const offset = at.site.words[at.site.records + i * 2]
   const first = link.sections.Blocks.first[at.site.section]
   let block = first
-  for (let b = first; b < first + link.sections.Blocks.count[at.site.section]; b++) if (link.blocks.Extent.offset[b] <= offset) block = b
+  for (let b = first; b < first + link.sections.Blocks.count[at.site.section]; b++)
+    if (link.blocks.Extent.offset[b] <= offset) block = b
   return placeText(link, block, offset - link.blocks.Extent.offset[block])
 }
 
 function whatFailed(link: Link, type: number, value: number, result: number, P: number): string {
   const name = relocationName(link, type)
   if (result === APPLY_BAD_INSTRUCTION) return `${name} relocation refers to an instruction that cannot be relaxed`
-  if (result === APPLY_MISALIGNED) return `${name} relocation is misaligned: the address 0x${value.toString(16)} does not fit the access`
+  if (result === APPLY_MISALIGNED)
+    return `${name} relocation is misaligned: the address 0x${value.toString(16)} does not fit the access`
   if (result !== APPLY_OUT_OF_RANGE) return `${name} relocation does not fit a chained fixup: 0x${value.toString(16)}`
   const is = link.arch.attributes[type]
-  const distance = is & R_PAGE ? (Math.floor(value / 4096) - Math.floor(P / 4096)) * 4096 : is & R_PCREL ? value - P - (link.arch.name === 'x86_64' ? 4 + link.arch.pcOffsets[type] : 0) : value
+  const distance =
+    is & R_PAGE
+      ? (Math.floor(value / 4096) - Math.floor(P / 4096)) * 4096
+      : is & R_PCREL
+        ? value - P - (link.arch.name === 'x86_64' ? 4 + link.arch.pcOffsets[type] : 0)
+        : value
   const { low, high } = link.arch.range(type)
   return `relocation ${name} is out of range: ${distance} is not in [${low}, ${high}]`
 }

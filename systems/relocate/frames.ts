@@ -20,7 +20,15 @@ export function relocateFrames(link: Link, at: Relocating, section: number): voi
   }
 }
 
-function writeField(link: Link, at: Relocating, frames: EhFrames, i: number, first: number, fieldAt: number, encoding: number): void {
+function writeField(
+  link: Link,
+  at: Relocating,
+  frames: EhFrames,
+  i: number,
+  first: number,
+  fieldAt: number,
+  encoding: number,
+): void {
   if (!follow(link, at.site, first + i, frames.at[i] + fieldAt, encoding, at.landing)) return
   const home = link.blocks.Placement.leader[at.landing.block] || at.landing.block
   const P = link.blocks.Placement.address[first + i] + fieldAt

@@ -1,5 +1,5 @@
 // One external symbol into the resolver. Which definition wins depends on ranks alone, never on the order of calls.
-import { type Link } from '../../components/link.ts'
+import type { Link } from '../../components/link.ts'
 import {
   NAME_AUTO_HIDE,
   NAME_NO_DEAD_STRIP,

@@ -1,5 +1,13 @@
 // Who could define a name that nobody defines: unloaded objects (archive members, --start-lib) and dylibs.
-import { FILE_ARCHIVE, FILE_BROKEN, FILE_LAZY, FILE_LOADED, FILE_OBJC, FILE_OBJECT, FILE_RESOLVED } from '../../components/files.ts'
+import {
+  FILE_ARCHIVE,
+  FILE_BROKEN,
+  FILE_LAZY,
+  FILE_LOADED,
+  FILE_OBJC,
+  FILE_OBJECT,
+  FILE_RESOLVED,
+} from '../../components/files.ts'
 import type { Link } from '../../components/link.ts'
 import { internName, WHERE_UNDEFINED } from '../../components/names.ts'
 import { hashBytes } from '../../src/core/hash.ts'
@@ -33,7 +41,8 @@ function offerArchive(link: Link, file: number): void {
   const { files, names } = link
   const archive = link.archives[files.Detail.archive[file]]
   if (!archive.hasIndex) {
-    for (let member = file + 1; member <= files.count && files.Order.parent[member] === file; member++) offerObject(link, member)
+    for (let member = file + 1; member <= files.count && files.Order.parent[member] === file; member++)
+      offerObject(link, member)
     return
   }
   const arena = files.Source.arena[file]
@@ -74,7 +83,8 @@ function offerSymbols(link: Link, file: number, header: ObjectHeader): void {
     const start = header.strings + words[at]
     let to = start
     while (to < end && bytes[to] !== 0) to++
-    if (to < end) offer(link, internName(link.names, link.arenas, arenaIndex, start, to - start, hashBytes(bytes, start, to)), file)
+    if (to < end)
+      offer(link, internName(link.names, link.arenas, arenaIndex, start, to - start, hashBytes(bytes, start, to)), file)
   }
 }
 
@@ -87,7 +97,12 @@ export function isObjectiveC(link: Link, file: number): boolean {
     for (let i = 0; i < header.sectionCount; i++) {
       const at = header.sections + i * macho.SECTION_SIZE
       const name = text(bytes, at)
-      if (name === '__objc_catlist' || name === '__objc_classlist' || text(bytes, at + 16) === '__DATA' && name.startsWith('__objc_cat')) return true
+      if (
+        name === '__objc_catlist' ||
+        name === '__objc_classlist' ||
+        (text(bytes, at + 16) === '__DATA' && name.startsWith('__objc_cat'))
+      )
+        return true
       if (name.startsWith('__swift')) return true
     }
   } catch (trouble) {
@@ -130,7 +145,13 @@ export function findInDylibs(link: Link, name: number): void {
   const { Text, Offer } = link.names
   const { bytes } = link.arenas.list[Text.arena[name]]
   for (const index of link.dylibOrder) {
-    const row = findExport(link.dylibs[index].file.exports, bytes, Text.offset[name], Text.length[name], Text.hash[name])
+    const row = findExport(
+      link.dylibs[index].file.exports,
+      bytes,
+      Text.offset[name],
+      Text.length[name],
+      Text.hash[name],
+    )
     if (row === -1) continue
     const flags = link.dylibs[index].file.exports.flags[row]
     if (Offer.dylib[name] === 0 || !(flags & EXPORT_WEAK)) {

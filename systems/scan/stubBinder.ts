@@ -2,7 +2,13 @@
 import { BLOCK_KEPT, BLOCK_LIVE } from '../../components/blocks.ts'
 import { addGot, KEY_IMPORT } from '../../components/gots.ts'
 import { IMPORT_USED } from '../../components/imports.ts'
-import { addInternalBlock, addInternalSection, addInternalSymbol, internalBytes, nameOf } from '../../components/internal.ts'
+import {
+  addInternalBlock,
+  addInternalSection,
+  addInternalSymbol,
+  internalBytes,
+  nameOf,
+} from '../../components/internal.ts'
 import type { Link } from '../../components/link.ts'
 import { WHERE_IMPORT } from '../../components/names.ts'
 import { CONTENT_REGULAR } from '../../components/sections.ts'
@@ -19,7 +25,11 @@ export function prepareStubBinder(link: Link): void {
     findInDylibs(link, name)
     const provider = link.names.Offer.dylib[name]
     if (provider === 0) {
-      error(link.messages, 'no-stub-binder', 'symbol dyld_stub_binder not found (normally in libSystem.dylib). Needed to perform lazy binding.')
+      error(
+        link.messages,
+        'no-stub-binder',
+        'symbol dyld_stub_binder not found (normally in libSystem.dylib). Needed to perform lazy binding.',
+      )
       return
     }
     made = addImport(link, name, 0)

@@ -26,9 +26,15 @@ export function placeText(link: Link, block: number, offset: number): string {
   const first = link.files.Ranges.symbol[file]
   let best = 0
   for (let symbol = first; symbol < first + link.files.Ranges.symbols[file]; symbol++) {
-    if (Definition.block[symbol] !== block || (Definition.flags[symbol] & SYMBOL_DEFINED) === 0 || Definition.offset[symbol] > offset) continue
+    if (
+      Definition.block[symbol] !== block ||
+      (Definition.flags[symbol] & SYMBOL_DEFINED) === 0 ||
+      Definition.offset[symbol] > offset
+    )
+      continue
     const better = best === 0 || Definition.offset[symbol] > Definition.offset[best]
-    if (better || (Definition.offset[symbol] === Definition.offset[best] && Definition.flags[best] & SYMBOL_OMITTED)) best = symbol
+    if (better || (Definition.offset[symbol] === Definition.offset[best] && Definition.flags[best] & SYMBOL_OMITTED))
+      best = symbol
   }
   if (best === 0) {
     const section = link.sectionNames.sections[link.sections.Header.name[Extent.section[block]]]

@@ -33,7 +33,8 @@ function countLiterals(bytes: Uint8Array, at: number, section: number, size: num
   if (type === macho.S_16BYTE_LITERALS) return size / 16 + 1
   if (type === macho.S_CSTRING_LITERALS) return countNuls(bytes, at + readU32(bytes, section + 48), size) + 1
   // Records of 32 bytes: __cfstring; pointers where literals are deduplicated: selector and class references.
-  if (bytes[section] === 0x5f && (isNamed(bytes, section, '__cfstring') || isNamed(bytes, section, '__objc_'))) return size / 8 + 1
+  if (bytes[section] === 0x5f && (isNamed(bytes, section, '__cfstring') || isNamed(bytes, section, '__objc_')))
+    return size / 8 + 1
   return 0
 }
 

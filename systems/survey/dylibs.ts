@@ -4,7 +4,13 @@ import type { Dylib } from '../../components/link.ts'
 import { FormatError, toText } from '../../src/core/bytes.ts'
 import { error, warn } from '../../src/core/messages.ts'
 import { createDylibFile, type DylibFile, readDylib } from '../../src/formats/dylib.ts'
-import { addExportText, createExportTable, createExportTableBuilder, EXPORT_THREAD_LOCAL, EXPORT_WEAK } from '../../src/formats/exportTable.ts'
+import {
+  addExportText,
+  createExportTable,
+  createExportTableBuilder,
+  EXPORT_THREAD_LOCAL,
+  EXPORT_WEAK,
+} from '../../src/formats/exportTable.ts'
 import { applyLdDirectives, readTbd, type TbdDocument, UNCHECKED_PLATFORMS } from '../../src/formats/tbd.ts'
 import { type EmbeddedStub, findEmbeddedStub, stubNames } from '../../src/stubs/index.ts'
 import type { Input } from '../../src/types.ts'
@@ -19,7 +25,14 @@ interface Read {
 }
 
 /** Adds a dylib (place null: read before) and returns its file row; its options add to those it was named with before. */
-export async function addDylib(found: Survey, path: string, place: Place | null, input: Input, rank: number, explicit: boolean): Promise<number> {
+export async function addDylib(
+  found: Survey,
+  path: string,
+  place: Place | null,
+  input: Input,
+  rank: number,
+  explicit: boolean,
+): Promise<number> {
   const known = found.dylibsByPath.get(path)
   if (known !== undefined) {
     merge(found.dylibs[known], input, explicit)
@@ -48,17 +61,32 @@ function merge(dylib: Dylib, input: Input, explicit: boolean): void {
 }
 
 /** A dylib row; `$ld$` names may split it into several libraries, each with its own install name. */
-function registerDylib(found: Survey, path: string, file: DylibFile, fileId: number, rank: number, explicit: boolean): number {
+function registerDylib(
+  found: Survey,
+  path: string,
+  file: DylibFile,
+  fileId: number,
+  rank: number,
+  explicit: boolean,
+): number {
   const { platform } = found.settings
   const directed = applyLdDirectives(file, platform.name, platform.minVersion)
   for (const text of directed.warnings) warn(found.messages, 'bad-ld-directive', `${path}: ${text}`, { file: path })
   const index = pushDylib(found, path, directed.dylib, fileId, rank, explicit)
   found.dylibsByPath.set(path, index)
-  for (const previous of directed.previous) found.dylibs[index].children.push(pushDylib(found, path, previous, fileId, rank, false))
+  for (const previous of directed.previous)
+    found.dylibs[index].children.push(pushDylib(found, path, previous, fileId, rank, false))
   return index
 }
 
-function pushDylib(found: Survey, path: string, file: DylibFile, fileId: number, rank: number, explicit: boolean): number {
+function pushDylib(
+  found: Survey,
+  path: string,
+  file: DylibFile,
+  fileId: number,
+  rank: number,
+  explicit: boolean,
+): number {
   const index = found.dylibs.length
   found.dylibs.push({
     path,
@@ -100,14 +128,27 @@ function platformText(found: Survey): string {
   return PLATFORM_TEXTS[found.settings.platform.name] ?? found.settings.platform.name
 }
 
-const PLATFORM_TEXTS: Record<string, string> = { macos: 'macOS', ios: 'iOS', tvos: 'tvOS', watchos: 'watchOS', bridgeos: 'bridgeOS', driverkit: 'DriverKit', xros: 'xrOS' }
+const PLATFORM_TEXTS: Record<string, string> = {
+  macos: 'macOS',
+  ios: 'iOS',
+  tvos: 'tvOS',
+  watchos: 'watchOS',
+  bridgeos: 'bridgeOS',
+  driverkit: 'DriverKit',
+  xros: 'xrOS',
+}
 
 function isCompatible(found: Survey, path: string, file: DylibFile): boolean {
   if (file.platforms.length === 0) return true
   const wanted = found.settings.platform.name
   if (file.platforms.some((platform) => platform.name === wanted)) return true
   const has = file.platforms.map((platform) => PLATFORM_TEXTS[platform.name] ?? platform.name).join('/')
-  error(found.messages, 'incompatible-platform', `${path} has platform ${has}, which is different from target platform ${platformText(found)}`, { file: path })
+  error(
+    found.messages,
+    'incompatible-platform',
+    `${path} has platform ${has}, which is different from target platform ${platformText(found)}`,
+    { file: path },
+  )
   return false
 }
 
@@ -139,7 +180,12 @@ function stubFile(found: Survey, stub: EmbeddedStub): DylibFile {
   const threadLocal = new Set(stub.threadLocalSymbols.split(/\s+/))
   const builder = createExportTableBuilder(8192)
   for (const name of stubNames(stub, found.settings.arch).split(/\s+/))
-    if (name !== '') addExportText(builder, name, (weak.has(name) ? EXPORT_WEAK : 0) | (threadLocal.has(name) ? EXPORT_THREAD_LOCAL : 0))
+    if (name !== '')
+      addExportText(
+        builder,
+        name,
+        (weak.has(name) ? EXPORT_WEAK : 0) | (threadLocal.has(name) ? EXPORT_THREAD_LOCAL : 0),
+      )
   return {
     ...createDylibFile(),
     installName: stub.installName,
@@ -178,9 +224,13 @@ async function findReexport(found: Survey, parent: number, installName: string):
   const inlined = inlinedChild(found, parent, installName)
   if (inlined !== -1) return inlined
   const stub = found.dylibs[parent].path.startsWith('<embedded>') ? findEmbeddedStub(installName) : null
-  const child = stub !== null ? addStub(found, stub, {}, found.dylibs[parent].rank, false) : await readReexport(found, parent, installName)
+  const child =
+    stub !== null
+      ? addStub(found, stub, {}, found.dylibs[parent].rank, false)
+      : await readReexport(found, parent, installName)
   // libc++ gives out libc++abi's names as its own (its stub in the SDK lists them), so the embedded one does too.
-  if (child !== -1 && !found.dylibs[child].explicit && (stub !== null || !isImplicitlyLinked(found, installName))) found.dylibs[child].exporter = found.dylibs[parent].exporter
+  if (child !== -1 && !found.dylibs[child].explicit && (stub !== null || !isImplicitlyLinked(found, installName)))
+    found.dylibs[child].exporter = found.dylibs[parent].exporter
   return child
 }
 
@@ -222,7 +272,8 @@ const EXTENSIONS = ['.tbd', '.dylib', '']
 /** Where ld64.lld looks for a re-exported library: -F and -L by base name, then below -syslibroot, then relative to its parent. */
 function findByInstallName(found: Survey, parentPath: string, installName: string): string | null {
   const stem = installName.replace(/\.(tbd|dylib)$/, '')
-  const at = (base: string): string | null => firstFile(found, base, EXTENSIONS) ?? (isFile(found.host, base) ? base : null)
+  const at = (base: string): string | null =>
+    firstFile(found, base, EXTENSIONS) ?? (isFile(found.host, base) ? base : null)
   if (isAbsolute(installName)) {
     const base = stem.replace(/^.*\//, '')
     const isFramework = installName.includes('.framework/')
@@ -239,7 +290,12 @@ function findByInstallName(found: Survey, parentPath: string, installName: strin
   return findRelative(found, parentPath, stem, at)
 }
 
-function findRelative(found: Survey, parentPath: string, stem: string, at: (base: string) => string | null): string | null {
+function findRelative(
+  found: Survey,
+  parentPath: string,
+  stem: string,
+  at: (base: string) => string | null,
+): string | null {
   const parentDirectory = parentPath.replace(/[^/\\]*$/, '')
   if (stem.startsWith('@executable_path/')) {
     const executable = found.settings.executablePath ?? found.settings.output

@@ -66,7 +66,12 @@ export function pickArchitecture(survey: Survey, place: Place, path: string): Pl
   const slices = readFat(bytes, place.position, end)
   const slice = pickSlice(slices, survey.arch.cputype, survey.arch.cpusubtype)
   if (slice !== null) return { ...place, position: place.position + slice.offset, size: slice.size }
-  warn(survey.messages, 'no-architecture', `ignoring file ${path}, required architecture ${survey.arch.name} not found`, { file: path })
+  warn(
+    survey.messages,
+    'no-architecture',
+    `ignoring file ${path}, required architecture ${survey.arch.name} not found`,
+    { file: path },
+  )
   return null
 }
 
@@ -89,7 +94,9 @@ export function classify(survey: Survey, place: Place): Kind {
   if (magic === BITCODE_MAGIC || magic === BITCODE_WRAPPER_MAGIC) return 'bitcode'
   if (magic === macho.MH_MAGIC_64 || magic === macho.MH_MAGIC) {
     const filetype = size >= 16 ? readU32(bytes, position + 12) : 0
-    return filetype === macho.MH_DYLIB || filetype === macho.MH_DYLIB_STUB || filetype === macho.MH_EXECUTE ? 'dylib' : 'object'
+    return filetype === macho.MH_DYLIB || filetype === macho.MH_DYLIB_STUB || filetype === macho.MH_EXECUTE
+      ? 'dylib'
+      : 'object'
   }
   return looksLikeStub(bytes, position, size) ? 'tbd' : 'unknown'
 }
@@ -112,7 +119,8 @@ export function addObject(survey: Survey, path: string, found: Place, rank: numb
   const file = addFile(survey, FILE_OBJECT, path, place, rank)
   const { rows } = survey
   rows.parent[file] = parent
-  rows.flags[file] = fileFlags(input, parent === 0) | (parent === 0 && !input.lazy ? FILE_LOADED : 0) | (input.lazy ? FILE_LAZY : 0)
+  rows.flags[file] =
+    fileFlags(input, parent === 0) | (parent === 0 && !input.lazy ? FILE_LOADED : 0) | (input.lazy ? FILE_LAZY : 0)
   try {
     const header = readObjectHeader(bytes, place.position, place.size)
     countObject(survey, file, header)
@@ -135,7 +143,8 @@ function countObject(survey: Survey, file: number, header: ObjectHeader): void {
   rows.undefined[file] = header.symbolCount
   for (let i = 0; i < header.sectionCount; i++) {
     const section = header.sections + i * macho.SECTION_SIZE
-    if (readU32(bytes, section + 64) & macho.S_ATTR_DEBUG && bytes[section + 16] === 0x5f) rows.flags[file] |= FILE_DEBUG
+    if (readU32(bytes, section + 64) & macho.S_ATTR_DEBUG && bytes[section + 16] === 0x5f)
+      rows.flags[file] |= FILE_DEBUG
   }
 }
 
@@ -161,24 +170,47 @@ function autolinkInput(words: readonly string[]): Input | null {
 }
 
 /** An archive and a row for each member. */
-export function addArchive(survey: Survey, path: string, place: Place, rank: number, input: Input, explicit: boolean): number {
+export function addArchive(
+  survey: Survey,
+  path: string,
+  place: Place,
+  rank: number,
+  input: Input,
+  explicit: boolean,
+): number {
   const { bytes } = survey.arenas.list[place.arena]
   const archive = readArchive(bytes, place.position, place.position + place.size)
   const file = addFile(survey, FILE_ARCHIVE, path, place, rank)
   survey.rows.flags[file] = fileFlags(input, explicit) | (explicit ? FILE_LOADED : 0)
   survey.rows.archive[file] = survey.archives.push(archive) - 1
-  for (let member = 0; member < archive.count; member++) addMember(survey, path, place, archive, member, file, rank, input)
+  for (let member = 0; member < archive.count; member++)
+    addMember(survey, path, place, archive, member, file, rank, input)
   return file
 }
 
-function addMember(survey: Survey, path: string, place: Place, archive: Archive, member: number, parent: number, rank: number, input: Input): void {
+function addMember(
+  survey: Survey,
+  path: string,
+  place: Place,
+  archive: Archive,
+  member: number,
+  parent: number,
+  rank: number,
+  input: Input,
+): void {
   const name = memberName(archive, member)
   const where = archive.thin
     ? readThinMember(survey, path, name)
-    : { arena: place.arena, position: place.position + archive.offset[member], size: archive.size[member], modified: archive.mtime[member] }
+    : {
+        arena: place.arena,
+        position: place.position + archive.offset[member],
+        size: archive.size[member],
+        modified: archive.mtime[member],
+      }
   const kind = where === null ? 'unknown' : classify(survey, where)
   let file: number
-  if (where !== null && kind === 'object') file = addObject(survey, name, where, rank, { ...input, lazy: false }, parent)
+  if (where !== null && kind === 'object')
+    file = addObject(survey, name, where, rank, { ...input, lazy: false }, parent)
   else {
     file = addFile(survey, FILE_OTHER, name, where ?? { arena: 0, position: 0, size: 0, modified: 0 }, rank)
     survey.rows.parent[file] = parent

@@ -53,7 +53,11 @@ const DYLIB_EXTENSIONS = ['.tbd', '.dylib']
 /** -lname: `libname` with an extension; a name that ends in .o is a file of that name. */
 export function findLibrary(survey: Survey, name: string): string | null {
   const base = name.endsWith('.o') ? name : `lib${name}`
-  const passes = name.endsWith('.o') ? [['']] : survey.settings.searchDylibsFirst ? [DYLIB_EXTENSIONS, ['.a']] : [[...DYLIB_EXTENSIONS, '.a']]
+  const passes = name.endsWith('.o')
+    ? [['']]
+    : survey.settings.searchDylibsFirst
+      ? [DYLIB_EXTENSIONS, ['.a']]
+      : [[...DYLIB_EXTENSIONS, '.a']]
   for (const extensions of passes)
     for (const directory of survey.libraryDirectories) {
       const found = firstFile(survey, `${directory}/${base}`, extensions)
@@ -67,7 +71,8 @@ export function findFramework(survey: Survey, text: string): string | null {
   const [name, suffix] = text.split(',')
   for (const directory of survey.frameworkDirectories) {
     const base = `${directory}/${name}.framework/${name}`
-    const found = (suffix ? firstFile(survey, base + suffix, ['.tbd', '']) : null) ?? firstFile(survey, base, ['.tbd', ''])
+    const found =
+      (suffix ? firstFile(survey, base + suffix, ['.tbd', '']) : null) ?? firstFile(survey, base, ['.tbd', ''])
     if (found !== null) return found
   }
   return null

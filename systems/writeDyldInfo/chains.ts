@@ -3,7 +3,12 @@ import { SEGMENT_STRIDE } from '../../components/fixups.ts'
 import { IMPORT_WEAK, IMPORT_WEAK_DEF } from '../../components/imports.ts'
 import type { Link } from '../../components/link.ts'
 import { error } from '../../src/core/messages.ts'
-import { type ChainedSegment, encodeChainedFixups, linkChains, newPageStarts } from '../../src/formats/dyld/chainedFixups.ts'
+import {
+  type ChainedSegment,
+  encodeChainedFixups,
+  linkChains,
+  newPageStarts,
+} from '../../src/formats/dyld/chainedFixups.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
 import { POINTER_FORMAT } from '../kernels/fixups.ts'
 import { nameTable } from '../kernels/nameTable.ts'
@@ -16,9 +21,16 @@ export function writeChains(link: Link): void {
   locations.set(Bind.location.subarray(1, binds + 1), rebases)
   locations.sort()
   const segments = link.segmentOrder.map((segment) => chainSegment(link, locations, segment))
-  const input = { segments, pointerFormat: POINTER_FORMAT, maxPointer: 0, imports: importRows(link), names: nameTable(link) }
+  const input = {
+    segments,
+    pointerFormat: POINTER_FORMAT,
+    maxPointer: 0,
+    imports: importRows(link),
+    names: nameTable(link),
+  }
   link.linkedit.chainedFixups = { bytes: encodeChainedFixups(input), offset: 0 }
-  for (const made of link.chained.imports) if (link.imports.Library.flags[made] & IMPORT_WEAK_DEF) link.weakFlags |= macho.MH_BINDS_TO_WEAK
+  for (const made of link.chained.imports)
+    if (link.imports.Library.flags[made] & IMPORT_WEAK_DEF) link.weakFlags |= macho.MH_BINDS_TO_WEAK
 }
 
 /** First index whose location is at least `location`. */
@@ -42,10 +54,22 @@ function chainSegment(link: Link, locations: Float64Array, segment: number): Cha
   for (let i = from; i < to; i++) offsets[i - from] = locations[i] - base
   const pageStarts = newPageStarts(link.segments.Extent.fileSize[segment], pageSize)
   const view = new DataView(link.image.buffer, link.image.byteOffset, link.image.byteLength)
-  const bad = linkChains(view, link.segments.Extent.fileOffset[segment], offsets, 0, offsets.length, pageSize, pageStarts)
+  const bad = linkChains(
+    view,
+    link.segments.Extent.fileOffset[segment],
+    offsets,
+    0,
+    offsets.length,
+    pageSize,
+    pageStarts,
+  )
   if (bad !== -1) {
     const name = link.segments.names[segment]
-    error(link.messages, 'misaligned-fixup', `fixups in ${name} at offset 0x${offsets[bad].toString(16)} cannot be chained: pointers must be 4-byte aligned and not overlap. Re-link with -no_fixup_chains`)
+    error(
+      link.messages,
+      'misaligned-fixup',
+      `fixups in ${name} at offset 0x${offsets[bad].toString(16)} cannot be chained: pointers must be 4-byte aligned and not overlap. Re-link with -no_fixup_chains`,
+    )
   }
   return { offset, pageSize, pageStarts }
 }

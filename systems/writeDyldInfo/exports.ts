@@ -3,11 +3,11 @@ import type { Link } from '../../components/link.ts'
 import { SYMBOL_ABSOLUTE, SYMBOL_THREAD_LOCAL, SYMBOL_WEAK_DEF } from '../../components/symbols.ts'
 import { encodeExportTrie } from '../../src/formats/dyld/exportTrie.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
-import { nameTable } from '../kernels/nameTable.ts'
 
 export function writeExports(link: Link): void {
   const { externals, externalCount: count } = link.table
-  const { flags, name } = link.symbols.Definition
+  const { bytes, offset, length } = link.table.externalNames
+  const { flags } = link.symbols.Definition
   const { address } = link.symbols.Reference
   const rows = {
     names: new Uint32Array(count),
@@ -21,7 +21,7 @@ export function writeExports(link: Link): void {
     const symbol = externals[i]
     const is = flags[symbol]
     const absolute = (is & SYMBOL_ABSOLUTE) !== 0
-    rows.names[i] = name[symbol]
+    rows.names[i] = i
     rows.addresses[i] = address[symbol] - (absolute ? 0 : link.settings.imageBase)
     rows.flags[i] =
       (is & SYMBOL_WEAK_DEF ? macho.EXPORT_SYMBOL_FLAGS_WEAK_DEFINITION : 0) |
@@ -29,5 +29,11 @@ export function writeExports(link: Link): void {
       (absolute ? macho.EXPORT_SYMBOL_FLAGS_KIND_ABSOLUTE : 0)
     if (is & SYMBOL_WEAK_DEF) link.weakFlags |= macho.MH_WEAK_DEFINES | macho.MH_BINDS_TO_WEAK
   }
-  link.linkedit.exports = { bytes: count === 0 ? new Uint8Array(0) : encodeExportTrie(rows, nameTable(link)), offset: 0 }
+  link.linkedit.exports = {
+    bytes:
+      count === 0
+        ? new Uint8Array(0)
+        : encodeExportTrie(rows, { bytes: [bytes], arena: new Uint8Array(count), offset, length }),
+    offset: 0,
+  }
 }

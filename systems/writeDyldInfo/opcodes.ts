@@ -15,7 +15,9 @@ export function writeOpcodes(link: Link): void {
   const order = bindsByImport(link)
   link.linkedit.rebase = { bytes: rebases(link), offset: 0 }
   const { Library } = link.imports
-  const strong = order.filter((row) => !(Library.flags[link.fixups.Bind.import[row]] & IMPORT_OWN) || !isWeak(link, row))
+  const strong = order.filter(
+    (row) => !(Library.flags[link.fixups.Bind.import[row]] & IMPORT_OWN) || !isWeak(link, row),
+  )
   link.linkedit.bind = { bytes: encodeBind(bindRows(link, strong), names), offset: 0 }
   const weak = order.filter((row) => isWeak(link, row))
   const overrides = overridingNames(link)
@@ -32,7 +34,8 @@ function isWeak(link: Link, row: number): boolean {
 /** Strong definitions that take the place of a dylib's weak one everywhere. */
 function overridingNames(link: Link): Uint32Array {
   const found: number[] = []
-  for (let name = 1; name <= link.names.count; name++) if (link.names.Resolution.flags[name] & NAME_OVERRIDES_WEAK) found.push(name)
+  for (let name = 1; name <= link.names.count; name++)
+    if (link.names.Resolution.flags[name] & NAME_OVERRIDES_WEAK) found.push(name)
   return Uint32Array.from(found)
 }
 
@@ -120,11 +123,20 @@ function writeLazy(link: Link, names: ReturnType<typeof nameTable>): void {
   const segment = link.outputs.Section.segment[tables.lazyPointers]
   for (let stub = 1; stub <= stubs.count; stub++) {
     const helper = stubs.LazyBind.helper[stub]
-    if (helper !== 0) setRow(link, rows, helper - 1, segment, lazyAddress(link, stub) - link.segments.Extent.address[segment], stubs.Stub.import[stub])
+    if (helper !== 0)
+      setRow(
+        link,
+        rows,
+        helper - 1,
+        segment,
+        lazyAddress(link, stub) - link.segments.Extent.address[segment],
+        stubs.Stub.import[stub],
+      )
   }
   const { bytes, starts } = encodeLazyBind(rows, names)
   link.linkedit.lazyBind = { bytes: rows.count === 0 ? new Uint8Array(0) : bytes, offset: 0 }
-  for (let stub = 1; stub <= stubs.count; stub++) if (stubs.LazyBind.helper[stub] !== 0) stubs.LazyBind.record[stub] = starts[stubs.LazyBind.helper[stub] - 1]
+  for (let stub = 1; stub <= stubs.count; stub++)
+    if (stubs.LazyBind.helper[stub] !== 0) stubs.LazyBind.record[stub] = starts[stubs.LazyBind.helper[stub] - 1]
 }
 
 /** The lazy records' offsets go back into the stub helper. */
@@ -135,6 +147,12 @@ export function writeStubHelperEntries(link: Link): void {
   for (let stub = 1; stub <= stubs.count; stub++) {
     if (stubs.LazyBind.helper[stub] === 0) continue
     const entry = helperEntryAddress(link, stub)
-    arch.writeStubHelperEntry(view, imageOffset(link, tables.stubHelper, entry), entry, header, stubs.LazyBind.record[stub])
+    arch.writeStubHelperEntry(
+      view,
+      imageOffset(link, tables.stubHelper, entry),
+      entry,
+      header,
+      stubs.LazyBind.record[stub],
+    )
   }
 }

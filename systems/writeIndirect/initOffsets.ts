@@ -51,8 +51,13 @@ function initializerAddress(link: Link, site: Site, i: number, at: number): numb
   const A = embeddedAddend(link, site, word, at)
   if ((target & TARGET_IMPORT) === 0) return link.symbols.Reference.address[target] + A
   const made = target & 0x7fffffff
-  if (link.imports.Library.symbol[made] !== 0) return link.symbols.Reference.address[link.imports.Library.symbol[made]] + A
+  if (link.imports.Library.symbol[made] !== 0)
+    return link.symbols.Reference.address[link.imports.Library.symbol[made]] + A
   if (link.imports.Use.stub[made] !== 0) return stubAddress(link, made)
-  error(link.messages, 'imported-initializer', `initializer ${nameText(link, link.imports.Library.name[made])} is in another image and cannot be an offset`)
+  error(
+    link.messages,
+    'imported-initializer',
+    `initializer ${nameText(link, link.imports.Library.name[made])} is in another image and cannot be an offset`,
+  )
   return link.settings.imageBase
 }

@@ -10,7 +10,10 @@ export function writeUnwind(link: Link): void {
   if (table === null || table.plan === null) return
   const base = link.settings.imageBase
   const slots = Float64Array.from(link.personalities, (target) => {
-    const got = target & TARGET_IMPORT ? findGot(link.gots, KEY_IMPORT, target & 0x7fffffff) : findGot(link.gots, KEY_LOCAL, target)
+    const got =
+      target & TARGET_IMPORT
+        ? findGot(link.gots, KEY_IMPORT, target & 0x7fffffff)
+        : findGot(link.gots, KEY_LOCAL, target)
     return got === 0 ? 0 : gotAddress(link, got) - base
   })
   const lsda = new Float64Array(table.count)

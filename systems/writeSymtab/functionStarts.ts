@@ -24,7 +24,9 @@ function codeAddresses(link: Link): Float64Array {
   const { files, symbols, blocks, sections } = link
   const { flags, block } = symbols.Definition
   const codeSections = new Uint8Array(link.outputs.count + 1)
-  for (let output = 1; output <= link.outputs.count; output++) if (isCodeOutput(link.outputs.Section.flags[output]) && link.outputs.Section.fill[output] === 0) codeSections[output] = 1
+  for (let output = 1; output <= link.outputs.count; output++)
+    if (isCodeOutput(link.outputs.Section.flags[output]) && link.outputs.Section.fill[output] === 0)
+      codeSections[output] = 1
   let count = 0
   for (const file of link.order) count += files.Ranges.symbols[file]
   const found = new Float64Array(count)
@@ -34,7 +36,11 @@ function codeAddresses(link: Link): Float64Array {
     for (let symbol = first; symbol < first + files.Ranges.symbols[file]; symbol++) {
       if ((flags[symbol] & (SYMBOL_DEFINED | SYMBOL_ABSOLUTE | SYMBOL_ALT_ENTRY)) !== SYMBOL_DEFINED) continue
       const home = block[symbol]
-      if ((blocks.Extent.flags[home] & (BLOCK_LIVE | BLOCK_FOLDED)) !== BLOCK_LIVE || codeSections[sections.Blocks.output[blocks.Extent.section[home]]] === 0) continue
+      if (
+        (blocks.Extent.flags[home] & (BLOCK_LIVE | BLOCK_FOLDED)) !== BLOCK_LIVE ||
+        codeSections[sections.Blocks.output[blocks.Extent.section[home]]] === 0
+      )
+        continue
       found[count++] = symbols.Reference.address[symbol]
     }
   }

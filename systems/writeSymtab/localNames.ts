@@ -1,6 +1,5 @@
 // Names of local symbols lie in their object's string table; locals are written file by file, so the file is looked up once.
 import type { Link } from '../../components/link.ts'
-import { NAME_EXPORTED } from '../../components/names.ts'
 import { fileOfSymbol } from '../resolve/merge.ts'
 
 export interface LocalNames {
@@ -12,19 +11,11 @@ export interface LocalNames {
   words: Uint32Array
   from: number
   to: number
-  /** The symbol itself when it stands for its name in the export trie, else 0. */
-  external(link: Link, symbol: number): number
 }
 
 export function localNames(link: Link): LocalNames {
   const { bytes, words } = link.arenas.list[0] ?? { bytes: new Uint8Array(0), words: new Uint32Array(0) }
-  return { first: 0, end: 0, file: 0, bytes, words, from: 0, to: 0, external }
-}
-
-function external(link: Link, symbol: number): number {
-  const name = link.symbols.Definition.name[symbol]
-  const { symbol: winner, flags } = link.names.Resolution
-  return name !== 0 && winner[name] === symbol && flags[name] & NAME_EXPORTED ? symbol : 0
+  return { first: 0, end: 0, file: 0, bytes, words, from: 0, to: 0 }
 }
 
 /** Sets bytes[from, to) to the name of a local symbol. */

@@ -63,9 +63,8 @@ function allocateNodes(capacity: number): Nodes {
  * the names, so it does not depend on the order of the rows. Unpadded; empty when there are no rows. Throws RangeError
  * when a name comes twice or the trie passes 4 GiB.
  */
-export function encodeExportTrie(rows: ExportRows, names: NameTable): Uint8Array {
+export function encodeExportTrie(rows: ExportRows, table: NameTable): Uint8Array {
   if (rows.count === 0) return new Uint8Array(0)
-  const table = gatherNames(rows, names)
   const order = sortNames(table, rows.names, rows.count)
   const shared = sharedPrefixes(rows, table, order)
   const nodes = buildNodes(rows, table, order, shared)
@@ -73,28 +72,6 @@ export function encodeExportTrie(rows: ExportRows, names: NameTable): Uint8Array
   const sink = new ByteSink(placeNodes(nodes))
   for (let i = 0; i < nodes.count; i++) appendNode(sink, nodes, nodes.layout[i], rows, table, order)
   return sink.finish()
-}
-
-/**
- * The exported names side by side, so that sorting stays in cache: 100,000 names out of 81 MB of inputs sort in a third of
- * the time. Rows of the table given keep their numbers.
- */
-function gatherNames(rows: ExportRows, names: NameTable): NameTable {
-  const { arena, offset, length, bytes } = names
-  const moved = new Uint32Array(offset.length)
-  let size = 0
-  for (let i = 0; i < rows.count; i++) size += length[rows.names[i]]
-  if (rows.importNames !== null) return names
-  const gathered = new Uint8Array(size)
-  let to = 0
-  for (let i = 0; i < rows.count; i++) {
-    const row = rows.names[i]
-    const from = bytes[arena[row]]
-    const start = offset[row]
-    moved[row] = to
-    for (let at = start; at < start + length[row]; at++) gathered[to++] = from[at]
-  }
-  return { bytes: [gathered], arena: new Uint8Array(arena.length), offset: moved, length }
 }
 
 // shared[i] is how many bytes the names at order[i - 1] and order[i] have in common.
