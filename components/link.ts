@@ -9,6 +9,7 @@ import type { Settings } from '../src/settings.ts'
 import type { Location, SystemTiming } from '../src/types.ts'
 import type { Arenas } from './arena.ts'
 import type { Blocks } from './blocks.ts'
+import { columns } from './columns.ts'
 import type { Files } from './files.ts'
 import type { Fixups } from './fixups.ts'
 import type { Gots } from './gots.ts'
@@ -102,18 +103,28 @@ export interface ExternalNames {
   length: Uint32Array
 }
 
-/** Debug map entries. `text` is an index into `texts` (-1: the name of `symbol`, -2: none). */
+/** Debug map entries. `text` is an index into `texts` or -1; `row` the symbol table row (locals, then externals) plus 1 that names it, or 0. */
 export interface StabTable {
   count: number
-  type: number[]
-  section: number[]
-  desc: number[]
-  value: number[]
-  text: number[]
-  symbol: number[]
+  type: Uint8Array
+  section: Uint8Array
+  desc: Uint16Array
+  value: Float64Array
+  text: Int32Array
+  row: Uint32Array
   texts: string[]
-  /** Where the strings of the other symbols begin in the string table. */
+  /** Where the texts begin in the string table, behind the names of all symbols. */
   strings: number
+}
+
+/** Room for `rows` entries. */
+export function createStabs(rows: number): StabTable {
+  return {
+    count: 0,
+    ...columns(rows, { type: 'u8', section: 'u8', desc: 'u16', value: 'f64', text: 'i32', row: 'u32' }),
+    texts: [],
+    strings: 0,
+  }
 }
 
 export interface Link {

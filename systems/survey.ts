@@ -8,7 +8,7 @@ import { createFiles, FILE_ARCHIVE, FILE_INTERNAL, FILE_LOADED, FILE_PARSED } fr
 import { createFixups } from '../components/fixups.ts'
 import { createGots } from '../components/gots.ts'
 import { createImports } from '../components/imports.ts'
-import type { Link } from '../components/link.ts'
+import { createStabs, type Link } from '../components/link.ts'
 import { createNames } from '../components/names.ts'
 import { createOutputs, createSegments, MAX_OUTPUTS } from '../components/outputs.ts'
 import { createSectionNames } from '../components/sectionNames.ts'
@@ -210,7 +210,7 @@ function reserve(found: Survey): Link {
       externalCount: 0,
       externalNames: { bytes: new Uint8Array(0), offset: new Uint32Array(0), length: new Uint32Array(0) },
       undefineds: [],
-      stabs: { count: 0, type: [], section: [], desc: [], value: [], text: [], symbol: [], texts: [], strings: 2 },
+      stabs: createStabs(0),
     },
     symtab: { locals: 0, externals: 0, undefineds: 0, strings: 0 },
     signatureAt: 0,

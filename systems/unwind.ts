@@ -8,8 +8,8 @@ import { BLOCK_FOLDED, BLOCK_LIVE } from '../components/blocks.ts'
 import { FILE_PARSED } from '../components/files.ts'
 import type { Link } from '../components/link.ts'
 import { SYMBOL_ABSOLUTE, SYMBOL_DEFINED } from '../components/symbols.ts'
+import { isCodeFlags } from './kernels/code.ts'
 import { isLinked } from './scan/frames.ts'
-import * as macho from '../src/formats/macho/constants.ts'
 
 export function unwind(link: Link): void {
   let rows = 0
@@ -72,7 +72,7 @@ function plainFunctions(link: Link, marks: Uint8Array): number[] {
       const block = Definition.block[symbol]
       if (
         (blocks.Extent.flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) !== BLOCK_LIVE ||
-        !isCode(sections.Header.flags[blocks.Extent.section[block]])
+        !isCodeFlags(sections.Header.flags[blocks.Extent.section[block]])
       )
         continue
       const offset = Definition.offset[symbol]
@@ -83,14 +83,6 @@ function plainFunctions(link: Link, marks: Uint8Array): number[] {
     }
   }
   return plain
-}
-
-function isCode(flags: number): boolean {
-  const type = flags & macho.SECTION_TYPE
-  return (
-    (type === macho.S_REGULAR || type === macho.S_COALESCED) &&
-    (flags & 0xff000000) >>> 0 === macho.S_ATTR_PURE_INSTRUCTIONS
-  )
 }
 
 function hasRow(link: Link, block: number, offset: number): boolean {

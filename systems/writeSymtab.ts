@@ -12,9 +12,15 @@ import {
 } from '../components/symbols.ts'
 import { ByteSink, fromText } from '../src/core/bytes.ts'
 import * as macho from '../src/formats/macho/constants.ts'
+import { sectionIndex } from './kernels/code.ts'
 import { dataInCode } from './writeSymtab/dataInCode.ts'
 import { functionStarts } from './writeSymtab/functionStarts.ts'
 import { type LocalNames, localNames, nextLocalName } from './writeSymtab/localNames.ts'
+
+const NLIST_WORDS = macho.NLIST_SIZE / 4
+
+/** ld64 has no name at 0; the string table begins with a blank and an empty name behind it. */
+const EMPTY_NAME = 1
 
 /** nlist_64 as words: n_strx; n_type, n_sect, n_desc; n_value in two. */
 interface Writing {
@@ -29,12 +35,13 @@ export function writeSymtab(link: Link): void {
   const writing: Writing = { words, at: 0, strings: new ByteSink(stringsBound(link)) }
   writing.strings.u8(0x20)
   writing.strings.u8(0)
-  writeStabs(link, writing)
-  link.table.stabs.strings = writing.strings.length
+  writing.at = link.table.stabs.count * NLIST_WORDS
   const names = localNames(link)
   for (let i = 0; i < link.table.localCount; i++) writeLocal(link, writing, link.table.locals[i], names)
   writeExternals(link, writing)
   for (const made of link.table.undefineds) writeUndefined(link, writing, made)
+  link.table.stabs.strings = writing.strings.length
+  writeStabs(link, writing)
   writing.strings.alignTo(8)
   link.linkedit.symbols = { bytes: new Uint8Array(words.buffer), offset: 0 }
   link.linkedit.strings = { bytes: writing.strings.finish(), offset: 0 }
@@ -117,13 +124,6 @@ function writeDefined(link: Link, writing: Writing, symbol: number, strx: number
   writeNlist(writing, strx, scope | macho.N_SECT, sectionIndex(link, symbol), desc, Reference.address[symbol])
 }
 
-export function sectionIndex(link: Link, symbol: number): number {
-  const block = link.symbols.Definition.block[symbol]
-  if (block === link.headerBlock) return 1 // ld64.lld gives the header, which has no section, the first one's number
-  const home = link.blocks.Placement.leader[block] || block
-  return link.outputs.Section.index[link.sections.Blocks.output[link.blocks.Extent.section[home]]]
-}
-
 function writeUndefined(link: Link, writing: Writing, made: number): void {
   const { Library } = link.imports
   const ordinal = Library.ordinal[made]
@@ -141,19 +141,17 @@ function writeUndefined(link: Link, writing: Writing, made: number): void {
   writeNlist(writing, addName(link, writing.strings, Library.name[made]), macho.N_EXT | macho.N_UNDF, 0, desc, 0)
 }
 
+/** Stabs stand before all symbols, their texts behind all names; a stab of a symbol shares the symbol's name. */
 function writeStabs(link: Link, writing: Writing): void {
   const { stabs } = link.table
-  const placed = new Map<number, number>()
+  const places = stabs.texts.map((text) => {
+    const bytes = fromText(text)
+    return addString(writing.strings, bytes, 0, bytes.length)
+  })
+  writing.at = 0
   for (let i = 0; i < stabs.count; i++) {
-    let strx = 0
-    if (stabs.text[i] >= 0) {
-      strx = placed.get(stabs.text[i]) ?? writing.strings.length
-      if (!placed.has(stabs.text[i])) {
-        const bytes = fromText(stabs.texts[stabs.text[i]])
-        addString(writing.strings, bytes, 0, bytes.length)
-        placed.set(stabs.text[i], strx)
-      }
-    }
+    const named = stabs.row[i] === 0 ? EMPTY_NAME : writing.words[(stabs.count + stabs.row[i] - 1) * NLIST_WORDS]
+    const strx = stabs.text[i] < 0 ? named : places[stabs.text[i]]
     writeNlist(writing, strx, stabs.type[i], stabs.section[i], stabs.desc[i], stabs.value[i])
   }
 }

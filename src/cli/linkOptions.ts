@@ -27,7 +27,7 @@ export function linkOptions(args: ArgumentList, env: Environment, host: Host, me
   layoutOptions(draft, args, messages)
   symbolOptions(draft, args, host, messages)
   environmentOptions(draft, env)
-  osoPrefix(draft, args, host)
+  osoPrefix(draft, args, env, host)
   reportOptions(args, messages)
   draft.syslibroots = syslibroots(args)
   draft.inputs = collectInputs(args.list, draft.syslibroots, draft.allLoad === true, host, messages)
@@ -165,15 +165,19 @@ function dylibVersion(draft: Draft, args: ArgumentList, name: string, messages: 
 }
 
 function environmentOptions(draft: Draft, env: Environment): void {
-  if (env.ZERO_AR_DATE !== undefined && env.ZERO_AR_DATE !== '0') draft.zeroArDate = true
+  if (env.ZERO_AR_DATE !== '0') draft.zeroArDate = true
   if (env.RC_TRACE_DYLIB_SEARCHING !== undefined) draft.printDylibSearch = true
   if (env.LD_DYLIB_CPU_SUBTYPES_MUST_MATCH !== undefined) draft.cpuSubtypesMustMatch = true
 }
 
-/** `.` is the working directory with a slash behind it (ld64); anything else is taken letter by letter. */
-function osoPrefix(draft: Draft, args: ArgumentList, host: Host): void {
+/** The real path of what is named, a slash at its end kept; `.` is the working directory with a slash behind it (ld64). Other text stays. */
+function osoPrefix(draft: Draft, args: ArgumentList, env: Environment, host: Host): void {
   const prefix = lastValue(args, '-oso_prefix')
-  if (prefix !== undefined) draft.osoPrefix = prefix === '.' ? `${host.cwd()}/` : prefix
+  if (prefix === undefined) return
+  const path = env.HOME !== undefined && /^~(\/|$)/.test(prefix) ? env.HOME + prefix.slice(1) : prefix
+  const slash = path === '.' || path.endsWith('/') ? '/' : ''
+  if (path === '.') draft.osoPrefix = `${host.cwd()}/`
+  else draft.osoPrefix = host.stat(path) === null ? prefix : host.realPath(path) + slash
 }
 
 function reportOptions(args: ArgumentList, messages: Messages): void {

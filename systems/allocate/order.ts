@@ -9,6 +9,7 @@ import {
   FILL_UNWIND_INFO,
 } from '../../components/outputs.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
+import { isCodeFlags } from '../kernels/code.ts'
 
 const LAST = Number.MAX_SAFE_INTEGER
 
@@ -84,15 +85,7 @@ function textOrder(link: Link, output: number, name: string): number {
   }
   if (name === '__text') return -6
   if (name === '__eh_frame') return LAST
-  return isCodeOutput(Section.flags[output]) ? -5 : Section.order[output]
-}
-
-export function isCodeOutput(flags: number): boolean {
-  const type = flags & macho.SECTION_TYPE
-  return (
-    (type === macho.S_REGULAR || type === macho.S_COALESCED) &&
-    (flags & 0xff000000) >>> 0 === macho.S_ATTR_PURE_INSTRUCTIONS
-  )
+  return isCodeFlags(Section.flags[output]) ? -5 : Section.order[output]
 }
 
 /** dyld copies thread-local contents from the first to the last such section, so they stand together, before zero-fill. */

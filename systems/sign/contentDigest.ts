@@ -1,6 +1,6 @@
 // What the UUID stands for: the image without its debug map (paths and times of objects) and signature, and the file's name.
 import { type Link, LINKEDIT_ORDER } from '../../components/link.ts'
-import { fromText, readU32, writeU32 } from '../../src/core/bytes.ts'
+import { fromText, readU32 } from '../../src/core/bytes.ts'
 import { NLIST_SIZE } from '../../src/formats/macho/constants.ts'
 import { identifier } from '../writeHeader.ts'
 
@@ -11,7 +11,7 @@ export function contentDigest(link: Link, pageDigests: Uint8Array): Uint8Array {
     const table = link.linkedit[name]
     if (table === undefined) continue
     if (name === 'symbols') parts.push(symbolsWithoutStabs(link))
-    else if (name === 'strings') parts.push(table.bytes.subarray(link.table.stabs.strings))
+    else if (name === 'strings') parts.push(table.bytes.subarray(0, link.table.stabs.strings))
     else if (name !== 'indirect') parts.push(table.bytes)
   }
   parts.push(fromText(identifier(link)))
@@ -34,8 +34,5 @@ function firstPage(link: Link): Uint8Array {
 }
 
 function symbolsWithoutStabs(link: Link): Uint8Array {
-  const { stabs } = link.table
-  const rest = link.linkedit.symbols!.bytes.slice(stabs.count * NLIST_SIZE)
-  for (let at = 0; at < rest.length; at += NLIST_SIZE) writeU32(rest, at, readU32(rest, at) - stabs.strings)
-  return rest
+  return link.linkedit.symbols!.bytes.subarray(link.table.stabs.count * NLIST_SIZE)
 }

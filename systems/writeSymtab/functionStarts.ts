@@ -3,7 +3,7 @@ import { BLOCK_FOLDED, BLOCK_LIVE } from '../../components/blocks.ts'
 import type { Link } from '../../components/link.ts'
 import { SYMBOL_ABSOLUTE, SYMBOL_ALT_ENTRY, SYMBOL_DEFINED } from '../../components/symbols.ts'
 import { ByteSink } from '../../src/core/bytes.ts'
-import { isCodeOutput } from '../allocate/order.ts'
+import { isCodeFlags } from '../kernels/code.ts'
 
 export function functionStarts(link: Link): Uint8Array {
   const addresses = codeAddresses(link)
@@ -25,7 +25,7 @@ function codeAddresses(link: Link): Float64Array {
   const { flags, block } = symbols.Definition
   const codeSections = new Uint8Array(link.outputs.count + 1)
   for (let output = 1; output <= link.outputs.count; output++)
-    if (isCodeOutput(link.outputs.Section.flags[output]) && link.outputs.Section.fill[output] === 0)
+    if (isCodeFlags(link.outputs.Section.flags[output]) && link.outputs.Section.fill[output] === 0)
       codeSections[output] = 1
   let count = 0
   for (const file of link.order) count += files.Ranges.symbols[file]

@@ -117,15 +117,18 @@ test('what is not given is left to the link', async () => {
     assert.equal(got[field], undefined, field)
 })
 
-test('-oso_prefix expands a single dot only', async () => {
-  const host = createMemoryHost({}, '/work/dir')
+test('-oso_prefix expands a single dot and the home directory, and leaves what does not exist', async () => {
+  const host = createMemoryHost({ '/home/me/x': new Uint8Array(0) }, '/work/dir')
+  const env = { HOME: '/home/me' }
   assert.equal((await options('a.o -oso_prefix .', { host })).osoPrefix, '/work/dir/')
-  assert.equal((await options('a.o -oso_prefix ~/x', { host })).osoPrefix, '~/x')
+  assert.equal((await options('a.o -oso_prefix ~/x', { host, env })).osoPrefix, '/home/me/x')
+  assert.equal((await options('a.o -oso_prefix ~/y', { host, env })).osoPrefix, '~/y')
 })
 
 test('the environment is read as ld64.lld reads it', async () => {
   assert.equal((await options('a.o', { env: { ZERO_AR_DATE: '1' } })).zeroArDate, true)
   assert.equal((await options('a.o', { env: { ZERO_AR_DATE: '0' } })).zeroArDate, undefined)
+  assert.equal((await options('a.o', { env: {} })).zeroArDate, true)
   assert.equal((await options('a.o', { env: { RC_TRACE_DYLIB_SEARCHING: '' } })).printDylibSearch, true)
 })
 
