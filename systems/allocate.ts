@@ -14,6 +14,7 @@ import { placeBlocks, sizeSection } from './allocate/place.ts'
 import { planUnwind } from './allocate/unwind.ts'
 import { assignOrdinals } from './kernels/ordinals.ts'
 import { commandsSize } from './kernels/commands.ts'
+import { isZeroFillType } from './kernels/outputKinds.ts'
 
 export function allocate(link: Link): void {
   const renames = sectionRenames(link)
@@ -92,11 +93,6 @@ function headerPadding(link: Link): number {
   const { settings, dylibs } = link
   const maximum = settings.headerPadMaxInstallNames ? dylibs.length * 1024 : 0
   return Math.max(settings.headerPad, maximum)
-}
-
-export function isZeroFillType(flags: number): boolean {
-  const type = flags & macho.SECTION_TYPE
-  return type === macho.S_ZEROFILL || type === macho.S_GB_ZEROFILL || type === macho.S_THREAD_LOCAL_ZEROFILL
 }
 
 /** Descriptors hold offsets from the first thread-local section: all of them take the largest alignment. */

@@ -20,7 +20,7 @@ import { error, warn } from '../src/core/messages.ts'
 import { compilePatterns, matches } from '../src/core/patterns.ts'
 import { createSections, defineAliases, defineBoundaries, defineCommons, defineHeader } from './define/own.ts'
 import { defineImports } from './define/imports.ts'
-import { fileOfSymbol, ranksBefore } from './resolve/merge.ts'
+import { fileOfSymbol, ranksBefore } from './kernels/ranks.ts'
 
 export function define(link: Link): void {
   link.order = loadedInOrder(link)

@@ -4,7 +4,7 @@
 
 import type { Link } from '../components/link.ts'
 import { CS_EXECSEG_MAIN_BINARY, hashPages, writeSignature } from '../src/formats/codesign.ts'
-import { identifier, pageShift } from './writeHeader.ts'
+import { identifier, pageShift } from './kernels/signing.ts'
 import { contentDigest } from './sign/contentDigest.ts'
 
 export function sign(link: Link): void {

@@ -9,7 +9,7 @@ import { FILE_PARSED } from '../components/files.ts'
 import type { Link } from '../components/link.ts'
 import { SYMBOL_ABSOLUTE, SYMBOL_DEFINED } from '../components/symbols.ts'
 import { isCodeFlags } from './kernels/code.ts'
-import { isLinked } from './scan/frames.ts'
+import { isLinked } from './kernels/isLinked.ts'
 
 export function unwind(link: Link): void {
   let rows = 0

@@ -7,6 +7,7 @@ import { alignUp } from '../src/core/align.ts'
 import { fromText } from '../src/core/bytes.ts'
 import { signatureSize } from '../src/formats/codesign.ts'
 import { encodeHeader } from './kernels/commands.ts'
+import { identifier, pageShift } from './kernels/signing.ts'
 
 /** dyld of macOS 27 refuses tables that are not pointer-aligned; codesign wants the signature at 16. */
 const TABLE_ALIGNMENT = 8
@@ -37,14 +38,4 @@ export function writeHeader(link: Link): void {
     if (table !== undefined) link.tail.set(table.bytes, table.offset - Extent.fileOffset[segment])
   }
   link.visited.bytes += link.tail.length
-}
-
-/** The signature's identifier: the base name of the output. */
-export function identifier(link: Link): string {
-  return link.settings.finalOutput.replace(/^.*[\\/]/, '')
-}
-
-/** The kernel takes 4 KiB pages for x86_64 and 16 KiB ones for arm64. */
-export function pageShift(link: Link): number {
-  return link.arch.name === 'arm64' ? 14 : 12
 }

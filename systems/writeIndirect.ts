@@ -9,7 +9,7 @@ import type { Link } from '../components/link.ts'
 import { SYMBOL_ABSOLUTE } from '../components/symbols.ts'
 import { writeU32 } from '../src/core/bytes.ts'
 import * as macho from '../src/formats/macho/constants.ts'
-import { gotAddress, helperEntryAddress, lazyAddress, tlvAddress } from './kernels/addresses.ts'
+import { gotAddress, helperEntryAddress, imageOffset, lazyAddress, tlvAddress } from './kernels/addresses.ts'
 import { isWeakDefinition, writeBind, writePointer, writeRebase } from './kernels/fixups.ts'
 import { writeInitOffsets } from './writeIndirect/initOffsets.ts'
 import { writeUnwind } from './writeIndirect/unwind.ts'
@@ -24,11 +24,6 @@ export function writeIndirect(link: Link): void {
   writeInitOffsets(link, view)
   writeUnwind(link)
   writeIndirectSymbols(link)
-}
-
-/** Where an address of an output section lies in the image. */
-export function imageOffset(link: Link, output: number, address: number): number {
-  return link.outputs.Extent.fileOffset[output] + address - link.outputs.Extent.address[output]
 }
 
 /** A pointer to a local symbol: rebased, unless it is absolute. */

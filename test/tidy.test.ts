@@ -24,9 +24,10 @@ const LAYERS: readonly RegExp[] = [
   /^(components|src\/arch)\//,
   /^(systems\/(?!index\.ts$).*|src\/image\.ts)$/,
   /^systems\/index\.ts$/,
-  /^src\/(?!index\.ts$)[^/]+\.ts$/,
+  /^src\/(?!(index|node)\.ts$)[^/]+\.ts$/,
   /^src\/index\.ts$/,
   /^src\/host\//,
+  /^src\/node\.ts$/,
   /^src\/cli\//,
 ]
 
@@ -94,7 +95,7 @@ function findCycle(graph: Map<string, string[]>): string[] {
 }
 
 test('the platform is reached through the host only', () => {
-  const free = (path: string) => path === 'src/host/node.ts' || /^(src\/cli|bench|test)\//.test(path)
+  const free = (path: string) => path === 'src/host/node.ts' || /^(src\/cli|bench|examples|test)\//.test(path)
   const wrong = sources.flatMap(({ path, imports }) =>
     imports
       .filter(({ target }) => target.startsWith('node:') && !free(path))

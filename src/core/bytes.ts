@@ -18,7 +18,7 @@ export class FormatError extends Error {
 /** Bytes as text; copies when the bytes are shared between threads, which TextDecoder refuses. */
 export function toText(bytes: Uint8Array, from = 0, to = bytes.length): string {
   const part = bytes.subarray(from, to)
-  return decoder.decode(part.buffer instanceof ArrayBuffer ? part : part.slice())
+  return decoder.decode(part.buffer instanceof ArrayBuffer ? part : new Uint8Array(part))
 }
 
 export function fromText(text: string): Uint8Array {

@@ -27,7 +27,7 @@ function formatAt(bytes: Uint8Array, index: number): number {
 
 /** Starts differ between formats in nothing but that field, so the table is read as one of the linker's own. */
 export function chainedImports(check: Check, bytes: Uint8Array): ChainedImage {
-  const plain = bytes.slice()
+  const plain = new Uint8Array(bytes)
   const count = check.image.segments.length
   const formats: number[] = []
   for (let i = 0; i < count && bytes.length >= 28; i++) {

@@ -9,6 +9,7 @@ import {
   FILL_UNWIND_INFO,
 } from '../../components/outputs.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
+import { isHidden } from '../kernels/outputKinds.ts'
 import { isCodeFlags } from '../kernels/code.ts'
 
 const LAST = Number.MAX_SAFE_INTEGER
@@ -50,10 +51,6 @@ export function orderOutputs(link: Link): number[][] {
     for (const output of list) outputs.Section.index[output] = isHidden(link, output) ? 0 : ++index
   link.segmentOrder = order
   return result
-}
-
-export function isHidden(link: Link, output: number): boolean {
-  return link.outputs.Section.fill[output] === FILL_HEADER
 }
 
 function sectionOrder(link: Link, segment: number, output: number): number {

@@ -24,6 +24,7 @@ import { SYMBOL_ABSOLUTE, SYMBOL_EXTERNAL, SYMBOL_THREAD_LOCAL, SYMBOL_WEAK_DEF 
 import { spawnRange } from '../../src/ecs.ts'
 import { EXPORT_THREAD_LOCAL, EXPORT_WEAK } from '../../src/formats/exportTable.ts'
 import { BIND_SPECIAL_DYLIB_FLAT_LOOKUP } from '../../src/formats/macho/constants.ts'
+import { addImport } from '../kernels/imports.ts'
 
 const REFERENCED = NAME_STRONG_REF | NAME_WEAK_REF | NAME_WANTED
 
@@ -116,13 +117,4 @@ function considerUndefined(link: Link, name: number, dynamic: ReadonlySet<string
 function isLinkerName(link: Link, name: number): boolean {
   const text = nameText(link, name)
   return text.startsWith('_objc_msgSend$') || text.startsWith('___dtrace_')
-}
-
-export function addImport(link: Link, name: number, flags: number): number {
-  const { imports } = link
-  const made = ++imports.count
-  imports.Library.name[made] = name
-  imports.Library.flags[made] = flags
-  link.names.Resolution.import[name] = made
-  return made
 }

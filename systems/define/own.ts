@@ -28,7 +28,7 @@ import {
 import { error } from '../../src/core/messages.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
 import { HostError } from '../../src/host/host.ts'
-import { fileOfSymbol } from '../resolve/merge.ts'
+import { fileOfSymbol } from '../kernels/ranks.ts'
 
 const HEADER_NAMES = {
   execute: '__mh_execute_header',

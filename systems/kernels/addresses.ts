@@ -1,4 +1,4 @@
-// Addresses of table entries.
+// Addresses of table entries, and where addresses lie in the image.
 import type { Link } from '../../components/link.ts'
 
 export function stubAddress(link: Link, made: number): number {
@@ -22,4 +22,9 @@ export function helperEntryAddress(link: Link, stub: number): number {
   const { arch } = link
   const start = link.outputs.Extent.address[link.tables.stubHelper] + arch.stubHelperHeaderSize
   return start + (link.stubs.LazyBind.helper[stub] - 1) * arch.stubHelperEntrySize
+}
+
+/** Where an address of an output section lies in the image. */
+export function imageOffset(link: Link, output: number, address: number): number {
+  return link.outputs.Extent.fileOffset[output] + address - link.outputs.Extent.address[output]
 }

@@ -6,7 +6,7 @@ import * as macho from '../../src/formats/macho/constants.ts'
 import { PLATFORM_NUMBERS } from '../../src/formats/tbd/platforms.ts'
 import { version } from '../../src/settings.ts'
 import type { Platform, PlatformName } from '../../src/types.ts'
-import { isHidden } from '../allocate/order.ts'
+import { isHidden } from './outputKinds.ts'
 import { stubAddress } from './addresses.ts'
 
 /** This linker's version, as LC_BUILD_VERSION names the tool. */

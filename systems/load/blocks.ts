@@ -26,7 +26,7 @@ import { trailingZeros } from '../../src/core/align.ts'
 import { splitEhFrame } from '../../src/formats/ehFrame.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
 import { findBlock } from '../kernels/findBlock.ts'
-import { literalSize } from './sections.ts'
+import { literalSize } from '../kernels/literalSize.ts'
 
 /** Room for one object's symbols, grouped by section and sorted by address; made once, grown to the largest object. */
 export interface SplitScratch {

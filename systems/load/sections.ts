@@ -92,9 +92,3 @@ function contentOf(link: Link, segment: string, name: string, flags: number): nu
   if (type === macho.S_MOD_INIT_FUNC_POINTERS && settings.initOffsets) return CONTENT_INIT_POINTERS
   return CONTENT_REGULAR
 }
-
-/** Bytes a literal of this section type. */
-export function literalSize(flags: number): number {
-  const type = flags & macho.SECTION_TYPE
-  return type === macho.S_4BYTE_LITERALS ? 4 : type === macho.S_8BYTE_LITERALS ? 8 : 16
-}

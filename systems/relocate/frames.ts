@@ -2,7 +2,7 @@
 import { BLOCK_LIVE } from '../../components/blocks.ts'
 import type { Link } from '../../components/link.ts'
 import { EH_FDE, type EhFrames, ehPointerWidth, splitEhFrame } from '../../src/formats/ehFrame.ts'
-import { follow } from '../gatherUnwind/frames.ts'
+import { follow } from '../kernels/framePointers.ts'
 import { writePointer } from '../kernels/fixups.ts'
 import type { Relocating } from './apply.ts'
 

@@ -1,6 +1,6 @@
 // References to names that the linker gives a meaning itself: dtrace probes become instructions that do nothing.
 import type { Link } from '../../components/link.ts'
-import { startsWith } from '../scan/special.ts'
+import { startsWith } from '../kernels/startsWith.ts'
 import type { Relocating } from './apply.ts'
 
 const NOP = 0xd503201f

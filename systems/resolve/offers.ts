@@ -12,10 +12,11 @@ import type { Link } from '../../components/link.ts'
 import { internName, WHERE_UNDEFINED } from '../../components/names.ts'
 import { hashBytes } from '../../src/core/hash.ts'
 import { FormatError } from '../../src/core/bytes.ts'
-import { EXPORT_WEAK, findExport } from '../../src/formats/exportTable.ts'
+import { EXPORT_WEAK } from '../../src/formats/exportTable.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
 import { type ObjectHeader, readObjectHeader } from '../../src/formats/macho/object.ts'
-import { ranksBefore } from './merge.ts'
+import { findInDylibs } from '../kernels/imports.ts'
+import { ranksBefore } from '../kernels/ranks.ts'
 
 /** Puts the indexes of archives that have come into play, and the definitions of lazy objects, into the resolver. */
 export function offerMembers(link: Link): void {
@@ -138,28 +139,6 @@ export function provide(link: Link): number {
     loaded++
   }
   return loaded
-}
-
-/** The first active dylib in rank order whose exports (its re-exports included) have the name; strong before weak. */
-export function findInDylibs(link: Link, name: number): void {
-  const { Text, Offer } = link.names
-  const { bytes } = link.arenas.list[Text.arena[name]]
-  for (const index of link.dylibOrder) {
-    const row = findExport(
-      link.dylibs[index].file.exports,
-      bytes,
-      Text.offset[name],
-      Text.length[name],
-      Text.hash[name],
-    )
-    if (row === -1) continue
-    const flags = link.dylibs[index].file.exports.flags[row]
-    if (Offer.dylib[name] === 0 || !(flags & EXPORT_WEAK)) {
-      Offer.dylib[name] = index + 1
-      Offer.exportFlags[name] = flags
-    }
-    if (!(flags & EXPORT_WEAK)) return
-  }
 }
 
 /** Active dylibs by rank, each followed by what it re-exports; made anew when one becomes active. */

@@ -1,6 +1,7 @@
 // A live function that only DWARF describes keeps its FDE and that FDE's CIE.
 import { BLOCK_LIVE } from '../../components/blocks.ts'
 import type { Link } from '../../components/link.ts'
+import { isLinked } from '../kernels/isLinked.ts'
 
 export function keepFrames(link: Link): void {
   const { Entry } = link.unwinds
@@ -10,10 +11,4 @@ export function keepFrames(link: Link): void {
     flags[Entry.fde[row]] |= BLOCK_LIVE
     flags[Entry.cie[row]] |= BLOCK_LIVE
   }
-}
-
-/** Its function is live and was not coalesced into another's. */
-export function isLinked(link: Link, row: number): boolean {
-  const block = link.unwinds.Range.block[row]
-  return block !== 0 && (link.blocks.Extent.flags[block] & BLOCK_LIVE) !== 0
 }

@@ -14,8 +14,7 @@ import { WHERE_IMPORT } from '../../components/names.ts'
 import { CONTENT_REGULAR } from '../../components/sections.ts'
 import { SYMBOL_EXTERNAL } from '../../components/symbols.ts'
 import { error } from '../../src/core/messages.ts'
-import { addImport } from '../define/imports.ts'
-import { findInDylibs } from '../resolve/offers.ts'
+import { addImport, findInDylibs } from '../kernels/imports.ts'
 
 export function prepareStubBinder(link: Link): void {
   if (link.helperEntries === 0) return

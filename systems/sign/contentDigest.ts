@@ -2,7 +2,7 @@
 import { type Link, LINKEDIT_ORDER } from '../../components/link.ts'
 import { fromText, readU32 } from '../../src/core/bytes.ts'
 import { NLIST_SIZE } from '../../src/formats/macho/constants.ts'
-import { identifier } from '../writeHeader.ts'
+import { identifier } from '../kernels/signing.ts'
 
 /** SHA-256 over the digests of the parts. `pageDigests` are those of the segments' pages; the first page is hashed again without its header. */
 export function contentDigest(link: Link, pageDigests: Uint8Array): Uint8Array {

@@ -6,9 +6,8 @@ import { NAME_OVERRIDES_WEAK } from '../../components/names.ts'
 import { type BindRows, encodeBind, encodeLazyBind, encodeWeakBind } from '../../src/formats/dyld/bind.ts'
 import { encodeRebase } from '../../src/formats/dyld/rebase.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
-import { helperEntryAddress, lazyAddress } from '../kernels/addresses.ts'
+import { helperEntryAddress, imageOffset, lazyAddress } from '../kernels/addresses.ts'
 import { nameTable } from '../kernels/nameTable.ts'
-import { imageOffset } from '../writeIndirect.ts'
 
 export function writeOpcodes(link: Link): void {
   const names = nameTable(link)

@@ -1,6 +1,6 @@
 // Names of local symbols lie in their object's string table; locals are written file by file, so the file is looked up once.
 import type { Link } from '../../components/link.ts'
-import { fileOfSymbol } from '../resolve/merge.ts'
+import { fileOfSymbol } from '../kernels/ranks.ts'
 
 export interface LocalNames {
   /** Symbols first .. end belong to the file that is looked up. */

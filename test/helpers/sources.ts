@@ -18,7 +18,7 @@ export interface Source {
   imports: readonly Import[]
 }
 
-const FOLDERS = ['src', 'components', 'systems', 'bench', 'test']
+const FOLDERS = ['src', 'components', 'systems', 'bench', 'examples', 'test']
 const IMPORT =
   /^\s*(?:import|export)\s+(type\s)?[^'"]*?\bfrom\s+['"]([^'"]+)['"]|^\s*import\s+()['"]([^'"]+)['"]|\b()import\(['"]([^'"]+)['"]\)/gm
 

@@ -1,0 +1,23 @@
+// Whose row it is, and who comes first on the command line.
+import type { Link } from '../../components/link.ts'
+
+/** Command-line order: file, then member. */
+export function ranksBefore(link: Link, file: number, other: number): boolean {
+  const { rank, member } = link.files.Order
+  return rank[file] !== rank[other] ? rank[file] < rank[other] : member[file] < member[other]
+}
+
+/** The file that a symbol row belongs to. */
+export function fileOfSymbol(link: Link, symbol: number): number {
+  const block = link.symbols.Definition.block[symbol]
+  if (block !== 0) return link.sections.Header.file[link.blocks.Extent.section[block]]
+  const { symbol: starts } = link.files.Ranges
+  let [low, high] = [1, link.files.count]
+  while (low < high) {
+    const middle = (low + high + 1) >>> 1
+    if (starts[middle] <= symbol) low = middle
+    else high = middle - 1
+  }
+  while (low > 1 && link.files.Ranges.symbols[low] === 0) low--
+  return low
+}
