@@ -38,7 +38,7 @@ export const NAME_GOT = 1 << 12
 export const NAME_REPORTED = 1 << 13
 
 export function createNames(rows: number, shared: boolean) {
-  /** The bytes, where they lie in an arena. The hash index holds the hashes too: most misses end there. */
+  /** The bytes, where they lie in an arena. */
   const Text = columns(rows, { arena: 'u8', offset: 'u32', length: 'u32', hash: 'u32' }, shared)
   /** `symbol` wins the name; `import` stands for it outside. */
   const Resolution = columns(rows, { where: 'u8', flags: 'u16', symbol: 'u32', import: 'u32' }, shared)
@@ -56,6 +56,16 @@ export function createNames(rows: number, shared: boolean) {
 
 export type Names = ReturnType<typeof createNames>
 
+/*
+ * The hash index is no column: it is rebuilt at twice the size when half full. An entry is 4 words, one cache line access:
+ *   name (0: empty), hash, offset, length | arena << 24
+ */
+const ENTRY = 4
+const LENGTH_MASK = 0xffffff
+
+/** Names are at most this long; the loader refuses longer ones. */
+export const MAX_NAME_LENGTH = LENGTH_MASK
+
 /** Finds the name bytes[offset .. offset + length) or makes a row for it. */
 export function internName(
   names: Names,
@@ -65,53 +75,58 @@ export function internName(
   length: number,
   hash: number,
 ): NameId {
-  const { Text, mask, index } = names
-  let probe = hash & mask
-  for (let name = index[probe * 2]; name !== 0; name = index[probe * 2]) {
-    if (index[probe * 2 + 1] === hash && Text.length[name] === length) {
-      const bytes = arenas.list[arena].bytes
-      if (sameBytes(arenas.list[Text.arena[name]].bytes, Text.offset[name], bytes, offset, length)) return name
-    }
-    probe = (probe + 1) & mask
-  }
+  const at = probe(names, arenas, arenas.list[arena].bytes, offset, length, hash)
+  const { Text, index } = names
+  if (index[at] !== 0) return index[at]
   const name = ++names.count
   Text.arena[name] = arena
   Text.offset[name] = offset
   Text.length[name] = length
   Text.hash[name] = hash
-  index[probe * 2] = name
-  index[probe * 2 + 1] = hash
-  if (names.count * 2 > mask) growIndex(names)
+  setEntry(names, at, name)
+  if (names.count * 2 > names.mask) growIndex(names)
   return name
 }
 
 /** The row of a name given as bytes, or 0. */
 export function findName(names: Names, arenas: Arenas, bytes: Uint8Array, from: number, length: number): NameId {
-  const hash = hashBytes(bytes, from, from + length)
-  const { Text, mask, index } = names
-  let probe = hash & mask
-  for (let name = index[probe * 2]; name !== 0; name = index[probe * 2]) {
-    if (index[probe * 2 + 1] === hash && Text.length[name] === length) {
-      if (sameBytes(arenas.list[Text.arena[name]].bytes, Text.offset[name], bytes, from, length)) return name
-    }
-    probe = (probe + 1) & mask
-  }
-  return 0
+  return names.index[probe(names, arenas, bytes, from, length, hashBytes(bytes, from, from + length))]
 }
 
-/** The hash index is no column: pairs (name, hash), rebuilt at four times the size when half full. */
+/** Place of the entry of a name, or of the empty one where it would go. */
+function probe(names: Names, arenas: Arenas, bytes: Uint8Array, from: number, length: number, hash: number): number {
+  const { index, mask } = names
+  const { list } = arenas
+  let at = (hash & mask) * ENTRY
+  while (index[at] !== 0) {
+    if (index[at + 1] === hash) {
+      const place = index[at + 3]
+      if ((place & LENGTH_MASK) === length && sameBytes(list[place >>> 24].bytes, index[at + 2], bytes, from, length))
+        return at
+    }
+    at = (at + ENTRY) & (mask * ENTRY)
+  }
+  return at
+}
+
+function setEntry(names: Names, at: number, name: number): void {
+  const { Text, index } = names
+  index[at] = name
+  index[at + 1] = Text.hash[name]
+  index[at + 2] = Text.offset[name]
+  index[at + 3] = Text.length[name] | (Text.arena[name] << 24)
+}
+
 function growIndex(names: Names): void {
-  const mask = names.mask * 4 + 3
-  const index = column('u32', mask * 2 + 1)
+  names.mask = names.mask * 2 + 1
+  names.index = column('u32', (names.mask + 1) * ENTRY)
+  const { mask, index } = names
   const { hash } = names.Text
   for (let name = 1; name <= names.count; name++) {
-    let probe = hash[name] & mask
-    while (index[probe * 2] !== 0) probe = (probe + 1) & mask
-    index[probe * 2] = name
-    index[probe * 2 + 1] = hash[name]
+    let at = (hash[name] & mask) * ENTRY
+    while (index[at] !== 0) at = (at + ENTRY) & (mask * ENTRY)
+    setEntry(names, at, name)
   }
-  names.index = index
-  names.mask = mask
 }
 
 /** Makes entities of the rows that internName has filled since the last call. */

