@@ -1,5 +1,5 @@
 // Makes dist/ld64.js: one file, so that a small link does not wait for module loading.
-import { chmodSync, readFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
@@ -10,8 +10,10 @@ const entry = 'src/cli/ld64.ts'
 
 // esbuild keeps the entry's own `#!` line, before the banner.
 const shebang = readFileSync(resolve(root, entry), 'utf8').startsWith('#!') ? '' : '#!/usr/bin/env node\n'
-// CommonJS packages (yaml) ask for node's modules by `require`. They are evaluated when they are first imported, not at start-up.
-const banner = `${shebang}import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);`
+// CommonJS: Node 20 starts it some 20 ms sooner than a module. The folder says so, since the package itself is of modules.
+// What is imported lazily is evaluated when it is first asked for, not at start-up.
+mkdirSync(resolve(root, 'dist'), { recursive: true })
+writeFileSync(resolve(root, 'dist/package.json'), '{"type":"commonjs"}\n')
 
 await build({
   absWorkingDir: root,
@@ -19,11 +21,11 @@ await build({
   outfile,
   bundle: true,
   platform: 'node',
-  format: 'esm',
+  format: 'cjs',
   target: 'node20',
-  minifyWhitespace: true,
+  minify: true,
   legalComments: 'none',
-  banner: { js: banner },
+  banner: { js: shebang },
   footer: { js: `/*\n${licences()}*/` },
   logLevel: 'warning',
 })

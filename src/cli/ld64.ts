@@ -4,7 +4,7 @@ import { createNodeHost } from '../host/node.ts'
 import { programName } from './programName.ts'
 import { runLd64 } from './runLd64.ts'
 
-process.exitCode = await runLd64(process.argv.slice(2), {
+const status = runLd64(process.argv.slice(2), {
   stdout: (text) => void process.stdout.write(text),
   stderr: (text) => void process.stderr.write(text),
   env: process.env,
@@ -12,4 +12,9 @@ process.exitCode = await runLd64(process.argv.slice(2), {
   host: createNodeHost(),
   link: async (options) => (await import('../link.ts')).link(options),
   program: programName(process.argv[1]),
+})
+
+// No top-level await: the bundle is CommonJS, which starts sooner than a module.
+void status.then((code) => {
+  process.exitCode = code
 })
