@@ -18,7 +18,9 @@ export function numberSymbols(link: Link): void {
   for (const file of [...link.order, link.internal.file]) count += link.files.Ranges.symbols[file]
   table.locals = new Uint32Array(count)
   table.externals = new Uint32Array(count)
-  for (const file of [...link.order, link.internal.file]) listFile(link, file, keeps)
+  const hidden: number[] = []
+  for (const file of [...link.order, link.internal.file]) listFile(link, file, keeps, hidden)
+  for (const symbol of hidden) table.locals[table.localCount++] = symbol
   listImports(link)
   writeStabs(link)
   const locals = table.stabs.count + table.localCount
@@ -72,7 +74,8 @@ function localFilter(link: Link): Filter {
   return (file, symbol) => matches(patterns, symbolText(link, file, symbol)) !== only
 }
 
-function listFile(link: Link, file: number, keeps: Filter): void {
+/** Names that are external in their objects but not in the image go behind all locals, as ld64.lld has them. */
+function listFile(link: Link, file: number, keeps: Filter, hidden: number[]): void {
   const { table } = link
   const { flags, name } = link.symbols.Definition
   const { where, symbol: winner, flags: nameFlags } = link.names.Resolution
@@ -90,7 +93,8 @@ function listFile(link: Link, file: number, keeps: Filter): void {
       }
     }
     if (keeps === 'none' || (keeps !== 'all' && !keeps(file, symbol))) continue
-    table.locals[table.localCount++] = symbol
+    if (is & SYMBOL_EXTERNAL) hidden.push(symbol)
+    else table.locals[table.localCount++] = symbol
   }
   link.visited.rows += end - first
 }

@@ -30,6 +30,8 @@ interface Scan {
   undefineds: Undefined
   rebases: number
   binds: number
+  /** Stubs so far: they stand in the order of the first calls. */
+  calls: number
   threadVariables: boolean
 }
 
@@ -43,13 +45,15 @@ export function scan(link: Link): void {
     undefineds: new Map(),
     rebases: 0,
     binds: 0,
+    calls: 0,
     threadVariables: false,
   }
+  callEntry(link, state)
   for (const file of link.order) scanFile(link, state, file)
   scanUnwind(link)
   checkWanted(link, state)
   reportUndefined(link, state.undefineds)
-  makeStubs(link)
+  makeStubs(link, state.calls)
   prepareStubBinder(link)
   for (let got = 1; got <= link.gots.count; got++)
     if (link.gots.Key.kind[got] === KEY_IMPORT) link.imports.Use.got[link.gots.Key.index[got]] = got
@@ -196,7 +200,7 @@ function scanImport(link: Link, state: Scan, i: number, is: number, made: number
   const threadLocal = (flags & IMPORT_THREAD_LOCAL) !== 0
   if (is & R_TLV ? !threadLocal : threadLocal && (is & (R_GOT | R_BRANCH)) !== 0)
     return badThreadLocal(link, state.site, i, Library.name[made])
-  if (is & R_BRANCH) Library.flags[made] |= IMPORT_CALLED
+  if (is & R_BRANCH) call(link, state, made)
   else if (is & R_GOT) addGot(link.gots, KEY_IMPORT, made)
   else if (is & R_TLV) addGot(link.tlvs, KEY_IMPORT, made)
   else if (is & R_UNSIGNED) {
@@ -245,7 +249,6 @@ function checkWanted(link: Link, state: Scan): void {
     if (where[name] === WHERE_UNDEFINED) wantedBy(link, state, name)
     else if (where[name] === WHERE_IMPORT) link.imports.Library.flags[imported[name]] |= IMPORT_USED
   }
-  if (link.entry > 0 && imported[link.entry] !== 0) link.imports.Library.flags[imported[link.entry]] |= IMPORT_CALLED
 }
 
 function wantedBy(link: Link, state: Scan, name: number): void {
@@ -260,27 +263,35 @@ function wantedBy(link: Link, state: Scan, name: number): void {
   else known.places.unshift(why)
 }
 
-/** A stub for each called import, in order of import rows; with chained fixups stubs jump through the GOT. */
-function makeStubs(link: Link): void {
+/** An entry point in a library is reached through the first stub. */
+function callEntry(link: Link, state: Scan): void {
+  const made = link.entry > 0 ? link.names.Resolution.import[link.entry] : 0
+  if (made !== 0) call(link, state, made)
+}
+
+/** A stub for an import, at its first call; with chained fixups stubs jump through the GOT. */
+function call(link: Link, state: Scan, made: number): void {
+  const { Library, Use } = link.imports
+  if (Library.flags[made] & IMPORT_CALLED) return
+  Library.flags[made] |= IMPORT_CALLED
+  Use.stub[made] = ++state.calls
+  if (link.settings.fixupChains) addGot(link.gots, KEY_IMPORT, made)
+}
+
+function makeStubs(link: Link, count: number): void {
   const { imports, settings } = link
-  let count = 0
-  for (let made = 1; made <= imports.count; made++) if (imports.Library.flags[made] & IMPORT_CALLED) count++
   const stubs = createStubs(count, false)
   link.stubs = stubs
+  stubs.count = count
   spawnRange(stubs.world, count, [stubs.Stub, stubs.LazyBind])
+  for (let made = 1; made <= imports.count; made++)
+    if (imports.Use.stub[made] !== 0) stubs.Stub.import[imports.Use.stub[made]] = made
   let helpers = 0
-  for (let made = 1; made <= imports.count; made++) {
-    if ((imports.Library.flags[made] & IMPORT_CALLED) === 0) continue
-    const stub = ++stubs.count
-    stubs.Stub.import[stub] = made
+  for (let stub = 1; stub <= count; stub++) {
     stubs.Stub.slot[stub] = stub - 1
-    imports.Use.stub[made] = stub
-    if (settings.fixupChains) {
-      addGot(link.gots, KEY_IMPORT, made)
-      continue
-    }
+    if (settings.fixupChains) continue
     stubs.Stub.lazy[stub] = stub
-    if (!(imports.Library.flags[made] & IMPORT_WEAK_DEF)) stubs.LazyBind.helper[stub] = ++helpers
+    if (!(imports.Library.flags[stubs.Stub.import[stub]] & IMPORT_WEAK_DEF)) stubs.LazyBind.helper[stub] = ++helpers
   }
   link.helperEntries = helpers
   if (stubs.count > 0xffffff)

@@ -19,6 +19,7 @@ import {
   CONTENT_IMAGE_INFO,
   CONTENT_INIT_POINTERS,
   CONTENT_LITERAL,
+  CONTENT_ZEROFILL,
 } from '../../components/sections.ts'
 import { error } from '../../src/core/messages.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
@@ -40,6 +41,9 @@ const CONST_SECTIONS = [
   '__objc_protolist',
   '__objc_imageinfo',
 ]
+
+/** ld64.lld makes the section of tentative definitions before those of the inputs. */
+const COMMONS_ORDER = -1
 
 type Renames = Map<string, readonly [string, string]>
 
@@ -71,9 +75,13 @@ export function gatherInputs(link: Link, renames: Renames): void {
     for (let section = first; section < first + files.Ranges.sections[file]; section++) {
       if (!isKept(link, section)) continue
       const output = outputOf(link, renames, byName, section)
-      if (link.outputs.Section.order[output] === Number.POSITIVE_INFINITY) link.outputs.Section.order[output] = order
+      const own = file === link.internal.file && link.sections.Header.content[section] === CONTENT_ZEROFILL
+      if (own) link.outputs.Section.order[output] = COMMONS_ORDER
+      else if (link.outputs.Section.order[output] === Number.POSITIVE_INFINITY)
+        link.outputs.Section.order[output] = order
       order++
-      ;(lists[output] ??= []).push(section)
+      lists[output] ??= []
+      lists[output].push(section)
       join(link, output, section)
     }
   }
@@ -121,7 +129,9 @@ const KEPT_ATTRIBUTES = ~(macho.S_ATTR_EXT_RELOC | macho.S_ATTR_LOC_RELOC)
 function join(link: Link, output: number, section: number): void {
   const { Section } = link.outputs
   const { Header, Blocks } = link.sections
-  const flags = Header.content[section] === CONTENT_LITERAL ? 0 : Header.flags[section] & KEPT_ATTRIBUTES
+  const isFrames = Header.content[section] === CONTENT_EH_FRAME
+  const kept = isFrames ? KEPT_ATTRIBUTES & ~macho.S_ATTR_LIVE_SUPPORT : KEPT_ATTRIBUTES
+  const flags = Header.content[section] === CONTENT_LITERAL ? 0 : Header.flags[section] & kept
   Blocks.output[section] = output
   if (Section.inputs[output] === 0) Section.flags[output] = flags
   else {
@@ -132,7 +142,6 @@ function join(link: Link, output: number, section: number): void {
       ((Section.flags[output] | (flags & ~macho.SECTION_TYPE)) & ~macho.S_ATTR_PURE_INSTRUCTIONS) | pure
   }
   Section.inputs[output]++
-  const isFrames = Header.content[section] === CONTENT_EH_FRAME
   if (isFrames) Section.alignPow2[output] = 3
 }
 

@@ -80,10 +80,15 @@ export function defineCommons(link: Link): void {
       const name = Definition.name[symbol]
       if (names.Resolution.where[name] !== WHERE_TENTATIVE || names.Resolution.symbol[name] !== symbol) continue
       if (section === 0) section = addInternalSection(link, '__DATA', '__common', macho.S_ZEROFILL, 0, CONTENT_ZEROFILL)
-      const alignPow2 = (words[files.Tables.nlist[file] / 4 + (symbol - first) * 4 + 1] >>> 24) & 0xf
-      defineCommon(link, symbol, section, alignPow2)
+      const given = (words[files.Tables.nlist[file] / 4 + (symbol - first) * 4 + 1] >>> 24) & 0xf
+      defineCommon(link, symbol, section, given || naturalAlignment(Definition.offset[symbol]))
     }
   }
+}
+
+/** Of a tentative definition that gives no alignment: the power of two that holds it, at most a section's largest. */
+function naturalAlignment(size: number): number {
+  return Math.min(15, Math.ceil(Math.log2(size)))
 }
 
 function defineCommon(link: Link, symbol: number, section: number, alignPow2: number): void {

@@ -1,6 +1,6 @@
 import * as C from '../../src/formats/macho/constants.ts'
 import { addFact, addOrder, type Facts } from './facts.ts'
-import { directTarget, fieldAddress, fieldSlot, pageOffset, storedValue, targetAddress } from './fields.ts'
+import { directTarget, fieldAddress, fieldSlot, pageOffset, storedValue, targetAddress, throughGot } from './fields.ts'
 import {
   atomOver,
   fixedLiteralLabel,
@@ -70,12 +70,35 @@ function fieldText(image: Image, atom: Atom, start: number, index: number): stri
     if (slot === null) return `value ${hex(stored)}`
     return `${pointer === null ? 'offset of' : 'rebase'} ${labelNear(image, atom, field, slot)}${top === undefined ? '' : ` top byte ${hex(top)}`}`
   }
-  if (slot !== null) return `${field.kind} ${labelNear(image, atom, field, slot)}`
+  if (slot !== null) return `${field.kind} ${labelNear(image, atom, field, relaxedTarget(image, field, slot) ?? slot)}`
   if (!atom.arm || field.kind === 'abs') return `value ${hex(stored)}`
   const low = pageOffset(image.file.view.getUint32(offsetAt(image, at), true))
   const guess = targetAddress(image, field.target)
   if (low !== null && guess !== null && guess % 4096 === low) return `${field.kind} ${labelOf(image, guess)}`
   return low === null ? 'no operand' : `${field.kind} ${hex(low)}`
+}
+
+// Where a field that a linker may relax leads to, through a slot that holds an address of this image or without one.
+function relaxedTarget(image: Image, field: Field, slot: number): number | null {
+  return field.relaxable ? throughGot(image, slot) : null
+}
+
+// The instruction behind a field that was or could have been relaxed: a load from a slot, or the address computed. The
+// bits that tell them apart are blanked. Nothing for a slot that dyld binds: its load is compared as it is.
+function addRelaxation(facts: Facts, image: Image, atom: Atom, start: number, index: number, bytes: Uint8Array): void {
+  const field = atom.fields[index]!
+  if (!field.relaxable || field.kind === 'page21') return
+  const slot = fieldSlot(image, atom, start, index)
+  const target = slot === null ? null : throughGot(image, slot)
+  if (target === null) return
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const word = atom.arm ? view.getUint32(field.offset, true) : bytes[field.offset - 2]!
+  const loads = atom.arm ? (word & 0xffc00000) >>> 0 === 0xf9400000 : word === 0x8b
+  const computes = atom.arm ? (word & 0xffc00000) >>> 0 === 0x91000000 : word === 0x8d
+  if (loads ? target === slot : !computes || target !== slot) return
+  addFact(facts, 'relaxation', `${atom.id}+${field.offset}`, loads ? 'loads from a slot' : 'computes the address')
+  if (atom.arm) view.setUint32(field.offset, (0x91000000 | (word & 0x3ff)) >>> 0, true)
+  else bytes[field.offset - 2] = 0
 }
 
 function blank(bytes: Uint8Array, field: Field, arm: boolean): void {
@@ -113,6 +136,7 @@ function addContents(facts: Facts, image: Image, atom: Atom, start: number): voi
   if (atom.arm && atom.section.flags & 0x80000400) addHinted(facts, image, atom, start, bytes)
   for (let i = 0; i < atom.fields.length; i++) {
     addFact(facts, 'field', `${atom.id}+${atom.fields[i]!.offset}`, fieldText(image, atom, start, i))
+    addRelaxation(facts, image, atom, start, i, bytes)
     blank(bytes, atom.fields[i]!, atom.arm)
   }
   addFact(facts, 'bytes', atom.id, Buffer.from(bytes).toString('hex'))

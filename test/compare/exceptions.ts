@@ -1,4 +1,5 @@
 import type { Difference } from './compareImages.ts'
+import { isMember, type Members } from './members.ts'
 
 // The differences from ld64.lld that are meant: at most 15, each narrow. A predicate looks at the kind of a difference
 // and at what the two sides say, never at one symbol's name, and never lets a whole section pass.
@@ -6,7 +7,91 @@ import type { Difference } from './compareImages.ts'
 export interface Exception {
   id: string
   reason: string
-  matches: (difference: Difference) => boolean
+  matches: (difference: Difference, members: Members) => boolean
 }
 
-export const exceptions: readonly Exception[] = []
+const TOOL = / tool (\d+) [\d.]+$/
+
+function isOtherTool({ kind, ours, theirs }: Difference): boolean {
+  if (kind !== 'load command' || ours === null || theirs === null) return false
+  return TOOL.test(ours) && TOOL.test(theirs) && ours.replace(TOOL, '') === theirs.replace(TOOL, '')
+}
+
+function isSameSet(ours: string, theirs: string): boolean {
+  return ours.split('\n').sort().join('\n') === theirs.split('\n').sort().join('\n')
+}
+
+function isSymbolOrder({ kind, subject, ours, theirs }: Difference): boolean {
+  if (kind !== 'order' || ours === null || theirs === null) return false
+  return (subject === 'extern symbols' || subject === 'private extern symbols') && isSameSet(ours, theirs)
+}
+
+const FOLLOWS_INPUTS = /^(symbols in|entries of|words of|sections of) |^(local|undef) symbols$/
+
+// What comes from one object stands in one order on both sides, and so do the objects that are no members.
+function isMemberOrder({ kind, subject, ours, theirs }: Difference, members: Members): boolean {
+  if (kind !== 'order' || !members.moved || ours === null || theirs === null) return false
+  if (!FOLLOWS_INPUTS.test(subject) || !isSameSet(ours, theirs)) return false
+  const byOwner = (text: string) => {
+    const lists = new Map<string, string[]>()
+    for (const element of text.split('\n')) {
+      const owner = members.ownerOf(element)
+      if (owner === undefined) continue
+      const key = isMember(owner) ? owner : ''
+      lists.set(key, [...(lists.get(key) ?? []), element])
+    }
+    return [...lists]
+      .map((list) => list.join(' '))
+      .sort()
+      .join('\n')
+  }
+  return byOwner(ours) === byOwner(theirs)
+}
+
+function isUnusedImport({ kind, ours, theirs }: Difference): boolean {
+  return kind === 'symbol' && ours === null && theirs !== null && /^undef, .*, not bound, /.test(theirs)
+}
+
+function isRelaxed({ kind, ours, theirs }: Difference): boolean {
+  return kind === 'relaxation' && ours === 'computes the address' && theirs === 'loads from a slot'
+}
+
+function isNullBehind({ kind, ours, theirs }: Difference): boolean {
+  return kind === 'unwind' && ours !== null && theirs === `0x0 before it ${ours.replace(/ before it 0x0$/, '')}`
+}
+
+export const exceptions: readonly Exception[] = [
+  {
+    id: 'tool-version',
+    reason: 'LC_BUILD_VERSION names the linker that made the image, and its version',
+    matches: isOtherTool,
+  },
+  {
+    id: 'symbol-order',
+    reason:
+      "names stand in the order of their definitions; ld64.lld's order is that of a hash table filled while it loads",
+    matches: isSymbolOrder,
+  },
+  {
+    id: 'member-order',
+    reason:
+      "archive members stand in the archive's order, whatever led to them: the output then does not depend on when a thing was found",
+    matches: isMemberOrder,
+  },
+  {
+    id: 'unused-import',
+    reason: 'ld64.lld lists the stub binder as undefined in images that do not bind it',
+    matches: isUnusedImport,
+  },
+  {
+    id: 'relaxed-load',
+    reason: 'an address of this image is computed even where a slot for it exists that another reference needs',
+    matches: isRelaxed,
+  },
+  {
+    id: 'null-unwind-first',
+    reason:
+      'of two unwind entries at one address the unwinder takes the last: ld64.lld lets an empty function hide the next one',
+    matches: isNullBehind,
+  },
+]

@@ -69,7 +69,8 @@ function armAddress(image: Image, atom: Atom, start: number, index: number): num
   return page === null ? null : page + low
 }
 
-function throughGot(image: Image, address: number): number | null {
+/** The address that a slot at `address` holds, or `address` where no slot is; null for a slot that dyld binds. */
+export function throughGot(image: Image, address: number): number | null {
   const section = image.file.sections.find((s) => address >= s.address && address < s.address + s.size)
   const type = section?.type
   if (type !== C.S_NON_LAZY_SYMBOL_POINTERS && type !== C.S_THREAD_LOCAL_VARIABLE_POINTERS) return address

@@ -5,6 +5,7 @@ import { hex, type Image, labelOf, libraryName } from './image.ts'
 import { findCommand, type MachSymbol } from './machOFile.ts'
 
 type Group = 'local' | 'extern' | 'undef' | 'no group'
+const HIDDEN = 'private extern'
 
 function groupsOf(image: Image): (index: number) => Group {
   const command = findCommand(image.file, C.LC_DYSYMTAB)
@@ -24,13 +25,14 @@ function symbolSubject(image: Image, s: MachSymbol): string {
   return named.length === 0 ? `${s.name} (local)` : `${s.name}@${named.map((a) => a.object).sort()[0]}`
 }
 
-function symbolText(image: Image, s: MachSymbol, group: Group): string {
+function symbolText(image: Image, s: MachSymbol, group: Group, bound: Set<string>): string {
   const parts = [group, `type ${hex(s.type)}`]
   const type = s.type & C.N_TYPE
   if (type === C.N_UNDF || type === C.N_PBUD) {
     const ordinal = s.desc >>> 8
     const signed = ordinal === C.EXECUTABLE_ORDINAL ? -1 : ordinal === C.DYNAMIC_LOOKUP_ORDINAL ? -2 : ordinal
     parts.push(`desc ${hex(s.desc & 0xff)} from ${libraryName(image, signed)}`)
+    if (!bound.has(s.name)) parts.push('not bound')
   } else parts.push(`desc ${hex(s.desc)}`)
   if (type === C.N_SECT) {
     const section = image.file.sections[s.sect - 1]
@@ -40,6 +42,11 @@ function symbolText(image: Image, s: MachSymbol, group: Group): string {
     }
   } else parts.push(`section ${s.sect} value ${hex(s.value)}`)
   return parts.join(', ')
+}
+
+function boundNames(image: Image): Set<string> {
+  const { binds, weakBinds, lazyBinds } = image.fixups
+  return new Set([binds, weakBinds, lazyBinds].flatMap((map) => [...map.values()]).map((bind) => bind.name))
 }
 
 function stabText(image: Image, s: MachSymbol): string {
@@ -92,13 +99,24 @@ function addExports(facts: Facts, image: Image): void {
 /** Facts of names: kinds symbol, stabs, export, order. */
 export function addSymbolFacts(facts: Facts, image: Image): void {
   const groupOf = groupsOf(image)
-  const order: Record<Group, string[]> = { local: [], extern: [], undef: [], 'no group': [] }
+  const bound = boundNames(image)
+  const order: Record<Group | typeof HIDDEN, string[]> = {
+    local: [],
+    [HIDDEN]: [],
+    extern: [],
+    undef: [],
+    'no group': [],
+  }
+  let wasHidden = false
   for (const s of image.file.symbols) {
     if (s.type & C.N_STAB) continue
     const group = groupOf(s.index)
     const subject = symbolSubject(image, s)
-    addFact(facts, 'symbol', subject, symbolText(image, s, group))
-    order[group].push(subject)
+    addFact(facts, 'symbol', subject, symbolText(image, s, group, bound))
+    const hidden = group === 'local' && (s.type & C.N_PEXT) !== 0
+    if (hidden !== wasHidden && group === 'local') order.local.push(hidden ? '(private externs)' : '(locals)')
+    wasHidden = hidden
+    order[hidden ? HIDDEN : group].push(subject)
   }
   for (const [group, names] of Object.entries(order)) addOrder(facts, `${group} symbols`, names)
   addStabs(facts, image)
