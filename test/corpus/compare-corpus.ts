@@ -9,7 +9,7 @@ import { ld64 } from '../helpers/colonnade.ts'
 
 const USAGE = `usage: compare-corpus.js [--most N] [--only REGEX] [--keep DIR] [--flags "FLAGS"] FOLDER...
 Every link.rsp at or below a FOLDER (at most four levels deep) is linked by ld64.lld-22 and by us, as executable and as dylib, in both
-forms of fixups, with and without -dead_strip. FLAGS go to both linkers (default: -S -ignore_optimization_hints).`
+forms of fixups, with and without -dead_strip. FLAGS go to both linkers (default: -ignore_optimization_hints).`
 
 const OUTPUTS: readonly (readonly [string, readonly string[]])[] = [
   ['execute', []],
@@ -114,7 +114,7 @@ function main(): number {
       most: { type: 'string', default: '5' },
       only: { type: 'string', default: '' },
       keep: { type: 'string' },
-      flags: { type: 'string', default: '-S -ignore_optimization_hints' },
+      flags: { type: 'string', default: '-ignore_optimization_hints' },
     },
   })
   if (positionals.length === 0) {
