@@ -1,114 +1,37 @@
-// fold: literals of equal content become one: each copy's leader is the first live one in command-line order.
-// Reads: live blocks of literal sections and their bytes. Writes: Placement.leader, BLOCK_FOLDED, the leader's alignment.
-// After strip, so that a dead copy leads nothing; before allocate, which places leaders only. Cost: one pass over literal bytes.
+// fold: blocks that say the same become one. Literals always; constant strings of Objective-C unless strings are not
+// deduplicated; identical code with -icf. The leader is the first live one in command-line order.
+// Reads: live blocks of foldable sections, their bytes, relocations, unwind rows. Writes: Placement.leader, BLOCK_FOLDED, the
+// leader's alignment; BLOCK_ADDRESS_TAKEN with -icf safe.
+// After strip, so that a dead copy leads nothing; before scan, so that folded blocks cause no table entries. Literals before
+// code, which refers to them. Cost: one pass over literal bytes; with -icf two or three over code and its relocations.
 
-import { BLOCK_COALESCED, BLOCK_FOLDED, BLOCK_LIVE } from '../components/blocks.ts'
 import type { Link } from '../components/link.ts'
-import { CONTENT_CSTRING, CONTENT_LITERAL } from '../components/sections.ts'
-import { hashBytes, mix, sameBytes } from '../src/core/hash.ts'
+import { CONTENT_RECORDS } from '../components/sections.ts'
+import { markAddressTaken } from './fold/addressTaken.ts'
+import { isFoldableSection } from './fold/foldable.ts'
+import { foldIdentical } from './fold/identical.ts'
+import { foldLiterals } from './fold/literals.ts'
 
 export function fold(link: Link): void {
-  const total = countLiterals(link)
-  if (total === 0) return
-  let size = 1024
-  while (size < total * 2) size *= 2
-  const table: LiteralTable = { index: new Uint32Array(size), hash: new Uint32Array(size), mask: size - 1 }
-  const { files } = link
-  for (const file of link.order) {
-    const first = files.Ranges.section[file]
-    for (let section = first; section < first + files.Ranges.sections[file]; section++)
-      if (isFolded(link, section)) foldSection(link, section, table)
-  }
-  for (const file of link.order) foldRest(link, file)
+  const { icf = 'none' } = link.settings
+  foldLiterals(link)
+  followLeaders(link)
+  if (icf === 'safe') markAddressTaken(link)
+  if (icf !== 'none') foldIdentical(link, (section) => isFoldableSection(link, section))
+  else if (link.settings.deduplicateLiterals)
+    foldIdentical(link, (section) => link.sections.Header.content[section] === CONTENT_RECORDS)
+  followLeaders(link)
 }
 
-interface LiteralTable {
-  index: Uint32Array
-  hash: Uint32Array
-  mask: number
-}
-
-function isFolded(link: Link, section: number): boolean {
-  const content = link.sections.Header.content[section]
-  if (content === CONTENT_LITERAL) return true
-  if (content !== CONTENT_CSTRING) return false
-  return (
-    link.settings.deduplicateLiterals ||
-    link.sectionNames.sections[link.sections.Header.name[section]] === '__objc_methname'
-  )
-}
-
-function countLiterals(link: Link): number {
-  const { files, sections } = link
-  let total = 0
-  for (const file of link.order) {
-    const first = files.Ranges.section[file]
-    for (let section = first; section < first + files.Ranges.sections[file]; section++)
-      if (isFolded(link, section)) total += sections.Blocks.count[section]
-  }
-  return total
-}
-
-/** Literals of sections of one name and kind are one pool, whatever file they come from. */
-function foldSection(link: Link, section: number, table: LiteralTable): void {
-  const { blocks, sections, files } = link
-  const { flags, offset, size, alignPow2 } = blocks.Extent
-  const { bytes } = link.arenas.list[files.Source.arena[sections.Header.file[section]]]
-  const base = sections.Bytes.position[section]
-  const pool = sections.Header.content[section] === CONTENT_LITERAL ? 0 : sections.Header.name[section]
-  const first = sections.Blocks.first[section]
-  const end = first + sections.Blocks.count[section]
-  for (let block = first; block < end; block++) {
-    if ((flags[block] & (BLOCK_LIVE | BLOCK_COALESCED)) !== BLOCK_LIVE) continue
-    const from = base + offset[block]
-    const hash = mix(hashBytes(bytes, from, from + size[block]) + pool)
-    const leader = findLiteral(link, table, block, hash, bytes, from, pool)
-    if (leader === block) continue
-    blocks.Placement.leader[block] = leader
-    flags[block] |= BLOCK_FOLDED
-    if (alignPow2[block] > alignPow2[leader]) alignPow2[leader] = alignPow2[block]
-  }
-  link.visited.rows += end - first
-  link.visited.bytes += sections.Header.size[section]
-}
-
-/** The first literal of this content, or `block` itself, which then stands for it. */
-function findLiteral(
-  link: Link,
-  table: LiteralTable,
-  block: number,
-  hash: number,
-  bytes: Uint8Array,
-  from: number,
-  pool: number,
-): number {
-  const { blocks, sections, files } = link
-  const { size, section, offset } = blocks.Extent
-  let probe = hash & table.mask
-  for (let other = table.index[probe]; other !== 0; other = table.index[probe]) {
-    if (table.hash[probe] === hash && size[other] === size[block]) {
-      const home = section[other]
-      const otherPool = sections.Header.content[home] === CONTENT_LITERAL ? 0 : sections.Header.name[home]
-      const otherBytes = link.arenas.list[files.Source.arena[sections.Header.file[home]]].bytes
-      if (
-        otherPool === pool &&
-        sameBytes(otherBytes, sections.Bytes.position[home] + offset[other], bytes, from, size[block])
-      )
-        return other
-    }
-    probe = (probe + 1) & table.mask
-  }
-  table.index[probe] = block
-  table.hash[probe] = hash
-  return block
-}
-
-/** A coalesced block whose leader was folded follows it. */
-function foldRest(link: Link, file: number): void {
+/** A block whose leader has come to follow another follows that one too. */
+function followLeaders(link: Link): void {
   const { leader } = link.blocks.Placement
-  const first = link.files.Ranges.block[file]
-  for (let block = first; block < first + link.files.Ranges.blocks[file]; block++) {
-    const next = leader[block]
-    if (next !== 0 && leader[next] !== 0) leader[block] = leader[next]
+  const { block: starts, blocks: counts } = link.files.Ranges
+  for (const file of link.order) {
+    const end = starts[file] + counts[file]
+    for (let block = starts[file]; block < end; block++) {
+      const next = leader[block]
+      if (next !== 0 && leader[next] !== 0) leader[block] = leader[next]
+    }
   }
 }

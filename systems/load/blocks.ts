@@ -27,6 +27,7 @@ import { splitEhFrame } from '../../src/formats/ehFrame.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
 import { findBlock } from '../kernels/findBlock.ts'
 import { literalSize } from '../kernels/literalSize.ts'
+import { recordSize } from './sections.ts'
 
 /** Room for one object's symbols, grouped by section and sorted by address; made once, grown to the largest object. */
 export interface SplitScratch {
@@ -203,7 +204,13 @@ function splitContents(
   if (content === CONTENT_CSTRING) count = splitStrings(link, file, section, block)
   else if (content === CONTENT_LITERAL)
     count = splitEvenly(link, section, block, literalSize(link.sections.Header.flags[section]))
-  else if (content === CONTENT_RECORDS) count = splitEvenly(link, section, block, 32)
+  else if (content === CONTENT_RECORDS)
+    count = splitEvenly(
+      link,
+      section,
+      block,
+      recordSize(link.sectionNames.sections[link.sections.Header.name[section]]),
+    )
   else if (content === CONTENT_EH_FRAME) count = splitFrames(link, section, block)
   else {
     setBlock(link, block, section, 0, link.sections.Header.alignPow2[section])

@@ -88,7 +88,17 @@ function contentOf(link: Link, segment: string, name: string, flags: number): nu
   if (name === '__llvm_addrsig') return CONTENT_DROPPED
   if (segment === '__TEXT' && name === '__eh_frame') return CONTENT_EH_FRAME
   if (segment === '__DATA' && name === '__objc_imageinfo') return CONTENT_IMAGE_INFO
-  if (segment === '__DATA' && name === '__cfstring' && settings.deduplicateLiterals) return CONTENT_RECORDS
+  if (segment === '__DATA' && settings.deduplicateLiterals && isRecords(name, settings.icf)) return CONTENT_RECORDS
   if (type === macho.S_MOD_INIT_FUNC_POINTERS && settings.initOffsets) return CONTENT_INIT_POINTERS
   return CONTENT_REGULAR
+}
+
+/** Constant strings are always folded, references to classes and selectors with -icf (ld64.lld). */
+function isRecords(name: string, icf = 'none'): boolean {
+  return name === '__cfstring' || (icf !== 'none' && recordSize(name) === 8)
+}
+
+/** Bytes a record of a CONTENT_RECORDS section. */
+export function recordSize(name: string): number {
+  return name === '__objc_classrefs' || name === '__objc_selrefs' ? 8 : 32
 }
