@@ -3,6 +3,8 @@ import { createKind } from '../src/ecs.ts'
 import { columns } from './columns.ts'
 
 export const UNWIND_DWARF = 1 << 0
+/** The personality is a plain number, which no relocation gives: not written, but it tells functions apart (-icf). */
+export const UNWIND_ABSOLUTE = 1 << 1
 
 export function createUnwinds(rows: number, shared: boolean) {
   /** The function: `offset` in `block`, `length` bytes. `next` is the block's next row. */

@@ -1,6 +1,7 @@
 // Comparison of two blocks: the part that no folding changes, and the part that follows the classes of referents.
 import type { Link } from '../../components/link.ts'
 import { CONTENT_RECORDS } from '../../components/sections.ts'
+import { UNWIND_ABSOLUTE } from '../../components/unwinds.ts'
 import { sameBytes } from '../../src/core/hash.ts'
 import { createSite, enterSection, type Landing, type Site } from '../kernels/references.ts'
 import { createReferent, REFERENT_BLOCK, readReferent, readTarget, type Referent } from './referent.ts'
@@ -153,6 +154,7 @@ function sameUnwind(comparing: Comparing, a: number, b: number): boolean {
   if (Range.next[rowA] !== 0 || Range.next[rowB] !== 0 || Range.offset[rowA] !== 0 || Range.offset[rowB] !== 0)
     return false
   if (Entry.fde[rowA] !== 0 || Entry.fde[rowB] !== 0) return false
+  if ((Range.flags[rowA] | Range.flags[rowB]) & UNWIND_ABSOLUTE) return false
   if (Range.length[rowA] !== Range.length[rowB] || Entry.encoding[rowA] !== Entry.encoding[rowB]) return false
   return samePersonality(comparing, rowA, rowB) && sameTable(comparing, rowA, rowB)
 }

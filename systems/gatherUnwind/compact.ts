@@ -1,6 +1,7 @@
 // Entries of one `__LD,__compact_unwind` section: 32 bytes each, their pointers given by relocations.
 import { addInternalSymbol } from '../../components/internal.ts'
 import { type Link, locate } from '../../components/link.ts'
+import { UNWIND_ABSOLUTE } from '../../components/unwinds.ts'
 import { error } from '../../src/core/messages.ts'
 import {
   COMPACT_UNWIND_ENCODING,
@@ -37,6 +38,7 @@ export function gatherCompact(link: Link, section: number, site: Site): void {
   }
   unwinds.count += entries
   readPointers(link, section, site, first)
+  if ((link.settings.icf ?? 'none') !== 'none') markAbsolute(link, site, first)
   dropFrameEntries(link, first)
 }
 
@@ -53,6 +55,15 @@ function readPointers(link: Link, section: number, site: Site, first: number): v
     }
     const row = first + Math.floor(at / COMPACT_UNWIND_ENTRY_SIZE)
     setPointer(link, site, word, row, at % COMPACT_UNWIND_ENTRY_SIZE, landing)
+  }
+}
+
+function markAbsolute(link: Link, site: Site, first: number): void {
+  const { Range, Entry } = link.unwinds
+  for (let row = first; row <= link.unwinds.count; row++) {
+    const at = site.contents + (row - first) * COMPACT_UNWIND_ENTRY_SIZE + COMPACT_UNWIND_PERSONALITY
+    if (Entry.personality[row] === 0 && (site.view.getUint32(at, true) | site.view.getUint32(at + 4, true)) !== 0)
+      Range.flags[row] |= UNWIND_ABSOLUTE
   }
 }
 
