@@ -3,7 +3,7 @@ import { FormatError } from './core/bytes.ts'
 import { CPU_TYPE_ARM64, CPU_TYPE_X86_64, MH_MAGIC_64, MH_OBJECT } from './formats/macho/constants.ts'
 import { type ObjectHeader, readObjectHeader } from './formats/macho/object.ts'
 import { platformNumbered } from './formats/tbd/platforms.ts'
-import type { Host } from './host/host.ts'
+import { type Host, HostError } from './host/host.ts'
 import { version } from './settings.ts'
 import type { Arch, Input, LinkOptions, Platform } from './types.ts'
 
@@ -43,5 +43,10 @@ function readHead(host: Host, path: string): Uint8Array | null {
   const size = host.stat(path)?.size ?? 0
   if (size === 0) return null
   const bytes = new Uint8Array(Math.min(size, HEADER_BYTES))
-  return bytes.subarray(0, host.readInto(path, bytes, 0, bytes.length, 0))
+  try {
+    return bytes.subarray(0, host.readInto(path, bytes, 0, bytes.length, 0))
+  } catch (trouble) {
+    if (!(trouble instanceof HostError)) throw trouble
+    return null // survey reports it
+  }
 }

@@ -14,7 +14,7 @@ import { placeBlocks, sizeSection } from './allocate/place.ts'
 import { planUnwind } from './allocate/unwind.ts'
 import { assignOrdinals } from './kernels/ordinals.ts'
 import { commandsSize } from './kernels/commands.ts'
-import { isZeroFillType } from './kernels/outputKinds.ts'
+import { isHidden, isZeroFillType } from './kernels/outputKinds.ts'
 
 export function allocate(link: Link): void {
   const renames = sectionRenames(link)
@@ -25,11 +25,25 @@ export function allocate(link: Link): void {
   addTables(link, renames)
   for (const boundary of link.boundaries) if (boundary.section === null) addSegment(link.segments, boundary.segment)
   addSegment(link.segments, '__LINKEDIT')
+  if (!areCountable(link)) return
   const order = orderOutputs(link)
   placeSegments(link, order)
   addressSymbols(link)
   addressBoundaries(link, renames)
   addressReferences(link)
+}
+
+/** n_sect is a byte, 0 for none; the header is no section of its own. */
+function areCountable(link: Link): boolean {
+  let sections = 0
+  for (let output = 1; output <= link.outputs.count; output++) if (!isHidden(link, output)) sections++
+  if (sections > macho.MAX_SECT)
+    error(
+      link.messages,
+      'too-many-sections',
+      `the output has ${sections} sections, at most ${macho.MAX_SECT} are possible`,
+    )
+  return sections <= macho.MAX_SECT
 }
 
 function placeSegments(link: Link, order: number[][]): void {

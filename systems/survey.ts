@@ -139,6 +139,7 @@ async function addBundleLoader(found: Survey, path: string): Promise<void> {
 }
 
 /** Makes the worlds, each at its final capacity, and moves the survey's columns into the file rows. */
+// long: one line for each part of the link
 function reserve(found: Survey): Link {
   const { rows } = found
   let [sections, symbols, blocks, unwinds] = [0, 0, 0, 0]

@@ -1,7 +1,7 @@
 // Symbol rows of one object, straight from its nlist records; external names are hashed and interned here, once.
 import type { Link } from '../../components/link.ts'
 import { locate } from '../../components/link.ts'
-import { internName } from '../../components/names.ts'
+import { internName, MAX_NAME_LENGTH } from '../../components/names.ts'
 import {
   SYMBOL_ABSOLUTE,
   SYMBOL_ALT_ENTRY,
@@ -56,6 +56,8 @@ export function loadSymbols(link: Link, file: number, header: ObjectHeader, hidd
       let end = start
       while (end < stringsEnd && bytes[end] !== 0) end++
       if (end === stringsEnd) return badSymbol(link, file, i, 'name is not terminated')
+      if (end - start > MAX_NAME_LENGTH)
+        return badSymbol(link, file, i, `has a name of ${end - start} bytes, at most ${MAX_NAME_LENGTH} are possible`)
       Definition.name[symbol] = internName(
         names,
         link.arenas,

@@ -9,7 +9,7 @@ import {
   FILE_RESOLVED,
 } from '../../components/files.ts'
 import type { Link } from '../../components/link.ts'
-import { internName, WHERE_UNDEFINED } from '../../components/names.ts'
+import { internName, MAX_NAME_LENGTH, WHERE_UNDEFINED } from '../../components/names.ts'
 import { hashBytes } from '../../src/core/hash.ts'
 import { FormatError } from '../../src/core/bytes.ts'
 import { EXPORT_WEAK } from '../../src/formats/exportTable.ts'
@@ -53,6 +53,7 @@ function offerArchive(link: Link, file: number): void {
   for (let i = 0; i < index.count; i++) {
     const at = start + index.nameOffset[i]
     const length = index.nameLength[i]
+    if (length > MAX_NAME_LENGTH) continue
     const name = internName(names, link.arenas, arena, at, length, hashBytes(bytes, at, at + length))
     offer(link, name, file + 1 + index.member[i])
   }
@@ -84,7 +85,7 @@ function offerSymbols(link: Link, file: number, header: ObjectHeader): void {
     const start = header.strings + words[at]
     let to = start
     while (to < end && bytes[to] !== 0) to++
-    if (to < end)
+    if (to < end && to - start <= MAX_NAME_LENGTH)
       offer(link, internName(link.names, link.arenas, arenaIndex, start, to - start, hashBytes(bytes, start, to)), file)
   }
 }

@@ -1,5 +1,5 @@
 // Reads an input into the arena and tells what it is: object, archive with its members, dylib, stub.
-import { placeInArena } from '../../components/arena.ts'
+import { ARENA_LIMIT, placeInArena } from '../../components/arena.ts'
 import {
   FILE_ARCHIVE,
   FILE_BROKEN,
@@ -36,6 +36,11 @@ export function readInput(survey: Survey, path: string, contents: Uint8Array | u
   if (stat === null) {
     survey.dependencies.missing.push(path)
     error(survey.messages, 'cannot-open', `cannot open ${path}: No such file or directory`, { file: path })
+    return null
+  }
+  if (stat.size > ARENA_LIMIT) {
+    const text = `cannot open ${path}: has ${stat.size} bytes, at most ${ARENA_LIMIT} are possible`
+    error(survey.messages, 'file-too-large', text, { file: path })
     return null
   }
   try {

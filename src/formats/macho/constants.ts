@@ -138,6 +138,7 @@ export const N_UNDF = 0x0
 export const N_ABS = 0x2
 export const N_INDR = 0xa
 export const N_PBUD = 0xc
+export const MAX_SECT = 255
 export const N_SECT = 0xe
 
 export const N_GSYM = 0x20
