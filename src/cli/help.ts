@@ -28,7 +28,7 @@ const HEADINGS: readonly (readonly [Treatment, string])[] = [
 ]
 
 const ENVIRONMENT = `ENVIRONMENT:
-  ZERO_AR_DATE                       set and not 0: no modification times in the debug map
+  ZERO_AR_DATE                       0: the debug map holds the modification times of the objects
   RC_TRACE_DYLIB_SEARCHING           as --print-dylib-search
   LD_DYLIB_CPU_SUBTYPES_MUST_MATCH   dylibs must match the CPU subtype exactly
 `
