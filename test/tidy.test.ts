@@ -208,6 +208,24 @@ function columnNames({ text }: Source): string[] {
   return names
 }
 
+test('README.md lists the options of a link that nothing reads yet', () => {
+  const contract = sources.find(({ path }) => path === 'src/types.ts')!.text
+  const options = /^export interface LinkOptions \{$([\s\S]*?)^\}$/m.exec(contract)![1]
+  const readers = library.filter(({ path }) => path !== 'src/types.ts' && !/^src\/(cli|stubs)\//.test(path))
+  const names = [...options.matchAll(/^ {2}(\w+)\??:/gm)].map(([, name]) => name)
+  compareNames(
+    readmeRows('README.md', ['in LinkOptions']).flatMap(([cell]) => cell.split(', ')),
+    names.filter((name) => !readers.some(({ text }) => readsOption(text, name))),
+  )
+})
+
+/** `settings.name`, `options.name`, or `name` taken out of either. */
+function readsOption(text: string, name: string): boolean {
+  return new RegExp(`\\b(settings|options)\\??\\.${name}\\b|\\{[^}]*\\b${name}\\b[^}]*\\} = (link\\.)?settings`).test(
+    text,
+  )
+}
+
 function compareNames(written: readonly string[], inCode: readonly string[]): void {
   const missing = inCode.filter((name) => !written.includes(name))
   const gone = written.filter((name) => !inCode.includes(name))
