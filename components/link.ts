@@ -20,6 +20,7 @@ import type { SectionNames } from './sectionNames.ts'
 import type { Sections } from './sections.ts'
 import type { Stubs } from './stubs.ts'
 import type { Symbols } from './symbols.ts'
+import type { BranchTargets, Thunks } from './thunks.ts'
 import type { Unwinds } from './unwinds.ts'
 
 /** A dylib that takes part, with how it was asked for. `exporter` is the dylib whose ordinal its symbols get. */
@@ -147,6 +148,9 @@ export interface Link {
   gots: Gots
   tlvs: Gots
   stubs: Stubs
+  /** Made by allocate; empty while the code is within the reach of a branch. */
+  thunks: Thunks
+  branchTargets: BranchTargets
   unwinds: Unwinds
   outputs: Outputs
   segments: Segments
@@ -176,6 +180,8 @@ export interface Link {
   table: {
     locals: Uint32Array
     localCount: number
+    /** Thunks that have a symbol, behind the locals. */
+    thunks: Uint32Array
     externals: Uint32Array
     externalCount: number
     externalNames: ExternalNames

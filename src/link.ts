@@ -1,7 +1,7 @@
 // link: the whole way from options to an output, for the library and the command.
 import type { Link } from '../components/link.ts'
 import { runPipeline } from '../systems/index.ts'
-import type { Arch as ArchTable } from './arch/arch.ts'
+import { type Arch as ArchTable, withBranchReach } from './arch/arch.ts'
 import { arm64 } from './arch/arm64.ts'
 import { x86_64 } from './arch/x86_64.ts'
 import { createMessages, error, type Messages } from './core/messages.ts'
@@ -28,7 +28,9 @@ export async function link(options: LinkOptions): Promise<LinkResult> {
   const messages = createMessages(options.errorLimit)
   const target = inferTarget(options, host)
   const settings = settle(options, target.arch, target.platform)
-  const done = await runPipeline(settings, ARCHITECTURES[settings.arch], host, messages)
+  const table = ARCHITECTURES[settings.arch]
+  const arch = options.branchReach === undefined ? table : withBranchReach(table, options.branchReach)
+  const done = await runPipeline(settings, arch, host, messages)
   failOnErrors(messages, done, options.fatalWarnings === true)
   const outputFiles = options.write === false ? [outputFile(done)] : []
   if (options.write !== false) write(host, done, messages)

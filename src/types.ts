@@ -195,6 +195,8 @@ export interface LinkOptions {
   /** Also make the text of a map file (`-map`); it is returned, and written by the command. */
   map?: boolean
   noWarnDuplicateLibraries?: boolean
+  /** Bytes that an arm64 branch is taken to reach, at most 128 MiB: tests of thunks lower it. */
+  branchReach?: number
   errorLimit?: number
   /** Worker threads; 1 runs without. Only 1 is offered today. */
   threads?: number

@@ -11,6 +11,7 @@ import * as macho from '../src/formats/macho/constants.ts'
 import { addTables, gatherInputs, outputNamed, sectionRenames } from './allocate/outputs.ts'
 import { orderOutputs } from './allocate/order.ts'
 import { placeBlocks, sizeSection } from './allocate/place.ts'
+import { extendBranches, hasBranches, placeWithThunks, spawnThunks } from './allocate/thunks.ts'
 import { planUnwind } from './allocate/unwind.ts'
 import { assignOrdinals } from './kernels/ordinals.ts'
 import { commandsSize } from './kernels/commands.ts'
@@ -88,6 +89,7 @@ function placeSections(
   const { Section, Extent } = link.outputs
   const start = address
   let fileEnd = fileOffset
+  const extension = extendBranches(link, list)
   for (const output of list) {
     if (output === link.tables.header)
       Extent.size[output] = macho.HEADER_SIZE + commandsSize(link) + headerPadding(link)
@@ -96,10 +98,12 @@ function placeSections(
     Extent.address[output] = address
     const isZeroFill = isZeroFillType(Section.flags[output])
     Extent.fileOffset[output] = isZeroFill ? 0 : fileOffset + address - start
-    placeBlocks(link, output)
+    if (extension !== null && hasBranches(link, output)) placeWithThunks(link, extension, output)
+    else placeBlocks(link, output)
     address += Extent.size[output]
     if (!isZeroFill) fileEnd = fileOffset + address - start
   }
+  if (extension !== null) spawnThunks(link)
   return { address, fileOffset: fileEnd }
 }
 

@@ -6,7 +6,13 @@ import { BLOCK_COALESCED, BLOCK_LIVE } from '../components/blocks.ts'
 import { IMPORT_DYNAMIC_LOOKUP, IMPORT_OWN, IMPORT_USED } from '../components/imports.ts'
 import type { ExternalNames, Link } from '../components/link.ts'
 import { NAME_EXPORTED, NAME_LIVE, WHERE_GLOBAL } from '../components/names.ts'
-import { SYMBOL_ABSOLUTE, SYMBOL_DEFINED, SYMBOL_EXTERNAL, SYMBOL_OMITTED } from '../components/symbols.ts'
+import {
+  SYMBOL_ABSOLUTE,
+  SYMBOL_DEFINED,
+  SYMBOL_EXTERNAL,
+  SYMBOL_OMITTED,
+  TARGET_IMPORT,
+} from '../components/symbols.ts'
 import { compilePatterns, matches } from '../src/core/patterns.ts'
 import { symbolText } from './scan/undefined.ts'
 import { writeStabs } from './numberSymbols/stabs.ts'
@@ -22,8 +28,9 @@ export function numberSymbols(link: Link): void {
   for (const file of [...link.order, link.internal.file]) listFile(link, file, keeps, hidden)
   for (const symbol of hidden) table.locals[table.localCount++] = symbol
   listImports(link)
+  table.thunks = listThunks(link, keeps)
   writeStabs(link)
-  const locals = table.stabs.count + table.localCount
+  const locals = table.stabs.count + table.localCount + table.thunks.length
   link.symtab = { locals, externals: table.externalCount, undefineds: table.undefineds.length, strings: 0 }
   table.undefineds.forEach((made, index) => {
     link.imports.Use.symtab[made] = locals + table.externalCount + index + 1
@@ -97,6 +104,19 @@ function listFile(link: Link, file: number, keeps: Filter, hidden: number[]): vo
     else table.locals[table.localCount++] = symbol
   }
   link.visited.rows += end - first
+}
+
+/** Thunks of external names, which are local to the image; ld64.lld lists no others. */
+function listThunks(link: Link, keeps: Filter): Uint32Array {
+  const { Thunk } = link.thunks
+  const { Target } = link.branchTargets
+  const { flags } = link.symbols.Definition
+  const list: number[] = []
+  for (let thunk = 1; thunk <= link.thunks.count && keeps === 'all'; thunk++) {
+    const target = Target.target[Thunk.of[thunk]]
+    if (target & TARGET_IMPORT || flags[target] & SYMBOL_EXTERNAL) list.push(thunk)
+  }
+  return Uint32Array.from(list)
 }
 
 /** Absolute, in a live block, or an alias in a block whose winner lives. */

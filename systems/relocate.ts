@@ -13,6 +13,7 @@ import { createSite, enterSection } from './kernels/references.ts'
 import { relocateBlock, type Relocating } from './relocate/apply.ts'
 import { relocateFrames } from './relocate/frames.ts'
 import { applyHints } from './relocate/hints.ts'
+import { writeThunks } from './relocate/thunks.ts'
 
 export function relocate(link: Link): void {
   link.image = new Uint8Array(new ArrayBuffer(imageSize(link)))
@@ -32,6 +33,7 @@ export function relocate(link: Link): void {
     enterOutput(link, at, output)
     for (const section of link.inputs[output]) relocateSection(link, at, section)
   }
+  if (link.thunks.count > 0) writeThunks(link, at.view)
   if (link.arch.name !== 'arm64' || link.settings.ignoreOptimizationHints) return
   for (const file of link.order) if (link.files.Tables.hintsSize[file] > 0) applyHints(link, at.view, file)
 }

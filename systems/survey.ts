@@ -15,6 +15,7 @@ import { createSectionNames } from '../components/sectionNames.ts'
 import { createSections } from '../components/sections.ts'
 import { createStubs } from '../components/stubs.ts'
 import { createSymbols } from '../components/symbols.ts'
+import { createBranchTargets, createThunks } from '../components/thunks.ts'
 import { createUnwinds } from '../components/unwinds.ts'
 import type { Arch } from '../src/arch/arch.ts'
 import { FormatError } from '../src/core/bytes.ts'
@@ -171,6 +172,8 @@ function reserve(found: Survey): Link {
     gots: createGots(0, shared),
     tlvs: createGots(0, shared),
     stubs: createStubs(0, shared),
+    thunks: createThunks(0, shared),
+    branchTargets: createBranchTargets(0, shared),
     unwinds: createUnwinds(unwinds, shared),
     outputs: createOutputs(shared),
     segments: createSegments(shared),
@@ -207,6 +210,7 @@ function reserve(found: Survey): Link {
     table: {
       locals: new Uint32Array(0),
       localCount: 0,
+      thunks: new Uint32Array(0),
       externals: new Uint32Array(0),
       externalCount: 0,
       externalNames: { bytes: new Uint8Array(0), offset: new Uint32Array(0), length: new Uint32Array(0) },

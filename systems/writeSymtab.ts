@@ -9,6 +9,7 @@ import {
   SYMBOL_EXTERNAL,
   SYMBOL_REFERENCED_DYNAMICALLY,
   SYMBOL_WEAK_DEF,
+  TARGET_IMPORT,
 } from '../components/symbols.ts'
 import { ByteSink, fromText } from '../src/core/bytes.ts'
 import * as macho from '../src/formats/macho/constants.ts'
@@ -38,6 +39,7 @@ export function writeSymtab(link: Link): void {
   writing.at = link.table.stabs.count * NLIST_WORDS
   const names = localNames(link)
   for (let i = 0; i < link.table.localCount; i++) writeLocal(link, writing, link.table.locals[i], names)
+  for (const thunk of link.table.thunks) writeThunk(link, writing, thunk)
   writeExternals(link, writing)
   for (const made of link.table.undefineds) writeUndefined(link, writing, made)
   link.table.stabs.strings = writing.strings.length
@@ -95,6 +97,22 @@ function writeLocal(link: Link, writing: Writing, symbol: number, names: LocalNa
   }
   const is = link.symbols.Definition.flags[symbol]
   writeDefined(link, writing, symbol, strx, is & SYMBOL_EXTERNAL ? macho.N_PEXT : 0, 0)
+}
+
+/** `_name.thunk.0`, with the addend behind the name where there is one. */
+function writeThunk(link: Link, writing: Writing, thunk: number): void {
+  const { Thunk } = link.thunks
+  const { Target } = link.branchTargets
+  const of = Thunk.of[thunk]
+  const target = Target.target[of]
+  const { name } = target & TARGET_IMPORT ? link.imports.Library : link.symbols.Definition
+  const addend = Target.addend[of] === 0 ? '' : `+${Target.addend[of]}`
+  const text = fromText(`${addend}.thunk.${Thunk.sequence[thunk]}`)
+  const strx = addName(link, writing.strings, name[target & 0x7fffffff])
+  writing.strings.length--
+  addString(writing.strings, text, 0, text.length)
+  const section = link.outputs.Section.index[Thunk.output[thunk]]
+  writeNlist(writing, strx, macho.N_PEXT | macho.N_SECT, section, 0, Thunk.address[thunk])
 }
 
 /** The names of the externals are gathered already and go into the string table as they are. */

@@ -74,3 +74,13 @@ export interface Arch {
   ): void
   writeThunk(view: DataView, at: number, thunk: number, target: number): void
 }
+
+/** The same architecture with branches that reach `reach` bytes only, so that tests need little code to outgrow them. */
+export function withBranchReach(arch: Arch, reach: number): Arch {
+  if (arch.thunkSize === 0) return arch
+  const apply: Arch['apply'] = (view, at, type, P, value, relax) => {
+    const far = value < P - reach || value > P + reach - 4
+    return far && arch.attributes[type] & R_BRANCH ? APPLY_OUT_OF_RANGE : arch.apply(view, at, type, P, value, relax)
+  }
+  return { ...arch, branchReach: reach, apply }
+}

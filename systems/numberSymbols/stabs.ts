@@ -67,9 +67,23 @@ function addSymbol(link: Link, stabs: StabTable, row: number, sizing: Sizing): v
   const value = link.symbols.Reference.address[symbol]
   const index = sectionIndex(link, symbol)
   if (isCodeFlags(link.sections.Header.flags[section[block[symbol]]])) {
-    addStab(stabs, macho.N_FUN, index, 0, value, -1, row + 1)
+    addStab(stabs, macho.N_FUN, index, 0, value, -1, placeOf(link, row) + 1)
     addStab(stabs, macho.N_FUN, 0, 0, sizing.sizes[symbol - sizing.first], -1, 0)
-  } else addStab(stabs, flags[symbol] & SYMBOL_EXTERNAL ? macho.N_GSYM : macho.N_STSYM, index, 0, value, -1, row + 1)
+  } else
+    addStab(
+      stabs,
+      flags[symbol] & SYMBOL_EXTERNAL ? macho.N_GSYM : macho.N_STSYM,
+      index,
+      0,
+      value,
+      -1,
+      placeOf(link, row) + 1,
+    )
+}
+
+/** Thunks stand between locals and externals. */
+function placeOf(link: Link, row: number): number {
+  return row < link.table.localCount ? row : row + link.table.thunks.length
 }
 
 function symbolOfRow(link: Link, row: number): number {

@@ -5,6 +5,7 @@ import type { Link } from '../../components/link.ts'
 import { SYMBOL_ABSOLUTE, TARGET_IMPORT } from '../../components/symbols.ts'
 import {
   APPLY_OK,
+  APPLY_OUT_OF_RANGE,
   R_ADDEND,
   R_BRANCH,
   R_GOT,
@@ -19,6 +20,7 @@ import { writeBind, writePointer, writeRebase } from '../kernels/fixups.ts'
 import { embeddedAddend, embeddedTag, landInSection, type Landing, type Site } from '../kernels/references.ts'
 import { applyFailed } from './failed.ts'
 import { applySpecial } from './special.ts'
+import { thunkFor } from './thunks.ts'
 
 export interface Relocating {
   site: Site
@@ -129,5 +131,8 @@ function applyImport(link: Link, at: Relocating, i: number, P: number, made: num
 function finish(link: Link, at: Relocating, i: number, P: number, value: number, relax: boolean): void {
   const type = at.site.words[at.site.records + i * 2 + 1] >>> 28
   const result = link.arch.apply(at.view, P + at.delta, type, P, value, relax)
-  if (result !== APPLY_OK) applyFailed(link, at, i, value, result, P)
+  if (result === APPLY_OK) return
+  const thunk = result === APPLY_OUT_OF_RANGE && link.arch.attributes[type] & R_BRANCH ? thunkFor(link, at, i, P) : 0
+  if (thunk === 0) applyFailed(link, at, i, value, result, P)
+  else link.arch.apply(at.view, P + at.delta, type, P, thunk, false)
 }

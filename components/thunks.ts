@@ -1,0 +1,69 @@
+// Thunks: code that carries a branch further than its instruction reaches. Each belongs to a branch target, which may have several
+// along the code. Both kinds stay empty unless the code outgrows a branch.
+import { mix } from '../src/core/hash.ts'
+import { createKind } from '../src/ecs.ts'
+import { column, columns } from './columns.ts'
+
+export function createThunks(rows: number, shared: boolean) {
+  /** `of` is the branch target; `next` the target's next thunk, further up; `sequence` counts a target's thunks from 0. */
+  const Thunk = columns(rows, { of: 'u32', next: 'u32', sequence: 'u32', output: 'u32', address: 'f64' }, shared)
+  const components = { Thunk }
+  return { world: createKind(components, { reserve: rows }), count: 0, ...components }
+}
+
+export type Thunks = ReturnType<typeof createThunks>
+
+export function createBranchTargets(rows: number, shared: boolean) {
+  /** `target` as in Reference.target; `first` and `last` are thunks (0: none). */
+  const Target = columns(rows, { target: 'u32', addend: 'i32', first: 'u32', last: 'u32', thunks: 'u32' }, shared)
+  const components = { Target }
+  const size = 1 << (32 - Math.clz32(rows * 2 + 1))
+  return {
+    world: createKind(components, { reserve: rows }),
+    count: 0,
+    index: column('u32', size - 1),
+    mask: size - 1,
+    ...components,
+  }
+}
+
+export type BranchTargets = ReturnType<typeof createBranchTargets>
+
+function probe(targets: BranchTargets, target: number, addend: number): number {
+  const { Target, index, mask } = targets
+  let at = mix(target ^ Math.imul(addend, 0x9e3779b1)) & mask
+  while (index[at] !== 0 && (Target.target[index[at]] !== target || Target.addend[index[at]] !== addend))
+    at = (at + 1) & mask
+  return at
+}
+
+/** The row of (target, addend), or 0. */
+export function findBranchTarget(targets: BranchTargets, target: number, addend: number): number {
+  return targets.index[probe(targets, target, addend)]
+}
+
+/** The row of (target, addend), made when it is new. */
+export function addBranchTarget(targets: BranchTargets, target: number, addend: number): number {
+  const at = probe(targets, target, addend)
+  if (targets.index[at] === 0) {
+    const row = ++targets.count
+    targets.index[at] = row
+    targets.Target.target[row] = target
+    targets.Target.addend[row] = addend
+  }
+  return targets.index[at]
+}
+
+/** A thunk of the target at an address of an output section; of one target, addresses ascend. */
+export function addThunk(thunks: Thunks, targets: BranchTargets, of: number, output: number, address: number): number {
+  const { Target } = targets
+  const thunk = ++thunks.count
+  thunks.Thunk.of[thunk] = of
+  thunks.Thunk.output[thunk] = output
+  thunks.Thunk.address[thunk] = address
+  thunks.Thunk.sequence[thunk] = Target.thunks[of]++
+  if (Target.last[of] === 0) Target.first[of] = thunk
+  else thunks.Thunk.next[Target.last[of]] = thunk
+  Target.last[of] = thunk
+  return thunk
+}
