@@ -160,6 +160,10 @@ export interface Link {
   order: Uint32Array
   /** Input sections by output section, in order. */
   inputs: Uint32Array[]
+  /** Input sections with call profiles. */
+  profiles: number[]
+  /** By block: the higher, the earlier in its output section; 0 for those that stay behind in their order. Empty: no order. */
+  priorities: Uint32Array
   /** Bytes of the linker's own blocks and names: arena index, next free rows of the reserved ranges. */
   internal: { file: number; arena: number; section: number; block: number; symbol: number }
   /** Libraries that objects name (LC_LINKER_OPTION), by option text: used once a loaded object names them. */

@@ -11,6 +11,7 @@ import { fold } from './fold.ts'
 import { gatherUnwind } from './gatherUnwind.ts'
 import { load } from './load.ts'
 import { numberSymbols } from './numberSymbols.ts'
+import { prioritize } from './prioritize.ts'
 import { relocate } from './relocate.ts'
 import { resolve } from './resolve.ts'
 import { scan } from './scan.ts'
@@ -33,6 +34,7 @@ const DECIDE: readonly (readonly [string, System])[] = [
   ['fold', fold],
   ['scan', scan],
   ['unwind', unwind],
+  ['prioritize', prioritize],
 ]
 
 /** From decisions to bytes; nothing here fails but for values that do not fit. */

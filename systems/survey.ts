@@ -192,6 +192,8 @@ function reserve(found: Survey): Link {
     },
     order: new Uint32Array(0),
     inputs: new Array(MAX_OUTPUTS),
+    profiles: [],
+    priorities: new Uint32Array(0),
     internal: { file: found.count + 1, arena: 0, section: 0, block: 0, symbol: 0 },
     autolinks: found.autolinks,
     duplicates: [],

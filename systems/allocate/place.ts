@@ -3,6 +3,7 @@ import { BLOCK_FOLDED, BLOCK_LIVE } from '../../components/blocks.ts'
 import type { Link } from '../../components/link.ts'
 import { FILL_INPUTS } from '../../components/outputs.ts'
 import { CONTENT_LITERAL } from '../../components/sections.ts'
+import { orderBlocks } from './priorities.ts'
 import { literalSize } from '../kernels/literalSize.ts'
 
 /** Block addresses are offsets in the output section until placeBlocks adds the section's address. */
@@ -14,8 +15,10 @@ export function sizeSection(link: Link, output: number): void {
     return sizeLiterals(link, output)
   let size = 0
   let align = Section.alignPow2[output]
+  const ordered = link.priorities.length === 0 ? null : orderBlocks(link, inputs)
+  if (ordered !== null) size = packOrdered(link, ordered)
   for (const section of inputs) {
-    size = packSection(link, section, size)
+    if (ordered === null) size = packSection(link, section, size)
     const most = mostAligned(link, section)
     if (most > align) align = most
   }
@@ -44,6 +47,20 @@ function packSection(link: Link, section: number, size: number): number {
     size += Extent.size[block]
   }
   link.visited.rows += end - first
+  return size
+}
+
+function packOrdered(link: Link, ordered: Uint32Array): number {
+  const { Extent, Placement } = link.blocks
+  let size = 0
+  for (let i = 0; i < ordered.length; i++) {
+    const block = ordered[i]
+    const step = 1 << Extent.alignPow2[block]
+    const over = size & (step - 1)
+    if (over !== 0) size += step - over
+    Placement.address[block] = size
+    size += Extent.size[block]
+  }
   return size
 }
 

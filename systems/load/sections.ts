@@ -43,6 +43,8 @@ export function loadSections(link: Link, file: number, header: ObjectHeader): bo
     sections.Header.flags[section] = flags
     sections.Header.alignPow2[section] = align
     sections.Header.content[section] = contentOf(link, sectionNames.segments[name], sectionNames.sections[name], flags)
+    if (sectionNames.segments[name] === '__LLVM' && sectionNames.sections[name] === '__cg_profile')
+      link.profiles.push(section)
     sections.Bytes.position[section] = start + readU32(arena.bytes, at + 48)
     sections.Relocations.position[section] = start + readU32(arena.bytes, at + 56)
     sections.Relocations.count[section] = readU32(arena.bytes, at + 60)
