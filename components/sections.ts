@@ -21,6 +21,10 @@ export const CONTENT_RECORDS = 8
 /** `__mod_init_func` that becomes `__init_offsets`. */
 export const CONTENT_INIT_POINTERS = 9
 
+/** Relocation records by address; 0 where a section has none. */
+export const ORDER_ASCENDING = 1
+export const ORDER_DESCENDING = 2
+
 export function createSections(rows: number, shared: boolean) {
   /** `type` is the whole flags word of section_64; `address` is that of the input file. */
   const Header = columns(

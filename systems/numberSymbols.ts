@@ -14,7 +14,7 @@ import {
   TARGET_IMPORT,
 } from '../components/symbols.ts'
 import { compilePatterns, matches } from '../src/core/patterns.ts'
-import { symbolText } from './scan/undefined.ts'
+import { symbolText } from './kernels/places.ts'
 import { writeStabs } from './numberSymbols/stabs.ts'
 
 export function numberSymbols(link: Link): void {

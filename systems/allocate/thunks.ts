@@ -4,6 +4,7 @@
 import { BLOCK_FOLDED, BLOCK_LIVE } from '../../components/blocks.ts'
 import { type Link, locate } from '../../components/link.ts'
 import { FILL_INPUTS, FILL_OBJC_STUBS, FILL_STUBS } from '../../components/outputs.ts'
+import { ORDER_DESCENDING } from '../../components/sections.ts'
 import { SYMBOL_ABSOLUTE, TARGET_IMPORT } from '../../components/symbols.ts'
 import { addBranchTarget, addThunk, createBranchTargets, createThunks } from '../../components/thunks.ts'
 import { R_BRANCH } from '../../src/arch/arch.ts'
@@ -13,7 +14,6 @@ import { spawnRange } from '../../src/ecs.ts'
 import { isInReach, pairedAddend } from '../kernels/branches.ts'
 import { isCodeFlags } from '../kernels/code.ts'
 import { createSite, enterSection, type Site } from '../kernels/references.ts'
-import { ORDER_DESCENDING } from '../load/relocations.ts'
 
 /** Branches that wait for their targets: place of the instruction, branch target (0: done), file, in order of address. */
 export interface Extension {

@@ -1,12 +1,14 @@
 // Gives every block its contiguous run of relocation records. Compilers write them by descending address; `ld -r` does not,
 // and then the records are sorted where they lie (the arena is ours), pairs kept together.
 import type { Link } from '../../components/link.ts'
-import { CONTENT_COMPACT_UNWIND, CONTENT_DROPPED } from '../../components/sections.ts'
+import {
+  CONTENT_COMPACT_UNWIND,
+  CONTENT_DROPPED,
+  ORDER_ASCENDING,
+  ORDER_DESCENDING,
+} from '../../components/sections.ts'
 import { R_ADDEND, R_SUBTRAHEND } from '../../src/arch/arch.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
-
-export const ORDER_ASCENDING = 1
-export const ORDER_DESCENDING = 2
 
 export function loadRelocations(link: Link, file: number): void {
   const { files, sections } = link

@@ -2,8 +2,7 @@
 import { type Link, locate } from '../../components/link.ts'
 import { APPLY_BAD_INSTRUCTION, APPLY_MISALIGNED, APPLY_OUT_OF_RANGE, R_PAGE, R_PCREL } from '../../src/arch/arch.ts'
 import { error } from '../../src/core/messages.ts'
-import { relocationName } from '../scan/check.ts'
-import { placeText, symbolText } from '../scan/undefined.ts'
+import { placeText, relocationName, symbolText } from '../kernels/places.ts'
 import type { Relocating } from './apply.ts'
 
 export function applyFailed(link: Link, at: Relocating, i: number, value: number, result: number, P = 0): void {

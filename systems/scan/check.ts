@@ -3,6 +3,7 @@ import { nameText } from '../../components/internal.ts'
 import { fileText, type Link, locate } from '../../components/link.ts'
 import { R_BYTE4, R_BYTE8, R_KNOWN, R_LOCAL, R_ADDEND, R_PCREL, R_TLV } from '../../src/arch/arch.ts'
 import { error } from '../../src/core/messages.ts'
+import { relocationName } from '../kernels/places.ts'
 import type { Site } from '../kernels/references.ts'
 
 /** `SEG,SECT in FILE` */
@@ -13,10 +14,6 @@ function sectionText(link: Link, site: Site): string {
 
 function recordOffset(link: Link, site: Site, record: number): number {
   return (site.records + record * 2) * 4 - link.files.Source.position[site.file]
-}
-
-export function relocationName(link: Link, type: number): string {
-  return link.arch.relocationNames[type] ?? `relocation type ${type}`
 }
 
 export function badRelocation(link: Link, site: Site, record: number, what: string, symbol?: string): void {
