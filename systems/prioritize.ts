@@ -13,7 +13,7 @@ import { HostError } from '../src/host/host.ts'
 import { orderByCalls } from './prioritize/callGraph.ts'
 import { type OrderList, orderOf, parseOrderFile } from './prioritize/orderFile.ts'
 import { readProfiles } from './prioritize/profile.ts'
-import { symbolText } from './scan/undefined.ts'
+import { symbolText } from './kernels/places.ts'
 
 const HIGHEST = 0xffffffff
 
