@@ -16,6 +16,7 @@ import type { Gots } from './gots.ts'
 import type { Imports } from './imports.ts'
 import type { Names } from './names.ts'
 import type { Outputs, Segments } from './outputs.ts'
+import type { MessageStubs, MethodLists, Selectors } from './objectiveC.ts'
 import type { SectionNames } from './sectionNames.ts'
 import type { Sections } from './sections.ts'
 import type { Stubs } from './stubs.ts'
@@ -56,8 +57,6 @@ export interface Tables {
   tlvPointers: number
   unwindInfo: number
   initOffsets: number
-  objcStubs: number
-  imageInfo: number
 }
 
 /** A table in __LINKEDIT: made by its system, placed by writeHeader. */
@@ -151,6 +150,9 @@ export interface Link {
   /** Made by allocate; empty while the code is within the reach of a branch. */
   thunks: Thunks
   branchTargets: BranchTargets
+  messageStubs: MessageStubs
+  selectors: Selectors
+  methodLists: MethodLists
   unwinds: Unwinds
   outputs: Outputs
   segments: Segments
@@ -210,6 +212,8 @@ export interface Link {
   helperEntries: number
   stubBinder: number
   loaderCache: number
+  /** Name and undefined symbol row of objc_msgSend, once something calls `_objc_msgSend$selector` (0: nothing does). */
+  messenger: { name: number; symbol: number }
   /** Pairs (file, name that wanted it; 0: -all_load or -force_load, -1: -ObjC), for -why_load. */
   loadedBecause: number[]
   /** Indices of the dylibs that names are looked up in, in order. */

@@ -17,8 +17,6 @@ export const FILL_TLV_POINTERS = 6
 export const FILL_UNWIND_INFO = 7
 export const FILL_INIT_OFFSETS = 8
 export const FILL_OBJC_STUBS = 9
-export const FILL_IMAGE_INFO = 10
-export const FILL_METHOD_LISTS = 11
 
 export function createOutputs(shared: boolean) {
   /** `order` sorts within the segment; `index` is the n_sect of the finished file (0: no header is written). */

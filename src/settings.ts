@@ -20,6 +20,7 @@ export interface Settings extends LinkOptions {
   deduplicateLiterals: boolean
   functionStarts: boolean
   dataInCode: boolean
+  objcRelativeMethodLists: boolean
   installName: string
   finalOutput: string
 }
@@ -42,6 +43,20 @@ const CHAINED_SINCE: Partial<Record<PlatformName, number>> = {
   'tvos-simulator': version(15),
   watchos: version(7),
   'watchos-simulator': version(8),
+  xros: version(1),
+  'xros-simulator': version(1),
+}
+
+/** The first versions whose Objective-C runtime reads relative method lists. */
+const RELATIVE_METHODS_SINCE: Partial<Record<PlatformName, number>> = {
+  macos: version(10, 16),
+  ios: version(14),
+  'ios-simulator': version(14),
+  tvos: version(14),
+  'tvos-simulator': version(14),
+  watchos: version(7),
+  'watchos-simulator': version(7),
+  bridgeos: version(5),
   xros: version(1),
   'xros-simulator': version(1),
 }
@@ -83,6 +98,7 @@ export function settle(options: LinkOptions, arch: Arch, platform: Platform): Se
     deduplicateLiterals: options.deduplicateLiterals ?? true,
     functionStarts: options.functionStarts ?? true,
     dataInCode: options.dataInCode ?? true,
+    objcRelativeMethodLists: options.objcRelativeMethodLists ?? since(RELATIVE_METHODS_SINCE, platform),
     installName: options.installName ?? options.finalOutput ?? output,
     finalOutput: options.finalOutput ?? output,
   }

@@ -20,6 +20,7 @@ import { error, warn } from '../src/core/messages.ts'
 import { compilePatterns, matches } from '../src/core/patterns.ts'
 import { createSections, defineAliases, defineBoundaries, defineCommons, defineHeader } from './define/own.ts'
 import { defineImports } from './define/imports.ts'
+import { defineMessageStubs, pointMessenger } from './define/messageStubs.ts'
 import { fileOfSymbol, ranksBefore } from './kernels/ranks.ts'
 
 export function define(link: Link): void {
@@ -29,11 +30,13 @@ export function define(link: Link): void {
   defineAliases(link)
   defineBoundaries(link)
   createSections(link)
+  defineMessageStubs(link)
   reportDuplicates(link)
   decideExports(link)
   defineImports(link)
   coalesce(link)
   pointSymbols(link)
+  pointMessenger(link)
 }
 
 function loadedInOrder(link: Link): Uint32Array {

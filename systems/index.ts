@@ -11,6 +11,7 @@ import { fold } from './fold.ts'
 import { gatherUnwind } from './gatherUnwind.ts'
 import { load } from './load.ts'
 import { numberSymbols } from './numberSymbols.ts'
+import { objectiveC } from './objectiveC.ts'
 import { prioritize } from './prioritize.ts'
 import { relocate } from './relocate.ts'
 import { resolve } from './resolve.ts'
@@ -32,6 +33,7 @@ const DECIDE: readonly (readonly [string, System])[] = [
   ['gatherUnwind', gatherUnwind],
   ['strip', strip],
   ['fold', fold],
+  ['objectiveC', objectiveC],
   ['scan', scan],
   ['unwind', unwind],
   ['prioritize', prioritize],

@@ -6,6 +6,7 @@
 import {
   FILE_ARCHIVE,
   FILE_FORCE_LOAD,
+  FILE_LAZY,
   FILE_LOADED,
   FILE_OBJECT,
   FILE_PARSED,
@@ -16,17 +17,19 @@ import type { Link } from '../components/link.ts'
 import { NAME_WANTED, WHERE_UNDEFINED, WHERE_UNKNOWN } from '../components/names.ts'
 import { SYMBOL_EXTERNAL } from '../components/symbols.ts'
 import { mergeSymbol } from './resolve/merge.ts'
-import { isObjectiveC, offerMembers, orderDylibs, provide } from './resolve/offers.ts'
+import { isObjectiveC } from './resolve/objectiveC.ts'
+import { offerMembers, orderDylibs, provide } from './resolve/offers.ts'
 
 /** Returns whether something more has to be loaded. */
 export function resolve(link: Link): boolean {
   if (link.entry === 0) wantNames(link)
-  const { files } = link
+  const { files, settings } = link
   let forced = 0
   for (let file = 1; file <= files.count; file++) {
     const flags = files.Source.flags[file]
     if (files.Source.kind[file] === FILE_ARCHIVE && flags & FILE_LOADED && !(flags & FILE_RESOLVED))
       forced += forceMembers(link, file)
+    if (settings.loadObjC && flags & FILE_LAZY && !(flags & FILE_LOADED)) forced += forceLazy(link, file)
     if (files.Source.kind[file] !== FILE_OBJECT || (flags & (FILE_PARSED | FILE_RESOLVED)) !== FILE_PARSED) continue
     files.Source.flags[file] |= FILE_RESOLVED
     mergeFile(link, file)
@@ -60,6 +63,14 @@ function forceMembers(link: Link, archive: number): number {
     forced++
   }
   return forced
+}
+
+/** -ObjC: an object between --start-lib and --end-lib is loaded like a member. */
+function forceLazy(link: Link, file: number): number {
+  if (link.files.Source.kind[file] !== FILE_OBJECT || !isObjectiveC(link, file)) return 0
+  link.files.Source.flags[file] |= FILE_LOADED
+  link.loadedBecause.push(file, -1)
+  return 1
 }
 
 /** Names that options refer to: the entry point, -u, exported names without wildcards, -alias. */

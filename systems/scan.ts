@@ -21,6 +21,7 @@ import { specialReference } from './scan/special.ts'
 import { badForm, badRelocation, badThreadLocal } from './scan/check.ts'
 import { isLinked } from './kernels/isLinked.ts'
 import { keepFrames } from './scan/frames.ts'
+import { scanMessenger } from './scan/messenger.ts'
 import { prepareStubBinder } from './scan/stubBinder.ts'
 import { noteUndefined, reportUndefined, type Undefined } from './scan/undefined.ts'
 
@@ -49,6 +50,8 @@ export function scan(link: Link): void {
     threadVariables: false,
   }
   callEntry(link, state)
+  const messenger = scanMessenger(link, state.undefineds)
+  if (messenger !== 0) call(link, state, messenger)
   for (const file of link.order) scanFile(link, state, file)
   scanUnwind(link)
   checkWanted(link, state)
@@ -59,7 +62,7 @@ export function scan(link: Link): void {
     if (link.gots.Key.kind[got] === KEY_IMPORT) link.imports.Use.got[link.gots.Key.index[got]] = got
   spawnGots(link.gots)
   spawnGots(link.tlvs)
-  const slots = link.gots.count + link.tlvs.count + link.stubs.count
+  const slots = link.gots.count + link.tlvs.count + link.stubs.count + link.selectors.count
   link.fixups = createFixups(state.rebases + state.binds + slots * 2, state.binds + slots * 2, false)
 }
 

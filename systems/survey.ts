@@ -10,6 +10,7 @@ import { createGots } from '../components/gots.ts'
 import { createImports } from '../components/imports.ts'
 import { createStabs, type Link } from '../components/link.ts'
 import { createNames } from '../components/names.ts'
+import { createMessageStubs, createMethodLists, createSelectors } from '../components/objectiveC.ts'
 import { createOutputs, createSegments, MAX_OUTPUTS } from '../components/outputs.ts'
 import { createSectionNames } from '../components/sectionNames.ts'
 import { createSections } from '../components/sections.ts'
@@ -174,6 +175,9 @@ function reserve(found: Survey): Link {
     stubs: createStubs(0, shared),
     thunks: createThunks(0, shared),
     branchTargets: createBranchTargets(0, shared),
+    messageStubs: createMessageStubs(0, shared),
+    selectors: createSelectors(0, shared),
+    methodLists: createMethodLists(0, 0, shared),
     unwinds: createUnwinds(unwinds, shared),
     outputs: createOutputs(shared),
     segments: createSegments(shared),
@@ -187,8 +191,6 @@ function reserve(found: Survey): Link {
       tlvPointers: 0,
       unwindInfo: 0,
       initOffsets: 0,
-      objcStubs: 0,
-      imageInfo: 0,
     },
     order: new Uint32Array(0),
     inputs: new Array(MAX_OUTPUTS),
@@ -197,6 +199,7 @@ function reserve(found: Survey): Link {
     internal: { file: found.count + 1, arena: 0, section: 0, block: 0, symbol: 0 },
     autolinks: found.autolinks,
     duplicates: [],
+    messenger: { name: 0, symbol: 0 },
     loadedBecause: [],
     dylibOrder: [],
     headerBlock: 0,

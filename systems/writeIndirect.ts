@@ -12,6 +12,7 @@ import * as macho from '../src/formats/macho/constants.ts'
 import { gotAddress, helperEntryAddress, imageOffset, lazyAddress, tlvAddress } from './kernels/addresses.ts'
 import { isWeakDefinition, writeBind, writePointer, writeRebase } from './kernels/fixups.ts'
 import { writeInitOffsets } from './writeIndirect/initOffsets.ts'
+import { writeObjectiveC } from './writeIndirect/objectiveC.ts'
 import { writeUnwind } from './writeIndirect/unwind.ts'
 
 export function writeIndirect(link: Link): void {
@@ -22,6 +23,7 @@ export function writeIndirect(link: Link): void {
   writeLazyPointers(link, view)
   writeStubHelperHeader(link, view)
   writeInitOffsets(link, view)
+  writeObjectiveC(link, view)
   writeUnwind(link)
   writeIndirectSymbols(link)
 }

@@ -7,6 +7,7 @@ import {
   FILL_HEADER,
   FILL_INIT_OFFSETS,
   FILL_LAZY_POINTERS,
+  FILL_OBJC_STUBS,
   FILL_STUB_HELPER,
   FILL_STUBS,
   FILL_TLV_POINTERS,
@@ -73,6 +74,7 @@ export function gatherInputs(link: Link, renames: Renames): void {
   for (const file of [...link.order, link.internal.file]) {
     const first = files.Ranges.section[file]
     for (let section = first; section < first + files.Ranges.sections[file]; section++) {
+      if (section === link.methodLists.firstSection) orderMethodLists(link, renames, order)
       if (!isKept(link, section)) continue
       const output = outputOf(link, renames, byName, section)
       const own = file === link.internal.file && link.sections.Header.content[section] === CONTENT_ZEROFILL
@@ -87,6 +89,24 @@ export function gatherInputs(link: Link, renames: Renames): void {
   }
   for (let output = 1; output <= link.outputs.count; output++)
     link.inputs[output] = Uint32Array.from(lists[output] ?? [])
+  fillMessageStubs(link)
+}
+
+/** Stubs that send a message are written, not copied: no input may share their section. */
+function fillMessageStubs(link: Link): void {
+  const { section } = link.messageStubs
+  const output = section === 0 ? 0 : link.sections.Blocks.output[section]
+  if (output === 0) return
+  link.outputs.Section.fill[output] = FILL_OBJC_STUBS
+  const file = link.sections.Header.file[link.inputs[output][0]]
+  if (file === link.internal.file) return
+  const text = `section from ${fileText(link, file)} conflicts with synthetic section __TEXT,__objc_stubs`
+  error(link.messages, 'reserved-section', text, locate(link, file))
+}
+
+/** Relative method lists stand where the first absolute one would have, as in ld64.lld. */
+function orderMethodLists(link: Link, renames: Renames, order: number): void {
+  link.outputs.Section.order[outputNamed(link, renames, '__TEXT', '__objc_methlist')] = order - 0.5
 }
 
 /** A section goes into the output when one of its blocks does. */

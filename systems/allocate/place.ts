@@ -1,7 +1,7 @@
 // Sizes of output sections and addresses of the blocks in them.
 import { BLOCK_FOLDED, BLOCK_LIVE } from '../../components/blocks.ts'
 import type { Link } from '../../components/link.ts'
-import { FILL_INPUTS } from '../../components/outputs.ts'
+import { FILL_INPUTS, FILL_OBJC_STUBS } from '../../components/outputs.ts'
 import { CONTENT_LITERAL } from '../../components/sections.ts'
 import { orderBlocks } from './priorities.ts'
 import { literalSize } from '../kernels/literalSize.ts'
@@ -9,7 +9,7 @@ import { literalSize } from '../kernels/literalSize.ts'
 /** Block addresses are offsets in the output section until placeBlocks adds the section's address. */
 export function sizeSection(link: Link, output: number): void {
   const { Section, Extent } = link.outputs
-  if (Section.fill[output] !== FILL_INPUTS) return
+  if (Section.fill[output] !== FILL_INPUTS && Section.fill[output] !== FILL_OBJC_STUBS) return
   const inputs = link.inputs[output]
   if (inputs.length > 0 && link.sections.Header.content[inputs[0]] === CONTENT_LITERAL)
     return sizeLiterals(link, output)

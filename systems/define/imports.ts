@@ -40,6 +40,7 @@ export function defineImports(link: Link): void {
       if (symbols.Definition.flags[symbol] & SYMBOL_EXTERNAL && symbols.Definition.name[symbol] !== 0)
         consider(link, symbols.Definition.name[symbol], dynamic)
   }
+  if (link.messenger.name !== 0) consider(link, link.messenger.name, dynamic)
   for (let name = 1; name <= names.count; name++)
     if (names.Resolution.flags[name] & NAME_WANTED) consider(link, name, dynamic)
   spawnRange(imports.world, imports.count, [imports.Library, imports.Use])

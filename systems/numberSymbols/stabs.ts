@@ -7,7 +7,7 @@ import { SYMBOL_ABSOLUTE, SYMBOL_EXTERNAL } from '../../components/symbols.ts'
 import { unitPath } from '../../src/formats/dwarf.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
 import { isCodeFlags, sectionIndex } from '../kernels/code.ts'
-import { debugUnits, objectPath } from './debugUnits.ts'
+import { debugUnits, objectPath } from '../kernels/debugUnits.ts'
 import { createSizing, measureFile, type Sizing } from './symbolSizes.ts'
 
 export function writeStabs(link: Link): void {

@@ -4,7 +4,6 @@ import {
   FILE_BROKEN,
   FILE_LAZY,
   FILE_LOADED,
-  FILE_OBJC,
   FILE_OBJECT,
   FILE_RESOLVED,
 } from '../../components/files.ts'
@@ -16,6 +15,7 @@ import { EXPORT_WEAK } from '../../src/formats/exportTable.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
 import { type ObjectHeader, readObjectHeader } from '../../src/formats/macho/object.ts'
 import { findInDylibs } from '../kernels/imports.ts'
+import { wantMessenger } from '../kernels/messageNames.ts'
 import { ranksBefore } from '../kernels/ranks.ts'
 
 /** Puts the indexes of archives that have come into play, and the definitions of lazy objects, into the resolver. */
@@ -90,35 +90,6 @@ function offerSymbols(link: Link, file: number, header: ObjectHeader): void {
   }
 }
 
-/** -ObjC: does this archive member define a class or category, or come from Swift? */
-export function isObjectiveC(link: Link, file: number): boolean {
-  const { files } = link
-  const { bytes } = link.arenas.list[files.Source.arena[file]]
-  try {
-    const header = readObjectHeader(bytes, files.Source.position[file], files.Source.size[file])
-    for (let i = 0; i < header.sectionCount; i++) {
-      const at = header.sections + i * macho.SECTION_SIZE
-      const name = text(bytes, at)
-      if (
-        name === '__objc_catlist' ||
-        name === '__objc_classlist' ||
-        (text(bytes, at + 16) === '__DATA' && name.startsWith('__objc_cat'))
-      )
-        return true
-      if (name.startsWith('__swift')) return true
-    }
-  } catch (trouble) {
-    if (!(trouble instanceof FormatError)) throw trouble
-  }
-  return (files.Source.flags[file] & FILE_OBJC) !== 0
-}
-
-function text(bytes: Uint8Array, at: number): string {
-  let name = ''
-  for (let i = at; i < at + 16 && bytes[i] !== 0; i++) name += String.fromCharCode(bytes[i])
-  return name
-}
-
 /**
  * Gives each undefined name its provider of lowest rank: loads members, notes dylibs. A weak export of a dylib gives way to
  * any member, and to a later dylib's strong one, as in ld64.lld. Returns how many members were loaded.
@@ -131,6 +102,7 @@ export function provide(link: Link): number {
     if (Resolution.where[name] !== WHERE_UNDEFINED) continue
     if (Offer.dylib[name] === 0) findInDylibs(link, name)
     const member = Offer.member[name]
+    if (member === 0 && Offer.dylib[name] === 0) loaded += wantMessenger(link, name)
     if (member === 0 || files.Source.flags[member] & FILE_LOADED) continue
     const dylib = Offer.dylib[name]
     const dylibFirst = dylib !== 0 && link.dylibs[dylib - 1].rank < files.Order.rank[member]

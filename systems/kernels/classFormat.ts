@@ -1,0 +1,19 @@
+// Layouts of Objective-C classes and categories, as objc-runtime-new.h of objc4 declares them: byte offsets of fields.
+
+export const CLASS_METACLASS = 0
+export const CLASS_READ_ONLY = 32
+
+/** Of class_ro_t. */
+export const READ_ONLY_NAME = 24
+export const READ_ONLY_METHODS = 32
+
+export const CATEGORY_NAME = 0
+export const CATEGORY_CLASS = 8
+export const CATEGORY_INSTANCE_METHODS = 16
+export const CATEGORY_CLASS_METHODS = 24
+export const CATEGORY_PROTOCOLS = 32
+export const CATEGORY_INSTANCE_PROPERTIES = 40
+export const CATEGORY_CLASS_PROPERTIES = 48
+/** u32: bytes of the category, the last four being padding. */
+export const CATEGORY_SIZE_FIELD = 56
+export const CATEGORY_SIZE = 64
