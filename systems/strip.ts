@@ -26,6 +26,14 @@ import { R_ADDEND } from '../src/arch/arch.ts'
 import { compilePatterns, matches } from '../src/core/patterns.ts'
 import * as macho from '../src/formats/macho/constants.ts'
 import { createSite, enterSection, landInSection, type Landing, type Site } from './kernels/references.ts'
+import {
+  BECAUSE_SUPPORT,
+  createWhyLive,
+  explainBlock,
+  explainSymbol,
+  noteBecause,
+  type WhyLive,
+} from './strip/whyLive.ts'
 
 export function strip(link: Link): void {
   if (!link.settings.deadStrip) return keepAll(link)
@@ -34,10 +42,12 @@ export function strip(link: Link): void {
     depth: 0,
     site: createSite(),
     landing: { block: 0, offset: 0 },
+    why: createWhyLive(link),
   }
   markRoots(link, marking)
   do drain(link, marking)
   while (markSupport(link, marking))
+  if (marking.why !== null) link.reports.why_live = marking.why.lines.join('\n')
 }
 
 function keepAll(link: Link): void {
@@ -64,6 +74,7 @@ interface Marking {
   depth: number
   site: Site
   landing: Landing
+  why: WhyLive | null
 }
 
 function mark(link: Link, marking: Marking, given: number): void {
@@ -106,7 +117,7 @@ function markRoots(link: Link, marking: Marking): void {
     const root =
       is & (NAME_WANTED | NAME_NO_DEAD_STRIP | NAME_REFERENCED_DYNAMICALLY) ||
       (is & NAME_EXPORTED && (externsAreRoots || (listed && matches(exported, nameText(link, name)))))
-    if (root) markSymbol(link, marking, symbol[name])
+    if (root) markRoot(link, marking, symbol[name])
   }
   for (const file of link.order) markLocalRoots(link, marking, file)
   for (let block = 1; block <= blocks.count; block++) {
@@ -117,21 +128,32 @@ function markRoots(link: Link, marking: Marking): void {
   }
 }
 
+function markRoot(link: Link, marking: Marking, symbol: number): void {
+  if (marking.why !== null) explainSymbol(link, marking.why, symbol, 0)
+  markSymbol(link, marking, symbol)
+}
+
 function markLocalRoots(link: Link, marking: Marking, file: number): void {
   const { flags } = link.symbols.Definition
   const first = link.files.Ranges.symbol[file]
   for (let symbol = first; symbol < first + link.files.Ranges.symbols[file]; symbol++) {
     const is = flags[symbol]
     if ((is & (SYMBOL_DEFINED | SYMBOL_EXTERNAL | SYMBOL_NO_DEAD_STRIP)) === (SYMBOL_DEFINED | SYMBOL_NO_DEAD_STRIP))
-      markSymbol(link, marking, symbol)
+      markRoot(link, marking, symbol)
   }
 }
 
 function drain(link: Link, marking: Marking): void {
   while (marking.depth > 0) {
     const block = marking.work[--marking.depth]
+    const before = marking.depth
+    if (marking.why !== null) {
+      enterSection(marking.site, link, link.blocks.Extent.section[block])
+      explainBlock(link, marking.why, marking.site, block)
+    }
     followRelocations(link, marking, block)
     followUnwind(link, marking, block)
+    if (marking.why !== null) noteBecause(marking.why, marking.work, before, marking.depth, block)
     link.visited.rows++
   }
 }
@@ -177,12 +199,18 @@ function markSupport(link: Link, marking: Marking): boolean {
     if ((Extent.flags[block] & (BLOCK_LIVE_SUPPORT | BLOCK_LIVE | BLOCK_COALESCED)) !== BLOCK_LIVE_SUPPORT) continue
     const content = link.sections.Header.content[Extent.section[block]]
     if (content === CONTENT_EH_FRAME || content === CONTENT_DROPPED || content === CONTENT_COMPACT_UNWIND) continue
-    if (refersToLive(link, marking, block)) mark(link, marking, block)
+    const live = liveReferent(link, marking, block)
+    if (live === NOTHING) continue
+    mark(link, marking, block)
+    if (marking.why !== null && live !== 0) marking.why.because[block] = (BECAUSE_SUPPORT | live) >>> 0
   }
   return marking.depth > before
 }
 
-function refersToLive(link: Link, marking: Marking, block: number): boolean {
+const NOTHING = -1
+
+/** The first live block that a block refers to; 0 for a name of another image that lives, NOTHING when there is none. */
+function liveReferent(link: Link, marking: Marking, block: number): number {
   const { Extent, Relocations } = link.blocks
   const { site, landing } = marking
   enterSection(site, link, Extent.section[block])
@@ -193,11 +221,13 @@ function refersToLive(link: Link, marking: Marking, block: number): boolean {
     if (word & 0x08000000) {
       if (number >= site.symbolCount) continue
       const to = link.symbols.Reference.target[site.firstSymbol + number]
-      if (to !== 0 && !(to & TARGET_IMPORT)) target = link.symbols.Definition.block[to]
+      const made = to & TARGET_IMPORT ? to & 0x7fffffff : 0
+      if (made !== 0 && link.names.Resolution.flags[link.imports.Library.name[made]] & NAME_LIVE) return 0
+      if (made === 0 && to !== 0) target = link.symbols.Definition.block[to]
     } else if (number >= 1 && number <= site.sectionCount && isInside(site, link, word, i)) {
       if (landInSection(link, site, word, site.words[site.records + i * 2], landing)) target = landing.block
     }
-    if (target !== 0 && Extent.flags[target] & BLOCK_LIVE) return true
+    if (target !== 0 && Extent.flags[target] & BLOCK_LIVE) return target
   }
-  return false
+  return NOTHING
 }

@@ -14,6 +14,7 @@ import { spawnRange } from '../../src/ecs.ts'
 import { isInReach, pairedAddend } from '../kernels/branches.ts'
 import { isCodeFlags } from '../kernels/code.ts'
 import { createSite, enterSection, type Site } from '../kernels/references.ts'
+import { orderBlocks } from './priorities.ts'
 
 /** Branches that wait for their targets: place of the instruction, branch target (0: done), file, in order of address. */
 export interface Extension {
@@ -83,6 +84,11 @@ function isBranchTarget(link: Link, output: number): boolean {
 
 function forEachBlock(link: Link, output: number, use: (block: number) => void): void {
   const { flags } = link.blocks.Extent
+  const ordered = link.priorities.length === 0 ? null : orderBlocks(link, link.inputs[output])
+  if (ordered !== null) {
+    for (let i = 0; i < ordered.length; i++) use(ordered[i])
+    return
+  }
   for (const section of link.inputs[output]) {
     const first = link.sections.Blocks.first[section]
     const end = first + link.sections.Blocks.count[section]
