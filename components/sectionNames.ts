@@ -22,8 +22,10 @@ export function internSectionName(names: SectionNames, words: Uint32Array, bytes
   for (let i = 0; i < WORDS; i++) hash = Math.imul(hash ^ words[at + i], 0x9e3779b1)
   const mask = names.index.length - 1
   let probe = (hash ^ (hash >>> 15)) & mask
-  for (let id = names.index[probe]; id !== 0; id = names.index[(probe = (probe + 1) & mask)])
+  for (let id = names.index[probe]; id !== 0; id = names.index[probe]) {
     if (sameWords(names.words, id * WORDS, words, at)) return id
+    probe = (probe + 1) & mask
+  }
   return addSectionName(names, words, bytes, at, probe)
 }
 

@@ -139,7 +139,6 @@ export interface LinkOptions {
   orderFile?: string
   callGraphProfileSort?: boolean
   printSymbolOrder?: string
-  callGraphProfile?: boolean
   /** `-rename_section from-seg from-sect to-seg to-sect`. */
   renameSections?: readonly (readonly [string, string, string, string])[]
   renameSegments?: readonly (readonly [string, string])[]

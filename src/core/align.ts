@@ -9,5 +9,5 @@ export function trailingZeros(value: number, limit: number): number {
   const low = value | 0
   if (low === 0) return limit
   const zeros = 31 - Math.clz32(low & -low)
-  return zeros < limit ? zeros : limit
+  return Math.min(zeros, limit)
 }

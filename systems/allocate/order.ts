@@ -26,8 +26,11 @@ const SEGMENT_ORDER: Record<string, number> = {
 export function orderOutputs(link: Link): number[][] {
   const { outputs, segments } = link
   const bySegment: number[][] = []
-  for (let output = 1; output <= outputs.count; output++)
-    (bySegment[outputs.Section.segment[output]] ??= []).push(output)
+  for (let output = 1; output <= outputs.count; output++) {
+    const segment = outputs.Section.segment[output]
+    bySegment[segment] ??= []
+    bySegment[segment].push(output)
+  }
   const order: number[] = []
   for (let segment = 1; segment <= segments.count; segment++) {
     const lists = bySegment[segment] ?? []

@@ -4,7 +4,13 @@ import { FormatError } from '../../src/core/bytes.ts'
 import { type ByteRange, type CompileUnit, readCompileUnit } from '../../src/formats/dwarf.ts'
 import { isAbsolutePath } from '../../src/formats/dwarf/compileUnit.ts'
 
-const NAMES = ['__debug_info', '__debug_abbrev', '__debug_str', '__debug_line_str', '__debug_str_offs'] as const
+const NAMES: readonly string[] = [
+  '__debug_info',
+  '__debug_abbrev',
+  '__debug_str',
+  '__debug_line_str',
+  '__debug_str_offs',
+]
 
 const NOWHERE: ByteRange = { from: 0, to: 0 }
 
@@ -33,8 +39,7 @@ function dwarfKinds(link: Link): Uint8Array {
   const { sectionNames } = link
   const kinds = new Uint8Array(sectionNames.count + 1)
   for (let id = 1; id <= sectionNames.count; id++)
-    if (sectionNames.segments[id] === '__DWARF')
-      kinds[id] = NAMES.findIndex((name) => name === sectionNames.sections[id]) + 1
+    if (sectionNames.segments[id] === '__DWARF') kinds[id] = NAMES.indexOf(sectionNames.sections[id]) + 1
   return kinds
 }
 

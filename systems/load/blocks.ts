@@ -161,7 +161,7 @@ function symbolMarks(flags: number): number {
   return code | ((flags & macho.SECTION_TYPE) === macho.S_THREAD_LOCAL_VARIABLES ? SYMBOL_THREAD_LOCAL : 0)
 }
 
-function valueOf(link: Link, file: number, index: number): number {
+function addressOf(link: Link, file: number, index: number): number {
   const { words } = link.arenas.list[link.files.Source.arena[file]]
   const at = link.files.Tables.nlist[file] / 4 + index * 4
   return words[at + 2] + words[at + 3] * 4294967296
@@ -233,7 +233,7 @@ function placeSymbols(
   const frames = link.sections.Header.content[section] === CONTENT_EH_FRAME
   for (let i = scratch.starts[index + 1]; i < scratch.starts[index + 2]; i++) {
     const symbol = link.files.Ranges.symbol[file] + scratch.order[i]
-    const offset = valueOf(link, file, scratch.order[i]) - link.sections.Header.address[section]
+    const offset = addressOf(link, file, scratch.order[i]) - link.sections.Header.address[section]
     if (offset < 0 || offset > link.sections.Header.size[section] || count === 0) {
       badOffset(link, file, scratch.order[i], section)
       return false
