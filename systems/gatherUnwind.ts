@@ -8,17 +8,19 @@ import { CONTENT_COMPACT_UNWIND, CONTENT_EH_FRAME } from '../components/sections
 import { spawnRange } from '../src/ecs.ts'
 import { gatherCompact } from './gatherUnwind/compact.ts'
 import { gatherFrames } from './gatherUnwind/frames.ts'
+import type { Personalities } from './gatherUnwind/personalities.ts'
 import { createSite } from './kernels/references.ts'
 
 export function gatherUnwind(link: Link): void {
   const { files, sections, unwinds } = link
   const site = createSite()
+  const known: Personalities = { symbols: [], targets: [] }
   for (const file of link.order) {
     const first = files.Ranges.section[file]
     const end = first + files.Ranges.sections[file]
     const start = unwinds.count + 1
     for (let section = first; section < end; section++)
-      if (sections.Header.content[section] === CONTENT_COMPACT_UNWIND) gatherCompact(link, section, site)
+      if (sections.Header.content[section] === CONTENT_COMPACT_UNWIND) gatherCompact(link, section, site, known)
     attach(link, start)
     const frames = unwinds.count + 1
     for (let section = first; section < end; section++)

@@ -156,8 +156,9 @@ function join(link: Link, output: number, section: number): void {
   if (Section.inputs[output] === 0) Section.flags[output] = flags
   else {
     const pure = Section.flags[output] & flags & macho.S_ATTR_PURE_INSTRUCTIONS
-    if (Section.fill[output] === 0 && (Section.flags[output] & macho.SECTION_TYPE) !== (flags & macho.SECTION_TYPE))
-      mixTypes(link, output, section, flags)
+    const sameType = (Section.flags[output] & macho.SECTION_TYPE) === (flags & macho.SECTION_TYPE)
+    // Frames are S_COALESCED from compilers and S_REGULAR from `ld -r`.
+    if (Section.fill[output] === 0 && !sameType && !isFrames) mixTypes(link, output, section, flags)
     Section.flags[output] =
       ((Section.flags[output] | (flags & ~macho.SECTION_TYPE)) & ~macho.S_ATTR_PURE_INSTRUCTIONS) | pure
   }

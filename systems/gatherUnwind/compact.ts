@@ -1,5 +1,4 @@
 // Entries of one `__LD,__compact_unwind` section: 32 bytes each, their pointers given by relocations.
-import { addInternalSymbol } from '../../components/internal.ts'
 import { type Link, locate } from '../../components/link.ts'
 import { UNWIND_ABSOLUTE } from '../../components/unwinds.ts'
 import { error } from '../../src/core/messages.ts'
@@ -12,10 +11,12 @@ import {
   COMPACT_UNWIND_PERSONALITY,
 } from '../../src/formats/unwind/compactUnwind.ts'
 import { enterSection, embeddedAddend, landInSection, type Landing, type Site } from '../kernels/references.ts'
+import { knownPersonality, type Personalities, personalityAt } from './personalities.ts'
 
 const NO_UNWIND_FLAGS = 0
 
-export function gatherCompact(link: Link, section: number, site: Site): void {
+/** `known` are the personalities found so far. */
+export function gatherCompact(link: Link, section: number, site: Site, known: Personalities): void {
   const { sections, unwinds } = link
   const size = sections.Header.size[section]
   enterSection(site, link, section)
@@ -37,24 +38,24 @@ export function gatherCompact(link: Link, section: number, site: Site): void {
     unwinds.Entry.encoding[first + i] = site.view.getUint32(at + COMPACT_UNWIND_ENCODING, true)
   }
   unwinds.count += entries
-  readPointers(link, section, site, first)
+  readPointers(link, section, site, known, first)
   if ((link.settings.icf ?? 'none') !== 'none') markAbsolute(link, site, first)
   dropFrameEntries(link, first)
 }
 
-function readPointers(link: Link, section: number, site: Site, first: number): void {
+function readPointers(link: Link, section: number, site: Site, known: Personalities, first: number): void {
   const { Relocations, Header } = link.sections
   const landing: Landing = { block: 0, offset: 0 }
   for (let i = 0; i < Relocations.count[section]; i++) {
     const at = site.words[site.records + i * 2]
     const word = site.words[site.records + i * 2 + 1]
-    const known = at + 8 <= Header.size[section] && readPointer(link, site, word, at, landing)
-    if (!known) {
+    const found = at + 8 <= Header.size[section] && readPointer(link, site, word, at, landing)
+    if (!found) {
       badPointer(link, site, i)
       continue
     }
     const row = first + Math.floor(at / COMPACT_UNWIND_ENTRY_SIZE)
-    setPointer(link, site, word, row, at % COMPACT_UNWIND_ENTRY_SIZE, landing)
+    setPointer(link, site, known, word, row, at % COMPACT_UNWIND_ENTRY_SIZE, landing)
   }
 }
 
@@ -90,31 +91,28 @@ function readPointer(link: Link, site: Site, word: number, at: number, landing: 
   return true
 }
 
-function setPointer(link: Link, site: Site, word: number, row: number, field: number, landing: Landing): void {
+function setPointer(
+  link: Link,
+  site: Site,
+  known: Personalities,
+  word: number,
+  row: number,
+  field: number,
+  landing: Landing,
+): void {
   const { Range, Entry } = link.unwinds
   if (field === COMPACT_UNWIND_FUNCTION) {
     Range.block[row] = landing.block
     Range.offset[row] = landing.offset
     Range.flags[row] = NO_UNWIND_FLAGS
   } else if (field === COMPACT_UNWIND_PERSONALITY) {
+    const target = word & 0x08000000 ? link.symbols.Reference.target[site.firstSymbol + (word & 0xffffff)] : 0
     Entry.personality[row] =
-      word & 0x08000000
-        ? link.symbols.Reference.target[site.firstSymbol + (word & 0xffffff)]
-        : symbolAt(link, site, landing)
-    if (Entry.personality[row] === 0) Entry.personality[row] = symbolAt(link, site, landing)
+      target === 0 ? personalityAt(link, known, site, landing) : knownPersonality(link, known, target)
   } else if (field === COMPACT_UNWIND_LSDA) {
     Entry.lsda[row] = landing.block
     Entry.lsdaOffset[row] = landing.offset
   }
-}
-
-/** The symbol at a place of this object, or one made for it, so that the personality has a GOT key. */
-export function symbolAt(link: Link, site: Site, landing: Landing): number {
-  const { Definition, Reference } = link.symbols
-  for (let symbol = site.firstSymbol; symbol < site.firstSymbol + site.symbolCount; symbol++)
-    if (Definition.block[symbol] === landing.block && Definition.offset[symbol] === landing.offset)
-      return Reference.target[symbol]
-  return landing.block === 0 ? 0 : addInternalSymbol(link, 0, landing.block, landing.offset, 0)
 }
 
 /** An entry that says "see the FDE" is made from the FDE instead. */

@@ -5,14 +5,15 @@ import { locate } from '../../components/link.ts'
 import { UNWIND_DWARF } from '../../components/unwinds.ts'
 import { FormatError } from '../../src/core/bytes.ts'
 import { error } from '../../src/core/messages.ts'
-import { EH_FDE, type EhFrames, fdeEncodingFor, readEhPointer, splitEhFrame } from '../../src/formats/ehFrame.ts'
+import { EH_FDE, type EhFrames, fdeEncodingFor, readEhPointer } from '../../src/formats/ehFrame.ts'
 import { follow } from '../kernels/framePointers.ts'
+import { frameRecords } from '../kernels/frameRecords.ts'
 import { enterSection, type Landing, type Site } from '../kernels/references.ts'
 
 export function gatherFrames(link: Link, section: number, site: Site): void {
   enterSection(site, link, section)
   try {
-    const frames = splitEhFrame(site.bytes, site.contents, site.contents + link.sections.Header.size[section])
+    const frames = frameRecords(link, section)
     const landing: Landing = { block: 0, offset: 0 }
     const first = link.sections.Blocks.first[section]
     for (let i = 0; i < frames.count; i++) {

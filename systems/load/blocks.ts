@@ -23,9 +23,9 @@ import {
 import { BLOCK_KEPT, BLOCK_LIVE_SUPPORT } from '../../components/blocks.ts'
 import { error } from '../../src/core/messages.ts'
 import { trailingZeros } from '../../src/core/align.ts'
-import { splitEhFrame } from '../../src/formats/ehFrame.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
 import { findBlock } from '../kernels/findBlock.ts'
+import { frameRecords } from '../kernels/frameRecords.ts'
 import { literalSize } from '../kernels/literalSize.ts'
 import { recordSize } from './sections.ts'
 
@@ -288,10 +288,7 @@ function splitEvenly(link: Link, section: number, block: number, step: number): 
 
 /** Frame records are not aligned one by one: each must begin where the one before ends. */
 function splitFrames(link: Link, section: number, block: number): number {
-  const file = link.sections.Header.file[section]
-  const { bytes } = link.arenas.list[link.files.Source.arena[file]]
-  const from = link.sections.Bytes.position[section]
-  const frames = splitEhFrame(bytes, from, from + link.sections.Header.size[section])
+  const frames = frameRecords(link, section)
   for (let i = 0; i < frames.count; i++) {
     setBlock(link, block + i, section, frames.at[i], 0)
     link.blocks.Extent.size[block + i] = frames.size[i]

@@ -1,14 +1,14 @@
 // Frame records move apart from each other and from their functions: their pc-relative fields are written anew.
 import { BLOCK_LIVE } from '../../components/blocks.ts'
 import type { Link } from '../../components/link.ts'
-import { EH_FDE, type EhFrames, ehPointerWidth, splitEhFrame } from '../../src/formats/ehFrame.ts'
+import { EH_FDE, type EhFrames, ehPointerWidth } from '../../src/formats/ehFrame.ts'
 import { follow } from '../kernels/framePointers.ts'
+import { frameRecords } from '../kernels/frameRecords.ts'
 import { writePointer } from '../kernels/fixups.ts'
 import type { Relocating } from './apply.ts'
 
 export function relocateFrames(link: Link, at: Relocating, section: number): void {
-  const { site } = at
-  const frames = splitEhFrame(site.bytes, site.contents, site.contents + link.sections.Header.size[section])
+  const frames = frameRecords(link, section)
   const first = link.sections.Blocks.first[section]
   for (let i = 0; i < frames.count; i++) {
     if (frames.kind[i] !== EH_FDE || (link.blocks.Extent.flags[first + i] & BLOCK_LIVE) === 0) continue
