@@ -170,6 +170,8 @@ export interface Link {
   internal: { file: number; arena: number; section: number; block: number; symbol: number }
   /** Libraries that objects name (LC_LINKER_OPTION), by option text: used once a loaded object names them. */
   autolinks: Map<string, { file: number; dylib: number; problem: string }>
+  /** Pairs (file, symbol) of N_INDR records. */
+  indirects: number[]
   /** Triples (name, symbol, symbol) of strong definitions that collide. */
   duplicates: number[]
   /** Rows of __unwind_info: the function (block, offset), its Unwind row (0: none), and what it says; null: no section. */

@@ -8,6 +8,7 @@ export const SYMBOL_EXTERNAL = 1 << 0
 export const SYMBOL_PRIVATE = 1 << 1
 /** Defined in a block or absolute. */
 export const SYMBOL_DEFINED = 1 << 2
+/** Without SYMBOL_DEFINED: N_INDR, another name of a symbol, until define has found that. */
 export const SYMBOL_ABSOLUTE = 1 << 3
 /** Tentative: N_UNDF with a size. */
 export const SYMBOL_COMMON = 1 << 4

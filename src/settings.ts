@@ -61,6 +61,20 @@ const RELATIVE_METHODS_SINCE: Partial<Record<PlatformName, number>> = {
   'xros-simulator': version(1),
 }
 
+/** The first versions whose dyld write-protects __DATA_CONST (ld64.lld's table; a simulator counts as its device). */
+const DATA_CONST_SINCE: Partial<Record<PlatformName, number>> = {
+  macos: version(10, 15),
+  ios: version(13),
+  'ios-simulator': version(13),
+  tvos: version(13),
+  'tvos-simulator': version(13),
+  watchos: version(6),
+  'watchos-simulator': version(6),
+  xros: version(1),
+  'xros-simulator': version(1),
+  bridgeos: version(4),
+}
+
 function since(table: Partial<Record<PlatformName, number>>, platform: Platform): boolean {
   const first = table[platform.name]
   return first !== undefined && platform.minVersion >= first
@@ -72,13 +86,13 @@ const SIMULATORS: readonly PlatformName[] = ['ios-simulator', 'tvos-simulator', 
 export function settle(options: LinkOptions, arch: Arch, platform: Platform): Settings {
   const outputType = options.outputType ?? 'execute'
   const output = options.output ?? 'a.out'
-  const pie = options.pie ?? true
+  // Libraries and all of arm64 are position independent whatever -no_pie says.
+  const pie = outputType !== 'execute' || arch === 'arm64' || (options.pie ?? true)
   const fixupChains = pie && (options.fixupChains ?? since(CHAINED_SINCE, platform))
   const pagezeroSize = options.pagezeroSize ?? 4294967296
   const pageSize = arch === 'arm64' ? 0x4000 : 0x1000
-  const signedByDefault =
-    (arch === 'arm64' && (platform.name === 'macos' || SIMULATORS.includes(platform.name))) ||
-    (SIMULATORS.includes(platform.name) && arch === 'arm64')
+  const signedByDefault = arch === 'arm64' && (platform.name === 'macos' || SIMULATORS.includes(platform.name))
+  const tooOldForConst = DATA_CONST_SINCE[platform.name] !== undefined && !since(DATA_CONST_SINCE, platform)
   return {
     ...options,
     inputs: options.inputs.map((input) => (typeof input === 'string' ? { path: input } : input)),
@@ -92,7 +106,7 @@ export function settle(options: LinkOptions, arch: Arch, platform: Platform): Se
     headerPad: options.headerPad ?? 32,
     fixupChains,
     pie,
-    dataConst: options.dataConst ?? (outputType !== 'execute' || pie),
+    dataConst: options.dataConst ?? (pie && !tooOldForConst),
     initOffsets: options.initOffsets ?? fixupChains,
     adhocCodesign: options.adhocCodesign ?? signedByDefault,
     deduplicateLiterals: options.deduplicateLiterals ?? true,

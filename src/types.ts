@@ -170,6 +170,8 @@ export interface LinkOptions {
   fixupChains?: boolean
   initOffsets?: boolean
   bindAtLoad?: boolean
+  /** `-O`: from 2 on bind opcodes are folded. Default 1. */
+  optimize?: number
   adhocCodesign?: boolean
   encryptable?: boolean
   markDeadStrippableDylib?: boolean

@@ -14,8 +14,11 @@ import { placeBlocks, sizeSection } from './allocate/place.ts'
 import { extendBranches, hasBranches, placeWithThunks, spawnThunks } from './allocate/thunks.ts'
 import { planUnwind } from './allocate/unwind.ts'
 import { assignOrdinals } from './kernels/ordinals.ts'
-import { commandsSize } from './kernels/commands.ts'
+import { commandsSize, isEncryptable } from './kernels/commands.ts'
 import { isHidden, isZeroFillType } from './kernels/outputKinds.ts'
+
+/** PATH_MAX of macOS: the longest install name that install_name_tool may write. */
+const MAXPATHLEN = 1024
 
 export function allocate(link: Link): void {
   const renames = sectionRenames(link)
@@ -91,8 +94,7 @@ function placeSections(
   let fileEnd = fileOffset
   const extension = extendBranches(link, list)
   for (const output of list) {
-    if (output === link.tables.header)
-      Extent.size[output] = macho.HEADER_SIZE + commandsSize(link) + headerPadding(link)
+    if (output === link.tables.header) Extent.size[output] = headerSize(link)
     if (output === link.tables.unwindInfo) planUnwind(link)
     address = alignUp(address, 2 ** Section.alignPow2[output])
     Extent.address[output] = address
@@ -107,9 +109,16 @@ function placeSections(
   return { address, fileOffset: fileEnd }
 }
 
+/** The kernel decrypts whole pages, so header and commands of an encryptable image have pages of their own. */
+function headerSize(link: Link): number {
+  const size = macho.HEADER_SIZE + commandsSize(link) + headerPadding(link)
+  return isEncryptable(link) ? alignUp(size, link.settings.pageSize) : size
+}
+
 function headerPadding(link: Link): number {
-  const { settings, dylibs } = link
-  const maximum = settings.headerPadMaxInstallNames ? dylibs.length * 1024 : 0
+  const { settings, linkedDylibs } = link
+  const names = linkedDylibs.length + (settings.outputType === 'dylib' ? 1 : 0)
+  const maximum = settings.headerPadMaxInstallNames ? names * MAXPATHLEN : 0
   return Math.max(settings.headerPad, maximum)
 }
 

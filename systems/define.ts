@@ -3,35 +3,38 @@
 // Reads: names, symbols, dylibs. Writes: names, imports, Reference.target, coalesced blocks; the internal file's rows.
 // After the fixpoint of load and resolve, before anything follows a reference. Cost: three passes over the symbols.
 
-import { BLOCK_COALESCED } from '../components/blocks.ts'
 import { FILE_BROKEN, FILE_LOADED, FILE_OBJECT } from '../components/files.ts'
 import { nameText } from '../components/internal.ts'
-import { fileText, type Link } from '../components/link.ts'
+import type { Link } from '../components/link.ts'
 import { NAME_AUTO_HIDE, NAME_EXPORTED, NAME_PRIVATE, WHERE_GLOBAL } from '../components/names.ts'
 import {
   SYMBOL_DEFINED,
-  SYMBOL_EXTERNAL,
   SYMBOL_PRIVATE,
   SYMBOL_SYNTHETIC,
   SYMBOL_WEAK_DEF,
   TARGET_IMPORT,
 } from '../components/symbols.ts'
-import { error, warn } from '../src/core/messages.ts'
+import { warn } from '../src/core/messages.ts'
 import { compilePatterns, matches } from '../src/core/patterns.ts'
-import { createSections, defineAliases, defineBoundaries, defineCommons, defineHeader } from './define/own.ts'
+import { defineAliases } from './define/aliases.ts'
+import { findOverrides } from './define/overrides.ts'
+import { createSections, defineBoundaries, defineCommons, defineHeader } from './define/own.ts'
+import { coalesce } from './define/coalesce.ts'
 import { defineImports } from './define/imports.ts'
 import { defineMessageStubs, pointMessenger } from './define/messageStubs.ts'
-import { fileOfSymbol, ranksBefore } from './kernels/ranks.ts'
+import { reportDuplicates } from './kernels/duplicates.ts'
+import { ranksBefore } from './kernels/ranks.ts'
 
 export function define(link: Link): void {
   link.order = loadedInOrder(link)
+  findOverrides(link)
   defineHeader(link)
   defineCommons(link)
   defineAliases(link)
   defineBoundaries(link)
   createSections(link)
   defineMessageStubs(link)
-  reportDuplicates(link)
+  if (!link.settings.deadStripDuplicates) reportDuplicates(link)
   decideExports(link)
   defineImports(link)
   coalesce(link)
@@ -50,17 +53,6 @@ function loadedInOrder(link: Link): Uint32Array {
       order.push(file)
   order.sort((a, b) => (ranksBefore(link, a, b) ? -1 : 1))
   return Uint32Array.from(order)
-}
-
-function reportDuplicates(link: Link): void {
-  const { duplicates } = link
-  for (let i = 0; i < duplicates.length; i += 3) {
-    const text = nameText(link, duplicates[i])
-    const places = [duplicates[i + 1], duplicates[i + 2]].map(
-      (symbol) => `defined in ${fileText(link, fileOfSymbol(link, symbol))}`,
-    )
-    error(link.messages, 'duplicate-symbol', `duplicate symbol: ${text}`, null, places)
-  }
 }
 
 /** External definitions are exported unless they are private; lists of exported and unexported names decide over both. */
@@ -101,36 +93,6 @@ function hideByLists(
   if (link.names.Resolution.flags[name] & NAME_AUTO_HIDE) return false
   if (exported.literals.has(text)) warn(link.messages, 'hidden-export', `cannot export hidden symbol ${text}`)
   return true
-}
-
-/** A block that holds nothing but losing weak definitions goes; references to it land in the winner's. */
-function coalesce(link: Link): void {
-  const { blocks, symbols, names, files } = link
-  const { flags, name, block, offset } = symbols.Definition
-  const { symbol: winner } = names.Resolution
-  for (const file of link.order) {
-    const first = files.Ranges.symbol[file]
-    const end = first + files.Ranges.symbols[file]
-    let losers = 0
-    for (let symbol = first; symbol < end; symbol++) {
-      if (
-        (flags[symbol] & (SYMBOL_WEAK_DEF | SYMBOL_EXTERNAL)) !== (SYMBOL_WEAK_DEF | SYMBOL_EXTERNAL) ||
-        winner[name[symbol]] === symbol
-      )
-        continue
-      losers++
-      blocks.Extent.flags[block[symbol]] |= BLOCK_COALESCED
-      blocks.Placement.leader[block[symbol]] = block[winner[name[symbol]]]
-    }
-    if (losers === 0) continue
-    for (let symbol = first; symbol < end; symbol++) {
-      if ((flags[symbol] & SYMBOL_DEFINED) === 0 || !(blocks.Extent.flags[block[symbol]] & BLOCK_COALESCED)) continue
-      const keeps = flags[symbol] & SYMBOL_EXTERNAL ? winner[name[symbol]] === symbol : offset[symbol] !== 0
-      if (!keeps) continue
-      blocks.Extent.flags[block[symbol]] &= ~BLOCK_COALESCED
-      blocks.Placement.leader[block[symbol]] = 0
-    }
-  }
 }
 
 /** What every reference through a symbol row means, decided once, so that relocations need one load. */

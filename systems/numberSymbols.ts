@@ -121,8 +121,9 @@ function listThunks(link: Link, keeps: Filter): Uint32Array {
 
 /** Absolute, in a live block, or an alias in a block whose winner lives. */
 function isInOutput(link: Link, symbol: number): boolean {
-  const { block, flags } = link.symbols.Definition
-  if (flags[symbol] & SYMBOL_ABSOLUTE) return true
+  const { block, flags, name } = link.symbols.Definition
+  if (flags[symbol] & SYMBOL_ABSOLUTE)
+    return name[symbol] === 0 || (link.names.Resolution.flags[name[symbol]] & NAME_LIVE) !== 0
   const { flags: blockFlags } = link.blocks.Extent
   const home = block[symbol]
   if (home === 0) return false

@@ -73,14 +73,13 @@ function forceLazy(link: Link, file: number): number {
   return 1
 }
 
-/** Names that options refer to: the entry point, -u, exported names without wildcards, -alias. */
+/** Names that options refer to: the entry point, -u, exported names without wildcards. */
 function wantNames(link: Link): void {
   const { settings } = link
   if (settings.outputType === 'execute') link.entry = want(link, settings.entry ?? '_main')
   else link.entry = -1
   for (const text of settings.forceUndefined ?? []) want(link, text)
   for (const text of settings.exportedSymbols ?? []) if (!/[*?[\]]/.test(text)) want(link, text)
-  for (const [real] of settings.aliases ?? []) want(link, real)
 }
 
 function want(link: Link, text: string): number {

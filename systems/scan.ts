@@ -34,6 +34,8 @@ interface Scan {
   /** Stubs so far: they stand in the order of the first calls. */
   calls: number
   threadVariables: boolean
+  /** Pointers of the section become offsets: what another image has is reached through a stub. */
+  initPointers: boolean
 }
 
 export function scan(link: Link): void {
@@ -48,6 +50,7 @@ export function scan(link: Link): void {
     binds: 0,
     calls: 0,
     threadVariables: false,
+    initPointers: false,
   }
   callEntry(link, state)
   const messenger = scanMessenger(link, state.undefineds)
@@ -75,6 +78,7 @@ function scanFile(link: Link, state: Scan, file: number): void {
       continue
     enterSection(state.site, link, section)
     state.threadVariables = (sections.Header.flags[section] & macho.SECTION_TYPE) === macho.S_THREAD_LOCAL_VARIABLES
+    state.initPointers = content === CONTENT_INIT_POINTERS
     const start = sections.Blocks.first[section]
     for (let block = start; block < start + sections.Blocks.count[section]; block++) {
       const live =
@@ -203,7 +207,7 @@ function scanImport(link: Link, state: Scan, i: number, is: number, made: number
   const threadLocal = (flags & IMPORT_THREAD_LOCAL) !== 0
   if (is & R_TLV ? !threadLocal : threadLocal && (is & (R_GOT | R_BRANCH)) !== 0)
     return badThreadLocal(link, state.site, i, Library.name[made])
-  if (is & R_BRANCH) call(link, state, made)
+  if (is & R_BRANCH || state.initPointers) call(link, state, made)
   else if (is & R_GOT) addGot(link.gots, KEY_IMPORT, made)
   else if (is & R_TLV) addGot(link.tlvs, KEY_IMPORT, made)
   else if (is & R_UNSIGNED) {

@@ -25,6 +25,7 @@ import { SYMBOL_DEFINED, SYMBOL_EXTERNAL, SYMBOL_NO_DEAD_STRIP, TARGET_IMPORT } 
 import { R_ADDEND } from '../src/arch/arch.ts'
 import { compilePatterns, matches } from '../src/core/patterns.ts'
 import * as macho from '../src/formats/macho/constants.ts'
+import { reportDuplicates } from './kernels/duplicates.ts'
 import { createSite, enterSection, landInSection, type Landing, type Site } from './kernels/references.ts'
 import {
   BECAUSE_SUPPORT,
@@ -36,7 +37,11 @@ import {
 } from './strip/whyLive.ts'
 
 export function strip(link: Link): void {
-  if (!link.settings.deadStrip) return keepAll(link)
+  if (!link.settings.deadStrip) {
+    keepAll(link)
+    if (link.settings.deadStripDuplicates) reportDuplicates(link, true)
+    return
+  }
   const marking: Marking = {
     work: new Uint32Array(link.blocks.count + 1),
     depth: 0,
@@ -48,6 +53,7 @@ export function strip(link: Link): void {
   do drain(link, marking)
   while (markSupport(link, marking))
   if (marking.why !== null) link.reports.why_live = marking.why.lines.join('\n')
+  if (link.settings.deadStripDuplicates) reportDuplicates(link, true)
 }
 
 function keepAll(link: Link): void {

@@ -198,6 +198,7 @@ function reserve(found: Survey): Link {
     priorities: new Uint32Array(0),
     internal: { file: found.count + 1, arena: 0, section: 0, block: 0, symbol: 0 },
     autolinks: found.autolinks,
+    indirects: [],
     duplicates: [],
     messenger: { name: 0, symbol: 0 },
     loadedBecause: [],

@@ -96,7 +96,6 @@ function apply(view: DataView, at: number, type: number, P: number, value: numbe
 
 function applyBranch(view: DataView, at: number, distance: number): number {
   if (distance < BRANCH.low || distance > BRANCH.high) return APPLY_OUT_OF_RANGE
-  if (distance & 3) return APPLY_MISALIGNED
   view.setUint32(at, (view.getUint32(at, true) & 0xfc000000) | ((distance >> 2) & 0x3ffffff), true)
   return APPLY_OK
 }

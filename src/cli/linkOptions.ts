@@ -54,6 +54,7 @@ function numberOptions(draft: Draft, args: ArgumentList, messages: Messages): vo
   const level = last(args, '-O')
   if (level !== undefined && !/^\d+$/.test(level.values[0]!))
     error(messages, 'bad-number', `${level.spelling}: number expected, but got '${level.values[0]}'`)
+  else if (level !== undefined) draft.optimize = Number(level.values[0])
   const threads = lastValue(args, '--threads=')
   if (threads === undefined) return
   if (/^0*[1-9]\d*$/.test(threads)) draft.threads = Number(threads)

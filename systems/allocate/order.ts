@@ -1,26 +1,20 @@
 // Order of segments, and of sections within them, as ld64.lld has it; protections of segments.
 import type { Link } from '../../components/link.ts'
-import {
-  FILL_HEADER,
-  FILL_INIT_OFFSETS,
-  FILL_OBJC_STUBS,
-  FILL_STUB_HELPER,
-  FILL_STUBS,
-  FILL_UNWIND_INFO,
-} from '../../components/outputs.ts'
+import { FILL_HEADER } from '../../components/outputs.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
 import { isHidden } from '../kernels/outputKinds.ts'
 import { isCodeFlags } from '../kernels/code.ts'
 
 const LAST = Number.MAX_SAFE_INTEGER
 
-const SEGMENT_ORDER: Record<string, number> = {
-  __PAGEZERO: -4,
-  __TEXT: -3,
-  __DATA_CONST: -2,
-  __DATA: -1,
-  __LINKEDIT: LAST,
-}
+const SEGMENT_ORDER: ReadonlyMap<string, number> = new Map([
+  ['__PAGEZERO', -4],
+  ['__TEXT', -3],
+  ['__DATA_CONST', -2],
+  ['__DATA', -1],
+  ['__LLVM', LAST - 1],
+  ['__LINKEDIT', LAST],
+])
 
 /** Output sections by segment, both in their final order; sets n_sect indexes. */
 export function orderOutputs(link: Link): number[][] {
@@ -35,8 +29,8 @@ export function orderOutputs(link: Link): number[][] {
   for (let segment = 1; segment <= segments.count; segment++) {
     const lists = bySegment[segment] ?? []
     segments.Segment.order[segment] =
-      SEGMENT_ORDER[segments.names[segment]] ??
-      lists.reduce((least, output) => Math.min(least, outputs.Section.order[output]), LAST - 1)
+      SEGMENT_ORDER.get(segments.names[segment]) ??
+      lists.reduce((least, output) => Math.min(least, outputs.Section.order[output]), LAST - 2)
     order.push(segment)
     protect(link, segment)
   }
@@ -66,26 +60,22 @@ function sectionOrder(link: Link, segment: number, output: number): number {
   return type === macho.S_ZEROFILL || type === macho.S_GB_ZEROFILL ? LAST : Section.order[output]
 }
 
+/** By name, whoever makes the section; other code comes after __text. */
+const TEXT_ORDER: ReadonlyMap<string, number> = new Map([
+  ['__text', -6],
+  ['__stubs', -4],
+  ['__stub_helper', -3],
+  ['__objc_stubs', -2],
+  ['__init_offsets', -1],
+  ['__unwind_info', LAST - 1],
+  ['__eh_frame', LAST],
+])
+
 /** Code first and together (for thunks), unwind information last. */
 function textOrder(link: Link, output: number, name: string): number {
   const { Section } = link.outputs
-  switch (Section.fill[output]) {
-    case FILL_HEADER:
-      return -7
-    case FILL_STUBS:
-      return -4
-    case FILL_STUB_HELPER:
-      return -3
-    case FILL_OBJC_STUBS:
-      return -2
-    case FILL_INIT_OFFSETS:
-      return -1
-    case FILL_UNWIND_INFO:
-      return LAST - 1
-  }
-  if (name === '__text') return -6
-  if (name === '__eh_frame') return LAST
-  return isCodeFlags(Section.flags[output]) ? -5 : Section.order[output]
+  if (Section.fill[output] === FILL_HEADER) return -7
+  return TEXT_ORDER.get(name) ?? (isCodeFlags(Section.flags[output]) ? -5 : Section.order[output])
 }
 
 /** dyld copies thread-local contents from the first to the last such section, so they stand together, before zero-fill. */

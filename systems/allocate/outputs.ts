@@ -153,6 +153,7 @@ function join(link: Link, output: number, section: number): void {
   const kept = isFrames ? KEPT_ATTRIBUTES & ~macho.S_ATTR_LIVE_SUPPORT : KEPT_ATTRIBUTES
   const flags = Header.content[section] === CONTENT_LITERAL ? 0 : Header.flags[section] & kept
   Blocks.output[section] = output
+  if (isPlaceholder(link, section) && Section.inputs[output] !== 0) return
   if (Section.inputs[output] === 0) Section.flags[output] = flags
   else {
     const pure = Section.flags[output] & flags & macho.S_ATTR_PURE_INSTRUCTIONS
@@ -164,6 +165,12 @@ function join(link: Link, output: number, section: number): void {
   }
   Section.inputs[output]++
   if (isFrames) Section.alignPow2[output] = 3
+}
+
+/** The linker's empty block that makes a section exist (section$start, -add_empty_section): says nothing about its type. */
+function isPlaceholder(link: Link, section: number): boolean {
+  const { file, size } = link.sections.Header
+  return file[section] === link.internal.file && size[section] === 0
 }
 
 function mixTypes(link: Link, output: number, section: number, flags: number): void {
@@ -193,7 +200,7 @@ export function addTables(link: Link, renames: Renames): void {
   ): number => {
     if (size === 0) return 0
     const output = outputNamed(link, renames, segment, name)
-    const clash = link.inputs[output]
+    const clash = link.inputs[output]?.filter((section) => !isPlaceholder(link, section))
     if (clash !== undefined && clash.length > 0) {
       const file = link.sections.Header.file[clash[0]]
       error(

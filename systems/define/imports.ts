@@ -8,10 +8,11 @@ import {
   IMPORT_WEAK,
   IMPORT_WEAK_DEF,
 } from '../../components/imports.ts'
-import { nameText } from '../../components/internal.ts'
+import { nameOf, nameText } from '../../components/internal.ts'
 import type { Link } from '../../components/link.ts'
 import {
   NAME_EXPORTED,
+  NAME_LIVE,
   NAME_REPORTED,
   NAME_STRONG_REF,
   NAME_WANTED,
@@ -24,7 +25,7 @@ import { SYMBOL_ABSOLUTE, SYMBOL_EXTERNAL, SYMBOL_THREAD_LOCAL, SYMBOL_WEAK_DEF 
 import { spawnRange } from '../../src/ecs.ts'
 import { EXPORT_THREAD_LOCAL, EXPORT_WEAK } from '../../src/formats/exportTable.ts'
 import { BIND_SPECIAL_DYLIB_FLAT_LOOKUP } from '../../src/formats/macho/constants.ts'
-import { addImport } from '../kernels/imports.ts'
+import { addImport, findInDylibs } from '../kernels/imports.ts'
 
 const REFERENCED = NAME_STRONG_REF | NAME_WEAK_REF | NAME_WANTED
 
@@ -43,6 +44,7 @@ export function defineImports(link: Link): void {
   if (link.messenger.name !== 0) consider(link, link.messenger.name, dynamic)
   for (let name = 1; name <= names.count; name++)
     if (names.Resolution.flags[name] & NAME_WANTED) consider(link, name, dynamic)
+  referToStubBinder(link)
   spawnRange(imports.world, imports.count, [imports.Library, imports.Use])
 }
 
@@ -89,18 +91,7 @@ function considerUndefined(link: Link, name: number, dynamic: ReadonlySet<string
   const { Resolution, Offer } = link.names
   const { Library } = link.imports
   const weakly = (Resolution.flags[name] & (NAME_WEAK_REF | NAME_STRONG_REF)) === NAME_WEAK_REF ? IMPORT_WEAK : 0
-  const provider = Offer.dylib[name]
-  if (provider !== 0) {
-    const exporter = link.dylibs[provider - 1].exporter
-    const dylib = link.dylibs[exporter]
-    const flags = Offer.exportFlags[name]
-    const kind = (flags & EXPORT_WEAK ? IMPORT_WEAK_DEF : 0) | (flags & EXPORT_THREAD_LOCAL ? IMPORT_THREAD_LOCAL : 0)
-    const made = addImport(link, name, kind | weakly | (dylib.weak ? IMPORT_WEAK : 0))
-    Library.dylib[made] = exporter + 1
-    dylib.referenced = Math.max(dylib.referenced, weakly ? 1 : 2)
-    Resolution.where[name] = WHERE_IMPORT
-    return
-  }
+  if (Offer.dylib[name] !== 0) return importFromDylib(link, name, weakly)
   const treatment = link.settings.undefined ?? 'error'
   const lookUp =
     treatment === 'dynamic_lookup' ||
@@ -114,8 +105,31 @@ function considerUndefined(link: Link, name: number, dynamic: ReadonlySet<string
   Resolution.where[name] = WHERE_IMPORT
 }
 
+/** A dylib that has dyld_stub_binder gets a reference to it, needed or not, so that `nm` never finds an image without symbols (ld64.lld). */
+function referToStubBinder(link: Link): void {
+  const name = nameOf(link, 'dyld_stub_binder')
+  const { where, flags } = link.names.Resolution
+  if (where[name] === WHERE_GLOBAL || where[name] === WHERE_IMPORT) return
+  if (link.names.Offer.dylib[name] === 0) findInDylibs(link, name)
+  if (link.names.Offer.dylib[name] === 0) return
+  flags[name] |= NAME_LIVE
+  importFromDylib(link, name, 0)
+}
+
 /** Names that the linker resolves itself when it meets them. */
 function isLinkerName(link: Link, name: number): boolean {
   const text = nameText(link, name)
   return text.startsWith('_objc_msgSend$') || text.startsWith('___dtrace_')
+}
+
+function importFromDylib(link: Link, name: number, weakly: number): void {
+  const { Resolution, Offer } = link.names
+  const exporter = link.dylibs[Offer.dylib[name] - 1].exporter
+  const dylib = link.dylibs[exporter]
+  const flags = Offer.exportFlags[name]
+  const kind = (flags & EXPORT_WEAK ? IMPORT_WEAK_DEF : 0) | (flags & EXPORT_THREAD_LOCAL ? IMPORT_THREAD_LOCAL : 0)
+  const made = addImport(link, name, kind | weakly | (dylib.weak ? IMPORT_WEAK : 0))
+  link.imports.Library.dylib[made] = exporter + 1
+  dylib.referenced = Math.max(dylib.referenced, weakly ? 1 : 2)
+  Resolution.where[name] = WHERE_IMPORT
 }

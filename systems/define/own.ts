@@ -5,7 +5,6 @@ import {
   addInternalSection,
   addInternalSymbol,
   internalBytes,
-  knownName,
   nameOf,
   nameText,
 } from '../../components/internal.ts'
@@ -104,55 +103,23 @@ function defineCommon(link: Link, symbol: number, section: number, alignPow2: nu
   link.names.Resolution.symbol[name] = own
 }
 
-/** -alias real alias: one more name for a definition. */
-export function defineAliases(link: Link): void {
-  for (const [real, alias] of link.settings.aliases ?? []) {
-    const { Resolution } = link.names
-    const name = knownName(link, real)
-    if (name === 0 || Resolution.where[name] !== WHERE_GLOBAL) {
-      error(link.messages, 'undefined-alias', `undefined base symbol '${real}' for alias '${alias}'`)
-      continue
-    }
-    aliasTo(link, name, nameOf(link, alias), 0)
-  }
-}
-
-export function aliasTo(link: Link, real: number, alias: number, extraFlags: number): void {
-  const { Resolution } = link.names
-  const { Definition, Reference } = link.symbols
-  const base = Resolution.symbol[real]
-  if (Resolution.where[alias] === WHERE_GLOBAL) {
-    link.duplicates.push(alias, Resolution.symbol[alias], base)
-    return
-  }
-  const symbol = addInternalSymbol(
-    link,
-    alias,
-    Definition.block[base],
-    Definition.offset[base],
-    Definition.flags[base] | extraFlags,
-  )
-  Reference.address[symbol] = Reference.address[base]
-  Resolution.where[alias] = WHERE_GLOBAL
-  Resolution.symbol[alias] = symbol
-}
-
 /** section$start$SEG$SECT and its kin, for whoever refers to them: addresses are set by allocate. */
 export function defineBoundaries(link: Link): void {
+  boundariesOf(link, NAME_WANTED)
+  boundariesOf(link, NAME_STRONG_REF | NAME_WEAK_REF)
+}
+
+function boundariesOf(link: Link, wantedBy: number): void {
   const { Resolution } = link.names
   for (let name = 1; name <= link.names.count; name++) {
-    if (
-      Resolution.where[name] !== WHERE_UNDEFINED ||
-      (Resolution.flags[name] & (NAME_STRONG_REF | NAME_WEAK_REF | NAME_WANTED)) === 0
-    )
-      continue
+    if (Resolution.where[name] !== WHERE_UNDEFINED || (Resolution.flags[name] & wantedBy) === 0) continue
     if (!mayBeBoundary(link, name)) continue
     const parts = /^(section|segment)\$(start|end)\$([^$]*)(?:\$(.*))?$/.exec(nameText(link, name))
     if (parts === null || (parts[1] === 'section') !== (parts[4] !== undefined)) continue
-    const symbol = addInternalSymbol(link, name, 0, 0, SYMBOL_PRIVATE | SYMBOL_OMITTED)
+    const block = parts[1] === 'section' ? addPlaceholder(link, parts[3], parts[4], 0) : 0
+    const symbol = addInternalSymbol(link, name, block, 0, SYMBOL_PRIVATE | SYMBOL_OMITTED)
     Resolution.where[name] = WHERE_GLOBAL
     Resolution.symbol[name] = symbol
-    if (parts[1] === 'section') addInternalBoundary(link, parts[3], parts[4])
     link.boundaries.push({ symbol, segment: parts[3], section: parts[4] ?? null, end: parts[2] === 'end' })
   }
 }
@@ -165,15 +132,16 @@ function mayBeBoundary(link: Link, name: number): boolean {
   return bytes[offset[name]] === 0x73 && bytes[offset[name] + 1] === 0x65 && bytes[offset[name] + 7] === 0x24
 }
 
-/** The section exists even when nothing else is in it. */
-function addInternalBoundary(link: Link, segment: string, section: string): void {
+/** An empty block: while it lives, its section exists even when nothing else is in it. */
+function addPlaceholder(link: Link, segment: string, section: string, flags: number): number {
   const made = addInternalSection(link, segment, section, 0, 0, CONTENT_REGULAR)
-  addInternalBlock(link, made, 0, 0, BLOCK_KEPT, internalBytes(link, 16, 16))
+  return addInternalBlock(link, made, 0, 0, flags, internalBytes(link, 16, 16))
 }
 
 /** -sectcreate and -add_empty_section: contents of a file as a section of its own. */
 export function createSections(link: Link): void {
-  for (const [segment, section] of link.settings.addEmptySections ?? []) addInternalBoundary(link, segment, section)
+  for (const [segment, section] of link.settings.addEmptySections ?? [])
+    addPlaceholder(link, segment, section, BLOCK_KEPT)
   for (const { segment, section, path, contents } of link.settings.sectCreate ?? []) {
     const bytes = contents ?? readWhole(link, path ?? '')
     if (bytes === null) continue

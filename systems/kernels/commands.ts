@@ -41,13 +41,13 @@ const COMMANDS: readonly Encoder[] = [
   encryption,
   rpaths,
   dylinker,
-  dyldEnvironment,
   identity,
   uuid,
   buildVersion,
   sourceVersion,
   main,
   dylibs,
+  dyldEnvironment,
   functionStarts,
   dataInCode,
   codeSignature,
@@ -86,7 +86,7 @@ function headerFlags(link: Link): number {
   const reexports = link.linkedDylibs.some((index) => link.dylibs[index].reexport)
   if (settings.outputType === 'dylib' && !reexports) flags |= macho.MH_NO_REEXPORTED_DYLIBS
   if (settings.markDeadStrippableDylib) flags |= macho.MH_DEAD_STRIPPABLE_DYLIB
-  if (settings.applicationExtension) flags |= macho.MH_APP_EXTENSION_SAFE
+  if (settings.outputType === 'dylib' && settings.applicationExtension) flags |= macho.MH_APP_EXTENSION_SAFE
   for (let output = 1; output <= link.outputs.count; output++)
     if ((link.outputs.Section.flags[output] & macho.SECTION_TYPE) === macho.S_THREAD_LOCAL_VARIABLES)
       flags |= macho.MH_HAS_TLV_DESCRIPTORS
@@ -141,7 +141,12 @@ function encodeSection(link: Link, sink: ByteSink, output: number, segment: stri
 
 function table(link: Link, name: LinkeditName): [number, number] {
   const made = link.linkedit[name]
-  return made === undefined || made.bytes.length === 0 ? [0, 0] : [made.offset, made.bytes.length]
+  return made === undefined || made.bytes.length === 0 ? [0, 0] : [made.offset, paddedSize(made.bytes.length)]
+}
+
+/** What follows a table begins 8-aligned; the bytes between belong to it, so that commands count all of __LINKEDIT. */
+function paddedSize(size: number): number {
+  return alignUp(size, 8)
 }
 
 function pair(sink: ByteSink, [offset, size]: [number, number]): void {
@@ -219,8 +224,12 @@ function clients(link: Link, sink: ByteSink): number {
 
 const ENCRYPTED: readonly PlatformName[] = ['ios', 'watchos', 'tvos', 'xros']
 
+export function isEncryptable(link: Link): boolean {
+  return link.settings.encryptable ?? ENCRYPTED.includes(link.settings.platform.name)
+}
+
 function encryption(link: Link, sink: ByteSink): number {
-  if (!(link.settings.encryptable ?? ENCRYPTED.includes(link.settings.platform.name))) return 0
+  if (!isEncryptable(link)) return 0
   const header = link.outputs.Extent.size[link.tables.header]
   const text = link.segments.byName.get('__TEXT') ?? 0
   sink.u32(macho.LC_ENCRYPTION_INFO_64)
@@ -373,7 +382,7 @@ function dataInCode(link: Link, sink: ByteSink): number {
 /** Empty tables keep their place here. */
 function place(link: Link, name: LinkeditName): [number, number] {
   const made = link.linkedit[name]
-  return made === undefined ? [0, 0] : [made.offset, made.bytes.length]
+  return made === undefined ? [0, 0] : [made.offset, paddedSize(made.bytes.length)]
 }
 
 function codeSignature(link: Link, sink: ByteSink): number {

@@ -25,7 +25,7 @@ export function writeRebase(
   target: number,
   tag = 0,
 ): boolean {
-  link.fixups.Rebase.location[++link.fixups.rebases] = segment * SEGMENT_STRIDE + offset
+  if (link.settings.pie) link.fixups.Rebase.location[++link.fixups.rebases] = segment * SEGMENT_STRIDE + offset
   if (link.settings.fixupChains)
     return writeChainedRebase(view, at, target, tag, POINTER_FORMAT, link.settings.imageBase)
   writePointer(view, at, target)
@@ -54,7 +54,7 @@ export function writeBind(
   }
   const own = imports.Library.symbol[made]
   if (imports.Library.flags[made] & IMPORT_OWN) {
-    fixups.Rebase.location[++fixups.rebases] = fixups.Bind.location[row]
+    if (link.settings.pie) fixups.Rebase.location[++fixups.rebases] = fixups.Bind.location[row]
     writePointer(view, at, link.symbols.Reference.address[own] + addend)
   } else writePointer(view, at, 0)
   return true

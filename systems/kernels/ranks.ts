@@ -10,7 +10,11 @@ export function ranksBefore(link: Link, file: number, other: number): boolean {
 /** The file that a symbol row belongs to. */
 export function fileOfSymbol(link: Link, symbol: number): number {
   const block = link.symbols.Definition.block[symbol]
-  if (block !== 0) return link.sections.Header.file[link.blocks.Extent.section[block]]
+  return block === 0 ? fileOfRow(link, symbol) : link.sections.Header.file[link.blocks.Extent.section[block]]
+}
+
+/** The file in whose range a symbol row is: for an alias, who asked for it rather than who defines it. */
+export function fileOfRow(link: Link, symbol: number): number {
   const { symbol: starts } = link.files.Ranges
   let [low, high] = [1, link.files.count]
   while (low < high) {

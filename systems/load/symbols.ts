@@ -77,7 +77,8 @@ export function loadSymbols(link: Link, file: number, header: ObjectHeader, hidd
     const local = !(type & macho.N_EXT) && (bytes[start] === LOWER_L || bytes[start] === UPPER_L) && start < stringsEnd
     Definition.flags[symbol] = local ? flags | SYMBOL_OMITTED : flags
     Definition.offset[symbol] = words[at + 2]
-    if (flags & SYMBOL_ABSOLUTE) symbols.Reference.address[symbol] = words[at + 2] + words[at + 3] * 4294967296
+    if ((flags & (SYMBOL_ABSOLUTE | SYMBOL_DEFINED)) === SYMBOL_ABSOLUTE) link.indirects.push(file, symbol)
+    else if (flags & SYMBOL_ABSOLUTE) symbols.Reference.address[symbol] = words[at + 2] + words[at + 3] * 4294967296
   }
   return true
 }
@@ -109,7 +110,7 @@ function symbolFlags(type: number, desc: number, valueLow: number, valueHigh: nu
     case macho.N_SECT:
       return external | priv | sectionFlags(desc, external, priv)
     case macho.N_INDR:
-      return external
+      return external | priv | (external ? SYMBOL_ABSOLUTE : 0)
     default:
       return -1
   }

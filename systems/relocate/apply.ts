@@ -10,7 +10,6 @@ import {
   R_BRANCH,
   R_GOT,
   R_LOAD,
-  R_POINTER,
   R_SUBTRAHEND,
   R_TLV,
   R_UNSIGNED,
@@ -98,7 +97,11 @@ function applyOne(link: Link, at: Relocating, i: number, P: number, pairedAddend
     if (((word >>> 25) & 3) !== 3) return finish(link, at, i, P, S + A, false)
     return applyPointer(link, at, i, P, S + A, (link.symbols.Definition.flags[target] & SYMBOL_ABSOLUTE) !== 0)
   }
-  if (is & R_POINTER) return finish(link, at, i, P, gotAddress(link, findGot(link.gots, KEY_LOCAL, target)) + A, false)
+  if (is & R_GOT) {
+    // A symbol that has an entry anyway is loaded through it (ld64.lld).
+    const got = findGot(link.gots, KEY_LOCAL, target)
+    if (got !== 0) return finish(link, at, i, P, gotAddress(link, got) + A, false)
+  }
   finish(link, at, i, P, S + A, (is & R_LOAD) !== 0)
 }
 

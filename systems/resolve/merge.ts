@@ -1,10 +1,6 @@
 // One external symbol into the resolver. Which definition wins depends on ranks alone, never on the order of calls.
 import type { Link } from '../../components/link.ts'
 import {
-  NAME_AUTO_HIDE,
-  NAME_NO_DEAD_STRIP,
-  NAME_PRIVATE,
-  NAME_REFERENCED_DYNAMICALLY,
   NAME_STRONG_REF,
   NAME_WEAK_REF,
   WHERE_GLOBAL,
@@ -13,36 +9,14 @@ import {
   WHERE_UNKNOWN,
 } from '../../components/names.ts'
 import {
-  SYMBOL_AUTO_HIDE,
+  SYMBOL_ABSOLUTE,
   SYMBOL_COMMON,
   SYMBOL_DEFINED,
-  SYMBOL_NO_DEAD_STRIP,
-  SYMBOL_PRIVATE,
-  SYMBOL_REFERENCED_DYNAMICALLY,
   SYMBOL_WEAK_DEF,
   SYMBOL_WEAK_REF,
 } from '../../components/symbols.ts'
+import { mergeWeak, setDefinition } from '../kernels/definitions.ts'
 import { fileOfSymbol, ranksBefore } from '../kernels/ranks.ts'
-
-/** Flags that merge over weak copies: hidden only if all are, wanted if any is. */
-function weakFlags(flags: number): number {
-  return (
-    (flags & SYMBOL_PRIVATE ? NAME_PRIVATE : 0) |
-    (flags & SYMBOL_AUTO_HIDE ? NAME_AUTO_HIDE : 0) |
-    (flags & SYMBOL_REFERENCED_DYNAMICALLY ? NAME_REFERENCED_DYNAMICALLY : 0) |
-    (flags & SYMBOL_NO_DEAD_STRIP ? NAME_NO_DEAD_STRIP : 0)
-  )
-}
-
-const HIDING = NAME_PRIVATE | NAME_AUTO_HIDE
-
-function define(link: Link, name: number, symbol: number, where: number): void {
-  const { Resolution } = link.names
-  Resolution.where[name] = where
-  Resolution.symbol[name] = symbol
-  const kept = Resolution.flags[name] & ~(HIDING | NAME_REFERENCED_DYNAMICALLY | NAME_NO_DEAD_STRIP)
-  Resolution.flags[name] = kept | weakFlags(link.symbols.Definition.flags[symbol])
-}
 
 export function mergeSymbol(link: Link, file: number, symbol: number): void {
   const { flags, name: names } = link.symbols.Definition
@@ -50,6 +24,7 @@ export function mergeSymbol(link: Link, file: number, symbol: number): void {
   const is = flags[symbol]
   if (is & SYMBOL_DEFINED) mergeDefinition(link, file, name, symbol, is)
   else if (is & SYMBOL_COMMON) mergeCommon(link, file, name, symbol)
+  else if (is & SYMBOL_ABSOLUTE) return
   else {
     const { Resolution } = link.names
     if (Resolution.where[name] === WHERE_UNKNOWN) Resolution.where[name] = WHERE_UNDEFINED
@@ -59,20 +34,19 @@ export function mergeSymbol(link: Link, file: number, symbol: number): void {
 
 function mergeDefinition(link: Link, file: number, name: number, symbol: number, is: number): void {
   const { Resolution } = link.names
-  if (Resolution.where[name] !== WHERE_GLOBAL) return define(link, name, symbol, WHERE_GLOBAL)
+  if (Resolution.where[name] !== WHERE_GLOBAL) return setDefinition(link, name, symbol, WHERE_GLOBAL)
   const winner = Resolution.symbol[name]
   const winnerIsWeak = (link.symbols.Definition.flags[winner] & SYMBOL_WEAK_DEF) !== 0
   if (is & SYMBOL_WEAK_DEF) {
     if (!winnerIsWeak) return
-    const merged = weakFlags(is)
-    Resolution.flags[name] = (Resolution.flags[name] & (~HIDING | merged)) | (merged & ~HIDING)
+    mergeWeak(link, name, is)
     if (ranksBefore(link, file, fileOfSymbol(link, winner))) Resolution.symbol[name] = symbol
     return
   }
-  if (winnerIsWeak) return define(link, name, symbol, WHERE_GLOBAL)
+  if (winnerIsWeak) return setDefinition(link, name, symbol, WHERE_GLOBAL)
   const first = ranksBefore(link, file, fileOfSymbol(link, winner))
   link.duplicates.push(name, first ? symbol : winner, first ? winner : symbol)
-  if (first) define(link, name, symbol, WHERE_GLOBAL)
+  if (first) setDefinition(link, name, symbol, WHERE_GLOBAL)
 }
 
 /** The largest tentative definition wins; of equal ones the last on the command line. */
@@ -85,5 +59,5 @@ function mergeCommon(link: Link, file: number, name: number, symbol: number): vo
     if (size[symbol] < size[winner]) return
     if (size[symbol] === size[winner] && ranksBefore(link, file, fileOfSymbol(link, winner))) return
   }
-  define(link, name, symbol, WHERE_TENTATIVE)
+  setDefinition(link, name, symbol, WHERE_TENTATIVE)
 }

@@ -10,32 +10,20 @@ import {
   nameOf,
 } from '../../components/internal.ts'
 import type { Link } from '../../components/link.ts'
-import { WHERE_IMPORT } from '../../components/names.ts'
 import { CONTENT_REGULAR } from '../../components/sections.ts'
 import { SYMBOL_EXTERNAL } from '../../components/symbols.ts'
 import { error } from '../../src/core/messages.ts'
-import { addImport, findInDylibs } from '../kernels/imports.ts'
 
 export function prepareStubBinder(link: Link): void {
   if (link.helperEntries === 0) return
-  const name = nameOf(link, 'dyld_stub_binder')
-  let made = link.names.Resolution.import[name]
+  const made = link.names.Resolution.import[nameOf(link, 'dyld_stub_binder')]
   if (made === 0) {
-    findInDylibs(link, name)
-    const provider = link.names.Offer.dylib[name]
-    if (provider === 0) {
-      error(
-        link.messages,
-        'no-stub-binder',
-        'symbol dyld_stub_binder not found (normally in libSystem.dylib). Needed to perform lazy binding.',
-      )
-      return
-    }
-    made = addImport(link, name, 0)
-    const { exporter } = link.dylibs[provider - 1]
-    link.imports.Library.dylib[made] = exporter + 1
-    link.dylibs[exporter].referenced = 2
-    link.names.Resolution.where[name] = WHERE_IMPORT
+    error(
+      link.messages,
+      'no-stub-binder',
+      'symbol dyld_stub_binder not found (normally in libSystem.dylib). Needed to perform lazy binding.',
+    )
+    return
   }
   link.imports.Library.flags[made] |= IMPORT_USED
   addGot(link.gots, KEY_IMPORT, made)

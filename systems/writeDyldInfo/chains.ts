@@ -13,6 +13,7 @@ import * as macho from '../../src/formats/macho/constants.ts'
 import { POINTER_FORMAT } from '../kernels/fixups.ts'
 import { nameTable } from '../kernels/nameTable.ts'
 import { chainedOrdinal } from '../kernels/ordinals.ts'
+import { overridingNames } from './overrides.ts'
 
 export function writeChains(link: Link): void {
   const { rebases, binds, Rebase, Bind } = link.fixups
@@ -29,6 +30,7 @@ export function writeChains(link: Link): void {
     names: nameTable(link),
   }
   link.linkedit.chainedFixups = { bytes: encodeChainedFixups(input), offset: 0 }
+  overridingNames(link)
   for (const made of link.chained.imports)
     if (link.imports.Library.flags[made] & IMPORT_WEAK_DEF) link.weakFlags |= macho.MH_BINDS_TO_WEAK
 }

@@ -2,40 +2,32 @@
 import { SEGMENT_STRIDE } from '../../components/fixups.ts'
 import { IMPORT_OWN, IMPORT_WEAK, IMPORT_WEAK_DEF } from '../../components/imports.ts'
 import type { Link } from '../../components/link.ts'
-import { NAME_OVERRIDES_WEAK } from '../../components/names.ts'
 import { type BindRows, encodeBind, encodeLazyBind, encodeWeakBind } from '../../src/formats/dyld/bind.ts'
 import { encodeRebase } from '../../src/formats/dyld/rebase.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
 import { helperEntryAddress, imageOffset, lazyAddress } from '../kernels/addresses.ts'
 import { nameTable } from '../kernels/nameTable.ts'
+import { overridingNames } from './overrides.ts'
 
 export function writeOpcodes(link: Link): void {
   const names = nameTable(link)
   const order = bindsByImport(link)
   link.linkedit.rebase = { bytes: rebases(link), offset: 0 }
+  const fold = (link.settings.optimize ?? 1) > 1
   const { Library } = link.imports
   const strong = order.filter(
     (row) => !(Library.flags[link.fixups.Bind.import[row]] & IMPORT_OWN) || !isWeak(link, row),
   )
-  link.linkedit.bind = { bytes: encodeBind(bindRows(link, strong), names), offset: 0 }
+  link.linkedit.bind = { bytes: encodeBind(bindRows(link, strong), names, fold), offset: 0 }
   const weak = order.filter((row) => isWeak(link, row))
   const overrides = overridingNames(link)
-  link.linkedit.weakBind = { bytes: encodeWeakBind(bindRows(link, weak), names, overrides), offset: 0 }
+  link.linkedit.weakBind = { bytes: encodeWeakBind(bindRows(link, weak), names, overrides, fold), offset: 0 }
   if (weak.length > 0) link.weakFlags |= macho.MH_BINDS_TO_WEAK
-  if (overrides.length > 0) link.weakFlags |= macho.MH_WEAK_DEFINES
   writeLazy(link, names)
 }
 
 function isWeak(link: Link, row: number): boolean {
   return (link.imports.Library.flags[link.fixups.Bind.import[row]] & IMPORT_WEAK_DEF) !== 0
-}
-
-/** Strong definitions that take the place of a dylib's weak one everywhere. */
-function overridingNames(link: Link): Uint32Array {
-  const found: number[] = []
-  for (let name = 1; name <= link.names.count; name++)
-    if (link.names.Resolution.flags[name] & NAME_OVERRIDES_WEAK) found.push(name)
-  return Uint32Array.from(found)
 }
 
 function rebases(link: Link): Uint8Array {

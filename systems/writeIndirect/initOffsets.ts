@@ -2,8 +2,6 @@
 import type { Link } from '../../components/link.ts'
 import { CONTENT_INIT_POINTERS } from '../../components/sections.ts'
 import { TARGET_IMPORT } from '../../components/symbols.ts'
-import { error } from '../../src/core/messages.ts'
-import { nameText } from '../../components/internal.ts'
 import { createSite, embeddedAddend, enterSection, landInSection, type Site } from '../kernels/references.ts'
 import { stubAddress } from '../kernels/addresses.ts'
 
@@ -51,13 +49,5 @@ function initializerAddress(link: Link, site: Site, i: number, at: number): numb
   const A = embeddedAddend(link, site, word, at)
   if ((target & TARGET_IMPORT) === 0) return link.symbols.Reference.address[target] + A
   const made = target & 0x7fffffff
-  if (link.imports.Library.symbol[made] !== 0)
-    return link.symbols.Reference.address[link.imports.Library.symbol[made]] + A
-  if (link.imports.Use.stub[made] !== 0) return stubAddress(link, made)
-  error(
-    link.messages,
-    'imported-initializer',
-    `initializer ${nameText(link, link.imports.Library.name[made])} is in another image and cannot be an offset`,
-  )
-  return link.settings.imageBase
+  return stubAddress(link, made)
 }

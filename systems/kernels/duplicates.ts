@@ -1,0 +1,30 @@
+// Strong definitions that collide, told with the files they are in.
+import { BLOCK_LIVE } from '../../components/blocks.ts'
+import { FILE_INTERNAL } from '../../components/files.ts'
+import { nameText } from '../../components/internal.ts'
+import { fileText, type Link } from '../../components/link.ts'
+import { NAME_LIVE } from '../../components/names.ts'
+import { error } from '../../src/core/messages.ts'
+import { fileOfRow, fileOfSymbol } from './ranks.ts'
+
+/** With `liveOnly` (--dead-strip-duplicates, after strip) those are forgiven whose winner is dead. */
+export function reportDuplicates(link: Link, liveOnly = false): void {
+  const { duplicates } = link
+  for (let i = 0; i < duplicates.length; i += 3) {
+    if (liveOnly && !isLive(link, duplicates[i])) continue
+    const text = nameText(link, duplicates[i])
+    const places = [duplicates[i + 1], duplicates[i + 2]].map((symbol) => `defined in ${fileText(link, definer(link, symbol))}`)
+    error(link.messages, 'duplicate-symbol', `duplicate symbol: ${text}`, null, places)
+  }
+}
+
+function definer(link: Link, symbol: number): number {
+  const file = fileOfRow(link, symbol)
+  return link.files.Source.kind[file] === FILE_INTERNAL ? fileOfSymbol(link, symbol) : file
+}
+
+function isLive(link: Link, name: number): boolean {
+  const { symbol, flags } = link.names.Resolution
+  const block = link.symbols.Definition.block[symbol[name]]
+  return block === 0 ? (flags[name] & NAME_LIVE) !== 0 : (link.blocks.Extent.flags[block] & BLOCK_LIVE) !== 0
+}
