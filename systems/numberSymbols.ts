@@ -15,6 +15,7 @@ import {
 } from '../components/symbols.ts'
 import { compilePatterns, matches } from '../src/core/patterns.ts'
 import { symbolText } from './kernels/places.ts'
+import { mentionOrder } from './numberSymbols/mentions.ts'
 import { writeStabs } from './numberSymbols/stabs.ts'
 
 export function numberSymbols(link: Link): void {
@@ -24,9 +25,8 @@ export function numberSymbols(link: Link): void {
   for (const file of [...link.order, link.internal.file]) count += link.files.Ranges.symbols[file]
   table.locals = new Uint32Array(count)
   table.externals = new Uint32Array(count)
-  const hidden: number[] = []
-  for (const file of [...link.order, link.internal.file]) listFile(link, file, keeps, hidden)
-  for (const symbol of hidden) table.locals[table.localCount++] = symbol
+  if (keeps !== 'none') for (const file of [...link.order, link.internal.file]) listLocals(link, file, keeps)
+  listExternals(link, keeps)
   listImports(link)
   table.thunks = listThunks(link, keeps)
   writeStabs(link)
@@ -81,27 +81,16 @@ function localFilter(link: Link): Filter {
   return (file, symbol) => matches(patterns, symbolText(link, file, symbol)) !== only
 }
 
-/** Names that are external in their objects but not in the image go behind all locals, as ld64.lld has them. */
-function listFile(link: Link, file: number, keeps: Filter, hidden: number[]): void {
+/** Symbols that are local to their object, in its order. */
+function listLocals(link: Link, file: number, keeps: Exclude<Filter, 'none'>): void {
   const { table } = link
-  const { flags, name } = link.symbols.Definition
-  const { where, symbol: winner, flags: nameFlags } = link.names.Resolution
+  const { flags } = link.symbols.Definition
   const first = link.files.Ranges.symbol[file]
   const end = first + link.files.Ranges.symbols[file]
   for (let symbol = first; symbol < end; symbol++) {
-    const is = flags[symbol]
-    if ((is & (SYMBOL_DEFINED | SYMBOL_OMITTED)) !== SYMBOL_DEFINED || !isInOutput(link, symbol)) continue
-    const external = name[symbol]
-    if (is & SYMBOL_EXTERNAL) {
-      if (where[external] !== WHERE_GLOBAL || winner[external] !== symbol) continue
-      if (nameFlags[external] & NAME_EXPORTED) {
-        table.externals[table.externalCount++] = symbol
-        continue
-      }
-    }
-    if (keeps === 'none' || (keeps !== 'all' && !keeps(file, symbol))) continue
-    if (is & SYMBOL_EXTERNAL) hidden.push(symbol)
-    else table.locals[table.localCount++] = symbol
+    if ((flags[symbol] & (SYMBOL_DEFINED | SYMBOL_OMITTED | SYMBOL_EXTERNAL)) !== SYMBOL_DEFINED) continue
+    if (!isInOutput(link, symbol) || (keeps !== 'all' && !keeps(file, symbol))) continue
+    table.locals[table.localCount++] = symbol
   }
   link.visited.rows += end - first
 }
@@ -117,6 +106,19 @@ function listThunks(link: Link, keeps: Filter): Uint32Array {
     if (target & TARGET_IMPORT || flags[target] & SYMBOL_EXTERNAL) list.push(thunk)
   }
   return Uint32Array.from(list)
+}
+
+/** Definitions of external names in the order of first mention: exported ones, and private ones behind the locals. */
+function listExternals(link: Link, keeps: Filter): void {
+  const { table } = link
+  const { where, symbol: winner, flags: nameFlags } = link.names.Resolution
+  const { flags } = link.symbols.Definition
+  for (const name of mentionOrder(link)) {
+    const symbol = winner[name]
+    if (where[name] !== WHERE_GLOBAL || flags[symbol] & SYMBOL_OMITTED || !isInOutput(link, symbol)) continue
+    if (nameFlags[name] & NAME_EXPORTED) table.externals[table.externalCount++] = symbol
+    else if (keeps === 'all' || (keeps !== 'none' && keeps(0, symbol))) table.locals[table.localCount++] = symbol
+  }
 }
 
 /** Absolute, in a live block, or an alias in a block whose winner lives. */

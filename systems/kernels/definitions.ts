@@ -1,6 +1,11 @@
 // The definition that a name has, and what copies of a weak one add to it.
 import type { Link } from '../../components/link.ts'
-import { NAME_AUTO_HIDE, NAME_NO_DEAD_STRIP, NAME_PRIVATE, NAME_REFERENCED_DYNAMICALLY } from '../../components/names.ts'
+import {
+  NAME_AUTO_HIDE,
+  NAME_NO_DEAD_STRIP,
+  NAME_PRIVATE,
+  NAME_REFERENCED_DYNAMICALLY,
+} from '../../components/names.ts'
 import {
   SYMBOL_AUTO_HIDE,
   SYMBOL_NO_DEAD_STRIP,

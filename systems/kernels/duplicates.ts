@@ -13,7 +13,9 @@ export function reportDuplicates(link: Link, liveOnly = false): void {
   for (let i = 0; i < duplicates.length; i += 3) {
     if (liveOnly && !isLive(link, duplicates[i])) continue
     const text = nameText(link, duplicates[i])
-    const places = [duplicates[i + 1], duplicates[i + 2]].map((symbol) => `defined in ${fileText(link, definer(link, symbol))}`)
+    const places = [duplicates[i + 1], duplicates[i + 2]].map(
+      (symbol) => `defined in ${fileText(link, definer(link, symbol))}`,
+    )
     error(link.messages, 'duplicate-symbol', `duplicate symbol: ${text}`, null, places)
   }
 }

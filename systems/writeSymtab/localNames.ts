@@ -1,6 +1,6 @@
 // Names of local symbols lie in their object's string table; locals are written file by file, so the file is looked up once.
 import type { Link } from '../../components/link.ts'
-import { fileOfSymbol } from '../kernels/ranks.ts'
+import { fileOfRow } from '../kernels/ranks.ts'
 
 export interface LocalNames {
   /** Symbols first .. end belong to the file that is looked up. */
@@ -22,7 +22,7 @@ export function localNames(link: Link): LocalNames {
 export function nextLocalName(link: Link, names: LocalNames, symbol: number): void {
   const { files } = link
   if (symbol < names.first || symbol >= names.end) {
-    names.file = fileOfSymbol(link, symbol)
+    names.file = fileOfRow(link, symbol)
     names.first = files.Ranges.symbol[names.file]
     names.end = names.first + files.Ranges.symbols[names.file]
     const arena = link.arenas.list[files.Source.arena[names.file]]

@@ -1,0 +1,119 @@
+// External names in the order in which they are first met, which is that of ld64.lld's symbol table: names that options want;
+// then file by file what is in no section, what is in sections by place, what is undefined; then what the linker adds.
+import { knownName } from '../../components/internal.ts'
+import type { Link } from '../../components/link.ts'
+import {
+  SYMBOL_ABSOLUTE,
+  SYMBOL_COMMON,
+  SYMBOL_DEFINED,
+  SYMBOL_EXTERNAL,
+  SYMBOL_WEAK_DEF,
+} from '../../components/symbols.ts'
+
+interface Mentions {
+  names: Uint32Array
+  count: number
+  seen: Uint8Array
+  /** N_INDR records, which come after all files. */
+  indirect: ReadonlySet<number> | null
+  /** Of one file: how many of its symbols begin in each block, then where the next one goes. */
+  starts: Uint32Array
+  inSections: Uint32Array
+  undefineds: Uint32Array
+}
+
+/** Rows of all external names that loaded files mention, once each. Cost: the external symbols, and the blocks of files with some. */
+export function mentionOrder(link: Link): Uint32Array {
+  const { files, names, symbols } = link
+  let [mostSymbols, mostBlocks] = [0, 0]
+  for (const file of link.order) {
+    mostSymbols = Math.max(mostSymbols, files.Ranges.symbols[file])
+    mostBlocks = Math.max(mostBlocks, files.Ranges.blocks[file])
+  }
+  const mentions: Mentions = {
+    names: new Uint32Array(names.count),
+    count: 0,
+    seen: new Uint8Array(names.count + 1),
+    indirect: link.indirects.length === 0 ? null : new Set(link.indirects.filter((_, i) => i % 2 === 1)),
+    starts: new Uint32Array(mostBlocks + 1),
+    inSections: new Uint32Array(mostSymbols),
+    undefineds: new Uint32Array(mostSymbols),
+  }
+  mentions.seen[0] = 1
+  mentionWanted(link, mentions)
+  for (const file of link.order) mentionFile(link, mentions, file)
+  for (let i = 1; i < link.indirects.length; i += 2) mention(mentions, symbols.Definition.name[link.indirects[i]])
+  const first = files.Ranges.symbol[link.internal.file]
+  const end = first + files.Ranges.symbols[link.internal.file]
+  for (let symbol = first; symbol < end; symbol++) mention(mentions, symbols.Definition.name[symbol])
+  return mentions.names.subarray(0, mentions.count)
+}
+
+function mention(mentions: Mentions, name: number): void {
+  if (mentions.seen[name] !== 0) return
+  mentions.seen[name] = 1
+  mentions.names[mentions.count++] = name
+}
+
+function mentionWanted(link: Link, mentions: Mentions): void {
+  if (link.entry > 0) mention(mentions, link.entry)
+  for (const text of link.settings.forceUndefined ?? []) mention(mentions, knownName(link, text))
+  for (const text of link.settings.exportedSymbols ?? []) mention(mentions, knownName(link, text))
+}
+
+function mentionFile(link: Link, mentions: Mentions, file: number): void {
+  const { flags, name, block } = link.symbols.Definition
+  const { starts, indirect } = mentions
+  const first = link.files.Ranges.symbol[file]
+  const end = first + link.files.Ranges.symbols[file]
+  const firstBlock = link.files.Ranges.block[file]
+  const blocks = link.files.Ranges.blocks[file]
+  let [placed, undefineds] = [0, 0]
+  for (let symbol = first; symbol < end; symbol++) {
+    const is = flags[symbol]
+    if ((is & SYMBOL_EXTERNAL) === 0 || name[symbol] === 0 || indirect?.has(symbol)) continue
+    if (is & (SYMBOL_ABSOLUTE | SYMBOL_COMMON)) mention(mentions, name[symbol])
+    else if (is & SYMBOL_DEFINED) {
+      starts[block[symbol] - firstBlock]++
+      placed++
+    } else mentions.undefineds[undefineds++] = symbol
+  }
+  if (placed > 0) {
+    let at = 0
+    for (let i = 0; i < blocks; i++) {
+      const here = starts[i]
+      starts[i] = at
+      at += here
+    }
+    placeSymbols(link, mentions, first, end, firstBlock)
+    sortTies(link, mentions.inSections, placed)
+    for (let i = 0; i < placed; i++) mention(mentions, name[mentions.inSections[i]])
+    starts.fill(0, 0, blocks)
+  }
+  for (let i = 0; i < undefineds; i++) mention(mentions, name[mentions.undefineds[i]])
+}
+
+function placeSymbols(link: Link, mentions: Mentions, first: number, end: number, firstBlock: number): void {
+  const { flags, name, block } = link.symbols.Definition
+  const { starts, inSections, indirect } = mentions
+  const kind = SYMBOL_EXTERNAL | SYMBOL_DEFINED | SYMBOL_ABSOLUTE | SYMBOL_COMMON
+  for (let symbol = first; symbol < end; symbol++) {
+    if ((flags[symbol] & kind) !== (SYMBOL_EXTERNAL | SYMBOL_DEFINED) || name[symbol] === 0 || indirect?.has(symbol))
+      continue
+    inSections[starts[block[symbol] - firstBlock]++] = symbol
+  }
+}
+
+/** Symbols of one block by offset, at one place the weak ones last; nearly every block has a single symbol. */
+function sortTies(link: Link, symbols: Uint32Array, count: number): void {
+  const { block, offset, flags } = link.symbols.Definition
+  let from = 0
+  for (let i = 1; i <= count; i++) {
+    if (i < count && block[symbols[i]] === block[symbols[from]]) continue
+    if (i - from > 1)
+      symbols
+        .subarray(from, i)
+        .sort((a, b) => offset[a] - offset[b] || (flags[a] & SYMBOL_WEAK_DEF) - (flags[b] & SYMBOL_WEAK_DEF) || a - b)
+    from = i
+  }
+}
