@@ -57,7 +57,6 @@ export function createFiles(rows: number, shared: boolean) {
       dataInCodeSize: 'u32',
       hints: 'u32',
       hintsSize: 'u32',
-      options: 'u32',
     },
     shared,
   )

@@ -21,8 +21,8 @@ export const IMPORT_CALLED = 1 << 7
 export function createImports(rows: number, shared: boolean) {
   /** `dylib` indexes link.dylibs (0 none); `ordinal` is the library ordinal, special ones negative. */
   const Library = columns(rows, { name: 'u32', dylib: 'u32', ordinal: 'i32', flags: 'u8', symbol: 'u32' }, shared)
-  /** Its GOT key, TLV pointer, stub, row of the symbol table, and index among the chained imports. */
-  const Use = columns(rows, { got: 'u32', tlv: 'u32', stub: 'u32', symtab: 'u32', chained: 'u32' }, shared)
+  /** Its GOT key, stub, row of the symbol table, and index among the chained imports. */
+  const Use = columns(rows, { got: 'u32', stub: 'u32', symtab: 'u32', chained: 'u32' }, shared)
   const components = { Library, Use }
   return { world: createKind(components, { reserve: rows }), count: 0, ...components }
 }
