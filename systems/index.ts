@@ -10,6 +10,7 @@ import { define } from './define.ts'
 import { fold } from './fold.ts'
 import { gatherUnwind } from './gatherUnwind.ts'
 import { load } from './load.ts'
+import { map } from './map.ts'
 import { numberSymbols } from './numberSymbols.ts'
 import { objectiveC } from './objectiveC.ts'
 import { prioritize } from './prioritize.ts'
@@ -49,6 +50,7 @@ const WRITE: readonly (readonly [string, System])[] = [
   ['writeSymtab', writeSymtab],
   ['writeHeader', writeHeader],
   ['sign', sign],
+  ['map', map],
 ]
 
 /** Runs the systems in order. Between them the caller's thread is free and an abort is seen. Stops where errors are. */

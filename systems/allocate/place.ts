@@ -3,7 +3,7 @@ import { BLOCK_FOLDED, BLOCK_LIVE } from '../../components/blocks.ts'
 import type { Link } from '../../components/link.ts'
 import { FILL_INPUTS, FILL_OBJC_STUBS } from '../../components/outputs.ts'
 import { CONTENT_LITERAL } from '../../components/sections.ts'
-import { orderBlocks } from './priorities.ts'
+import { orderBlocks } from '../kernels/orderBlocks.ts'
 import { literalSize } from '../kernels/literalSize.ts'
 
 /** Block addresses are offsets in the output section until placeBlocks adds the section's address. */

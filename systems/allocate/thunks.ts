@@ -14,7 +14,7 @@ import { spawnRange } from '../../src/ecs.ts'
 import { isInReach, pairedAddend } from '../kernels/branches.ts'
 import { isCodeFlags } from '../kernels/code.ts'
 import { createSite, enterSection, type Site } from '../kernels/references.ts'
-import { orderBlocks } from './priorities.ts'
+import { orderBlocks } from '../kernels/orderBlocks.ts'
 
 /** Branches that wait for their targets: place of the instruction, branch target (0: done), file, in order of address. */
 export interface Extension {

@@ -1,0 +1,99 @@
+// What the map needs to know of symbols: their sizes, which of them lie in each block, whose file they are.
+import { BLOCK_COALESCED, BLOCK_FOLDED } from '../../components/blocks.ts'
+import type { Link } from '../../components/link.ts'
+import { WHERE_GLOBAL } from '../../components/names.ts'
+import { SYMBOL_ABSOLUTE, SYMBOL_COMMON, SYMBOL_DEFINED } from '../../components/symbols.ts'
+
+/*
+ * By symbol: `size` to the next one in its section, `next` the following one of its block in order of address, `file` where the
+ * linker defined it for a tentative definition (0: its own). By block: its first symbol, the first block that was folded into it,
+ * and that one's next.
+ */
+export interface MapSymbols {
+  size: Float64Array
+  next: Uint32Array
+  file: Uint32Array
+  first: Uint32Array
+  folded: Uint32Array
+  nextFolded: Uint32Array
+}
+
+export function gatherMapSymbols(link: Link): MapSymbols {
+  const gathered: MapSymbols = {
+    size: new Float64Array(link.symbols.count + 1),
+    next: new Uint32Array(link.symbols.count + 1),
+    file: new Uint32Array(link.symbols.count + 1),
+    first: new Uint32Array(link.blocks.count + 1),
+    folded: new Uint32Array(link.blocks.count + 1),
+    nextFolded: new Uint32Array(link.blocks.count + 1),
+  }
+  for (const file of link.order) gatherFile(link, gathered, file)
+  gatherFile(link, gathered, link.internal.file)
+  gatherTentative(link, gathered)
+  for (let i = link.order.length - 1; i >= 0; i--) gatherFolded(link, gathered, link.order[i])
+  return gathered
+}
+
+function isInBlock(link: Link, symbol: number): boolean {
+  const { flags, block } = link.symbols.Definition
+  return (flags[symbol] & (SYMBOL_DEFINED | SYMBOL_ABSOLUTE)) === SYMBOL_DEFINED && block[symbol] !== 0
+}
+
+/** A local, or the definition that its name means everywhere; not one in a block that another file's stands for. */
+export function prevails(link: Link, symbol: number): boolean {
+  const name = link.symbols.Definition.name[symbol]
+  const { where, symbol: winner } = link.names.Resolution
+  if (!isInBlock(link, symbol)) return false
+  // The word for dyld's lazy binding has a name that takes no part in resolution.
+  if (name !== 0 && where[name] !== WHERE_GLOBAL) return symbol === link.loaderCache
+  if (name !== 0) return winner[name] === symbol
+  return (link.blocks.Extent.flags[link.symbols.Definition.block[symbol]] & BLOCK_COALESCED) === 0
+}
+
+function gatherFile(link: Link, gathered: MapSymbols, file: number): void {
+  const { block, offset } = link.symbols.Definition
+  const { section, offset: start } = link.blocks.Extent
+  const first = link.files.Ranges.symbol[file]
+  const found: number[] = []
+  for (let symbol = first; symbol < first + link.files.Ranges.symbols[file]; symbol++)
+    if (isInBlock(link, symbol)) found.push(symbol)
+  const place = (symbol: number): number => start[block[symbol]] + offset[symbol]
+  found.sort((a, b) => section[block[a]] - section[block[b]] || place(a) - place(b) || a - b)
+  for (let i = found.length - 1; i >= 0; i--) {
+    const home = block[found[i]]
+    const later = i + 1 < found.length && section[block[found[i + 1]]] === section[home]
+    const end = later ? place(found[i + 1]) : link.sections.Header.size[section[home]]
+    gathered.size[found[i]] = file === link.internal.file ? 0 : end - place(found[i])
+    if (!prevails(link, found[i])) continue
+    gathered.next[found[i]] = gathered.first[home]
+    gathered.first[home] = found[i]
+  }
+}
+
+/** A tentative definition belongs to the file whose record won: the largest, of equal ones the last. */
+function gatherTentative(link: Link, gathered: MapSymbols): void {
+  const { flags, name, block } = link.symbols.Definition
+  const { symbol: winner, where } = link.names.Resolution
+  for (const file of link.order) {
+    const first = link.files.Ranges.symbol[file]
+    const words = link.arenas.list[link.files.Source.arena[file]].words
+    for (let symbol = first; symbol < first + link.files.Ranges.symbols[file]; symbol++) {
+      if ((flags[symbol] & SYMBOL_COMMON) === 0 || where[name[symbol]] !== WHERE_GLOBAL) continue
+      const own = winner[name[symbol]]
+      const size = words[link.files.Tables.nlist[file] / 4 + (symbol - first) * 4 + 2]
+      if (own < link.files.Ranges.symbol[link.internal.file] || size !== link.blocks.Extent.size[block[own]]) continue
+      gathered.file[own] = file
+      gathered.size[own] = size
+    }
+  }
+}
+
+function gatherFolded(link: Link, gathered: MapSymbols, file: number): void {
+  const { leader } = link.blocks.Placement
+  const first = link.files.Ranges.block[file]
+  for (let block = first + link.files.Ranges.blocks[file] - 1; block >= first; block--) {
+    if ((link.blocks.Extent.flags[block] & BLOCK_FOLDED) === 0) continue
+    gathered.nextFolded[block] = gathered.folded[leader[block]]
+    gathered.folded[leader[block]] = block
+  }
+}
