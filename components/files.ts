@@ -9,6 +9,8 @@ export const FILE_DYLIB = 3
 export const FILE_INTERNAL = 4
 /** An archive member that is no object (a Rust metadata file). */
 export const FILE_OTHER = 5
+/** A member of a thin archive whose file is not there. */
+export const FILE_MISSING = 6
 
 /** Takes part in the link; a member of an archive is loaded when something wants it. */
 export const FILE_LOADED = 1 << 0

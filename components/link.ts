@@ -6,7 +6,7 @@ import type { DylibFile } from '../src/formats/dylib.ts'
 import type { UnwindPlan } from '../src/formats/unwind.ts'
 import type { Host } from '../src/host/host.ts'
 import type { Settings } from '../src/settings.ts'
-import type { Location, SystemTiming } from '../src/types.ts'
+import type { Dependencies, Location, SystemTiming } from '../src/types.ts'
 import type { Arenas } from './arena.ts'
 import type { Blocks } from './blocks.ts'
 import { columns } from './columns.ts'
@@ -172,6 +172,8 @@ export interface Link {
   autolinks: Map<string, { file: number; dylib: number; problem: string }>
   /** Pairs (file, symbol) of N_INDR records. */
   indirects: number[]
+  /** Autolinked libraries that were not found, told of when something stays undefined. */
+  missingAutolinks: string[]
   /** Triples (name, symbol, symbol) of strong definitions that collide. */
   duplicates: number[]
   /** Rows of __unwind_info: the function (block, offset), its Unwind row (0: none), and what it says; null: no section. */
@@ -216,7 +218,7 @@ export interface Link {
   loaderCache: number
   /** Name and undefined symbol row of objc_msgSend, once something calls `_objc_msgSend$selector` (0: nothing does). */
   messenger: { name: number; symbol: number }
-  /** Pairs (file, name that wanted it; 0: -all_load or -force_load, -1: -ObjC), for -why_load. */
+  /** Pairs (file, name that wanted it; 0: -all_load, -1: -ObjC, -2: -force_load, -3: LC_LINKER_OPTION), for -why_load. */
   loadedBecause: number[]
   /** Indices of the dylibs that names are looked up in, in order. */
   dylibOrder: number[]
@@ -227,7 +229,7 @@ export interface Link {
   tail: Uint8Array
   linkedit: Partial<Record<LinkeditName, LinkeditTable>>
   reports: Record<string, string>
-  dependencies: { read: string[]; missing: string[] }
+  dependencies: Dependencies
   timings: SystemTiming[]
   /** Rows and bytes that the running system has visited, for its timing. */
   visited: { rows: number; bytes: number }
@@ -238,7 +240,11 @@ export function locate(link: Link, file: number, extra: Partial<Location> = {}):
   const { files } = link
   const parent = files.Order.parent[file]
   if (parent === 0) return { file: link.paths[files.Source.path[file]], ...extra }
-  return { file: link.paths[files.Source.path[parent]], member: link.paths[files.Source.path[file]], ...extra }
+  return {
+    file: link.paths[files.Source.path[parent]],
+    member: link.paths[files.Source.path[file]].replace(/^.*\//, ''),
+    ...extra,
+  }
 }
 
 /** `path` or `archive(member)`, as ld64.lld prints a file. */

@@ -34,6 +34,11 @@ export function versionText(packed: number): string {
   return patch === 0 ? `${major}.${minor}` : `${major}.${minor}.${patch}`
 }
 
+/** All three parts, as LLVM's tools print a version that they have read from a file. */
+export function fullVersionText(packed: number): string {
+  return `${Math.floor(packed / 65536)}.${(packed >>> 8) & 255}.${packed & 255}`
+}
+
 /** The first versions whose dyld reads chained fixups (ld64.lld's table). */
 const CHAINED_SINCE: Partial<Record<PlatformName, number>> = {
   macos: version(13),

@@ -245,6 +245,13 @@ export interface Metafile {
   >
 }
 
+/** `members` are names of archive members that took part: part of -dependency_info only, since they are no files. */
+export interface Dependencies {
+  read: string[]
+  missing: string[]
+  members?: string[]
+}
+
 export interface LinkResult {
   errors: Message[]
   warnings: Message[]
@@ -254,7 +261,7 @@ export interface LinkResult {
   /** Text of `-map`, `-why_live` and the like, by the name of the option. */
   reports: Record<string, string>
   /** Every file that was read or looked for and not found, for `-dependency_info`. */
-  dependencies: { read: string[]; missing: string[] }
+  dependencies: Dependencies
 }
 
 /** Thrown by `link` when there are errors. */
@@ -262,8 +269,8 @@ export class LinkFailure extends Error {
   readonly errors: Message[]
   readonly warnings: Message[]
   /** Set where the caller may want to report what was read before the failure. */
-  readonly dependencies: { read: string[]; missing: string[] }
-  constructor(errors: Message[], warnings: Message[], dependencies: { read: string[]; missing: string[] }) {
+  readonly dependencies: Dependencies
+  constructor(errors: Message[], warnings: Message[], dependencies: Dependencies) {
     super(errors[0]?.text ?? 'the link failed')
     this.name = 'LinkFailure'
     this.errors = errors

@@ -21,12 +21,14 @@ import { findOverrides } from './define/overrides.ts'
 import { createSections, defineBoundaries, defineCommons, defineHeader } from './define/own.ts'
 import { coalesce } from './define/coalesce.ts'
 import { defineImports } from './define/imports.ts'
+import { reportLoads } from './define/loadReports.ts'
 import { defineMessageStubs, pointMessenger } from './define/messageStubs.ts'
 import { reportDuplicates } from './kernels/duplicates.ts'
 import { ranksBefore } from './kernels/ranks.ts'
 
 export function define(link: Link): void {
   link.order = loadedInOrder(link)
+  reportLoads(link)
   findOverrides(link)
   defineHeader(link)
   defineCommons(link)

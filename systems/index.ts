@@ -63,7 +63,6 @@ export async function runPipeline(settings: Settings, arch: Arch, host: Host, me
     rows: link.visited.rows,
     bytes: link.visited.bytes,
   })
-  if (messages.errors > 0) return link
   do await run(link, 'load', load)
   while (await run(link, 'resolve', resolve))
   for (const [name, system] of DECIDE) await run(link, name, system)

@@ -19,8 +19,10 @@ import { FormatError, readU32, toText } from '../src/core/bytes.ts'
 import { error, warn } from '../src/core/messages.ts'
 import * as macho from '../src/formats/macho/constants.ts'
 import { type ObjectHeader, readLinkerOptions, readObjectHeader } from '../src/formats/macho/object.ts'
+import { platformText } from '../src/formats/macho/platformText.ts'
 import { PLATFORM_NUMBERS } from '../src/formats/tbd/platforms.ts'
-import { versionText } from '../src/settings.ts'
+import { fullVersionText, versionText } from '../src/settings.ts'
+import { reportArchitecture } from './kernels/architecture.ts'
 import { createSplitScratch, loadBlocks, type SplitScratch } from './load/blocks.ts'
 import { loadRelocations } from './load/relocations.ts'
 import { loadSections } from './load/sections.ts'
@@ -80,23 +82,11 @@ function breakFile(link: Link, file: number): void {
   link.files.Ranges.blocks[file] = 0
 }
 
-const ARCH_NAMES: Record<number, string> = {
-  [macho.CPU_TYPE_X86_64]: 'x86_64',
-  [macho.CPU_TYPE_ARM64]: 'arm64',
-  [macho.CPU_TYPE_ARM64_32]: 'arm64_32',
-  [macho.CPU_TYPE_X86]: 'i386',
-  [macho.CPU_TYPE_ARM]: 'arm',
-}
-
 function isLinkable(link: Link, file: number, header: ObjectHeader): boolean {
   const { bytes } = link.arenas.list[link.files.Source.arena[file]]
   const magic = readU32(bytes, link.files.Source.position[file])
   if (magic !== macho.MH_MAGIC_64 || header.cputype !== link.arch.cputype) {
-    const has = ARCH_NAMES[header.cputype] ?? `unknown (cputype 0x${header.cputype.toString(16)})`
-    const text = `${fileText(link, file)} has architecture ${has} which is incompatible with target architecture ${link.arch.name}`
-    if (link.settings.archErrorsFatal)
-      error(link.messages, 'incompatible-architecture', text, locate(link, file, { offset: 4 }))
-    else warn(link.messages, 'incompatible-architecture', text, locate(link, file, { offset: 4 }))
+    reportArchitecture(link, file, header.cputype)
     return false
   }
   if (header.filetype !== macho.MH_OBJECT) {
@@ -121,43 +111,18 @@ function isForPlatform(link: Link, file: number, header: ObjectHeader): boolean 
     header.platform === macho.PLATFORM_TVOS ||
     header.platform === macho.PLATFORM_WATCHOS
   if (header.platform !== wanted && !(base && wanted === header.platform + 5)) {
-    const has = PLATFORM_TEXTS[header.platform] ?? `${header.platform}`
-    error(
-      link.messages,
-      'incompatible-platform',
-      `${fileText(link, file)} has platform ${has}, which is different from target platform ${PLATFORM_TEXTS[wanted]}`,
-      locate(link, file),
-    )
+    const text = `has platform ${platformText(header.platform)}, which is different from target platform ${platformText(wanted)}`
+    error(link.messages, 'incompatible-platform', `${fileText(link, file)} ${text}`, locate(link, file))
     return false
   }
   if (header.minVersion > platform.minVersion)
     warn(
       link.messages,
       'newer-object',
-      `${fileText(link, file)} has version ${versionText3(header.minVersion)}, which is newer than target minimum of ${versionText3(platform.minVersion)}`,
+      `${fileText(link, file)} has version ${fullVersionText(header.minVersion)}, which is newer than target minimum of ${versionText(platform.minVersion)}`,
       locate(link, file),
     )
   return true
-}
-
-function versionText3(packed: number): string {
-  const text = versionText(packed)
-  return text.split('.').length === 2 ? `${text}.0` : text
-}
-
-const PLATFORM_TEXTS: Record<number, string> = {
-  1: 'macOS',
-  2: 'iOS',
-  3: 'tvOS',
-  4: 'watchOS',
-  5: 'bridgeOS',
-  6: 'macCatalyst',
-  7: 'iOS Simulator',
-  8: 'tvOS Simulator',
-  9: 'watchOS Simulator',
-  10: 'DriverKit',
-  11: 'xrOS',
-  12: 'xrOS Simulator',
 }
 
 /** LC_LINKER_OPTION of a loaded object: its libraries take part from now on. */
@@ -167,9 +132,16 @@ function activateLibraries(link: Link, file: number, header: ObjectHeader): void
   for (const words of readLinkerOptions(bytes, link.files.Source.position[file], header, (from, to) =>
     toText(bytes, from, to),
   )) {
-    if (link.settings.ignoreAutoLinkLibraries?.includes(words[words.length - 1].replace(/^-l/, ''))) continue
+    if (
+      words.length === 0 ||
+      link.settings.ignoreAutoLinkLibraries?.includes(words[words.length - 1].replace(/^-l/, ''))
+    )
+      continue
     const found = link.autolinks.get(words.join(' '))
-    if (found === undefined) continue
+    if (found === undefined) {
+      error(link.messages, 'bad-linker-option', `${words[0]} is not allowed in LC_LINKER_OPTION`, locate(link, file))
+      continue
+    }
     if (found.problem !== '') reportMissing(link, found, file)
     if (found.dylib >= 0) link.dylibs[found.dylib].active = true
     if (found.file !== 0) activateFile(link, found.file)
@@ -178,16 +150,18 @@ function activateLibraries(link: Link, file: number, header: ObjectHeader): void
 
 /** ld64.lld: an object's wish that cannot be met is only told when something stays undefined. */
 function reportMissing(link: Link, found: { problem: string }, file: number): void {
-  const { settings } = link
-  if (!settings.strictAutoLink) return
-  warn(link.messages, 'autolink-not-found', `${found.problem}`, locate(link, file))
+  const text = `auto-linked ${found.problem}`
+  if (link.settings.strictAutoLink) error(link.messages, 'autolink-not-found', text, locate(link, file))
+  else link.missingAutolinks.push(text)
   found.problem = ''
 }
 
+/** -force_load_swift_libs: what Swift objects ask for is loaded whole, unless the command line names it. */
 function activateFile(link: Link, file: number): void {
-  const { files } = link
+  const { files, settings } = link
+  if (files.Source.flags[file] & FILE_LOADED) return
   files.Source.flags[file] |= FILE_LOADED
-  if (files.Source.kind[file] !== FILE_ARCHIVE || (files.Source.flags[file] & FILE_FORCE_LOAD) === 0) return
-  for (let member = file + 1; member <= files.count && files.Order.parent[member] === file; member++)
-    files.Source.flags[member] |= FILE_LOADED
+  const name = link.paths[files.Source.path[file]].replace(/^.*[\\/]/, '')
+  if (files.Source.kind[file] === FILE_ARCHIVE && settings.forceLoadSwiftLibs === true && name.startsWith('libswift'))
+    files.Source.flags[file] |= FILE_FORCE_LOAD
 }

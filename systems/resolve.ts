@@ -5,20 +5,24 @@
 
 import {
   FILE_ARCHIVE,
+  FILE_EXPLICIT,
   FILE_FORCE_LOAD,
   FILE_LAZY,
   FILE_LOADED,
+  FILE_MISSING,
   FILE_OBJECT,
   FILE_PARSED,
   FILE_RESOLVED,
 } from '../components/files.ts'
 import { nameOf } from '../components/internal.ts'
-import type { Link } from '../components/link.ts'
+import { fileText, type Link, locate } from '../components/link.ts'
 import { NAME_WANTED, WHERE_UNDEFINED, WHERE_UNKNOWN } from '../components/names.ts'
 import { SYMBOL_EXTERNAL } from '../components/symbols.ts'
 import { mergeSymbol } from './resolve/merge.ts'
+import { warn } from '../src/core/messages.ts'
+import { WHY_ALL_LOAD, WHY_FORCE_LOAD, WHY_LINKER_OPTION, WHY_OBJC, WHY_TEXTS } from './kernels/whyLoaded.ts'
 import { isObjectiveC } from './resolve/objectiveC.ts'
-import { offerMembers, orderDylibs, provide } from './resolve/offers.ts'
+import { loadClasses, missingText, offerMembers, orderDylibs, provide } from './resolve/offers.ts'
 
 /** Returns whether something more has to be loaded. */
 export function resolve(link: Link): boolean {
@@ -52,14 +56,18 @@ export function mergeFile(link: Link, file: number): void {
 /** -all_load, -force_load, -ObjC: members that are loaded whether something refers to them or not. */
 function forceMembers(link: Link, archive: number): number {
   const { files, settings } = link
-  const all = settings.allLoad || (files.Source.flags[archive] & FILE_FORCE_LOAD) !== 0
-  if (!all && !settings.loadObjC) return 0
-  let forced = 0
+  const flags = files.Source.flags[archive]
+  const explicit = (flags & FILE_EXPLICIT) !== 0
+  const all = (settings.allLoad === true && explicit) || (flags & FILE_FORCE_LOAD) !== 0
+  if (!all && !(settings.loadObjC && explicit)) return 0
+  const why = !all ? WHY_OBJC : !explicit ? WHY_LINKER_OPTION : flags & FILE_FORCE_LOAD ? WHY_FORCE_LOAD : WHY_ALL_LOAD
+  let forced = all ? 0 : loadClasses(link, archive)
   for (let file = archive + 1; file <= files.count && files.Order.parent[file] === archive; file++) {
+    if (files.Source.kind[file] === FILE_MISSING) reportMissingMember(link, file, why)
     if (files.Source.kind[file] !== FILE_OBJECT || files.Source.flags[file] & FILE_LOADED) continue
     if (!all && !isObjectiveC(link, file)) continue
     files.Source.flags[file] |= FILE_LOADED
-    link.loadedBecause.push(file, all ? 0 : -1)
+    link.loadedBecause.push(file, why)
     forced++
   }
   return forced
@@ -69,8 +77,17 @@ function forceMembers(link: Link, archive: number): number {
 function forceLazy(link: Link, file: number): number {
   if (link.files.Source.kind[file] !== FILE_OBJECT || !isObjectiveC(link, file)) return 0
   link.files.Source.flags[file] |= FILE_LOADED
-  link.loadedBecause.push(file, -1)
+  link.loadedBecause.push(file, WHY_OBJC)
   return 1
+}
+
+/** A member of a thin archive that is not there costs a warning while nothing refers to it. */
+function reportMissingMember(link: Link, file: number, why: number): void {
+  if (link.settings.warnThinArchiveMissingMembers === false) return
+  const { files } = link
+  const what = why === WHY_OBJC ? 'failed to open' : 'failed to load'
+  const text = `${fileText(link, files.Order.parent[file])}: ${WHY_TEXTS[why]} ${what} archive member: ${missingText(link, file)}`
+  warn(link.messages, 'missing-member', text, locate(link, file))
 }
 
 /** Names that options refer to: the entry point, -u, exported names without wildcards. */

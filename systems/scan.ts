@@ -7,6 +7,7 @@ import { BLOCK_COALESCED, BLOCK_FOLDED, BLOCK_LIVE } from '../components/blocks.
 import { createFixups } from '../components/fixups.ts'
 import { addGot, createGots, KEY_IMPORT, KEY_LOCAL, spawnGots } from '../components/gots.ts'
 import { IMPORT_CALLED, IMPORT_OWN, IMPORT_THREAD_LOCAL, IMPORT_USED, IMPORT_WEAK_DEF } from '../components/imports.ts'
+import { knownName } from '../components/internal.ts'
 import type { Link } from '../components/link.ts'
 import { NAME_REPORTED, NAME_WANTED, WHERE_IMPORT, WHERE_UNDEFINED } from '../components/names.ts'
 import { CONTENT_COMPACT_UNWIND, CONTENT_DROPPED, CONTENT_INIT_POINTERS } from '../components/sections.ts'
@@ -18,12 +19,12 @@ import { spawnRange } from '../src/ecs.ts'
 import * as macho from '../src/formats/macho/constants.ts'
 import { createSite, enterSection, relocationForms, type Site } from './kernels/references.ts'
 import { specialReference } from './scan/special.ts'
-import { badForm, badRelocation, badThreadLocal } from './scan/check.ts'
+import { badForm, badInitializer, badRelocation, badThreadLocal } from './scan/check.ts'
 import { isLinked } from './kernels/isLinked.ts'
 import { keepFrames } from './scan/frames.ts'
 import { scanMessenger } from './scan/messenger.ts'
 import { prepareStubBinder } from './scan/stubBinder.ts'
-import { noteUndefined, reportUndefined, type Undefined } from './scan/undefined.ts'
+import { noteUndefined, noteWanted, reportUndefined, type Undefined } from './scan/undefined.ts'
 
 interface Scan {
   site: Site
@@ -36,6 +37,8 @@ interface Scan {
   threadVariables: boolean
   /** Pointers of the section become offsets: what another image has is reached through a stub. */
   initPointers: boolean
+  /** Some __mod_init_func becomes offsets: nothing may refer to it. */
+  initializers: boolean
 }
 
 export function scan(link: Link): void {
@@ -51,13 +54,14 @@ export function scan(link: Link): void {
     calls: 0,
     threadVariables: false,
     initPointers: false,
+    initializers: hasInitializers(link),
   }
+  checkWanted(link, state)
   callEntry(link, state)
   const messenger = scanMessenger(link, state.undefineds)
   if (messenger !== 0) call(link, state, messenger)
   for (const file of link.order) scanFile(link, state, file)
   scanUnwind(link)
-  checkWanted(link, state)
   reportUndefined(link, state.undefineds)
   makeStubs(link, state.calls)
   prepareStubBinder(link)
@@ -167,7 +171,7 @@ function missing(link: Link, state: Scan, block: number, record: number, symbol:
   const name = link.symbols.Definition.name[symbol]
   const offset = state.site.words[state.site.records + record * 2] - link.blocks.Extent.offset[block]
   if (name === 0) badRelocation(link, state.site, record, 'refers to a symbol that defines nothing')
-  else noteUndefined(link, state.undefineds, name, block, offset)
+  else noteUndefined(state.undefineds, name, block, offset)
 }
 
 function scanSymbol(link: Link, state: Scan, block: number, i: number, is: number): void {
@@ -181,10 +185,11 @@ function scanSymbol(link: Link, state: Scan, block: number, i: number, is: numbe
     if (target === -1) return
   }
   if (target & TARGET_IMPORT) return scanImport(link, state, i, is, target & 0x7fffffff, block)
+  if (state.initializers && isInitializer(link, target)) return badInitializer(link, site, i, block, symbol)
   const flags = link.symbols.Definition.flags[target]
   const threadLocal = (flags & SYMBOL_THREAD_LOCAL) !== 0
   if (is & R_TLV ? !threadLocal : threadLocal && (is & (R_GOT | R_BRANCH)) !== 0)
-    return badThreadLocal(link, site, i, link.symbols.Definition.name[target])
+    return badThreadLocal(link, site, i, block)
   if (is & R_GOT) {
     if (is & R_POINTER) addGot(link.gots, KEY_LOCAL, target)
   } else if (
@@ -194,6 +199,17 @@ function scanSymbol(link: Link, state: Scan, block: number, i: number, is: numbe
     !state.threadVariables
   )
     state.rebases++
+}
+
+function hasInitializers(link: Link): boolean {
+  const { count, Header } = link.sections
+  for (let section = 1; section <= count; section++) if (Header.content[section] === CONTENT_INIT_POINTERS) return true
+  return false
+}
+
+function isInitializer(link: Link, target: number): boolean {
+  const block = link.symbols.Definition.block[target]
+  return block !== 0 && link.sections.Header.content[link.blocks.Extent.section[block]] === CONTENT_INIT_POINTERS
 }
 
 function scanImport(link: Link, state: Scan, i: number, is: number, made: number, block: number): void {
@@ -206,7 +222,7 @@ function scanImport(link: Link, state: Scan, i: number, is: number, made: number
     missing(link, state, block, i, state.site.firstSymbol + (word & 0xffffff))
   const threadLocal = (flags & IMPORT_THREAD_LOCAL) !== 0
   if (is & R_TLV ? !threadLocal : threadLocal && (is & (R_GOT | R_BRANCH)) !== 0)
-    return badThreadLocal(link, state.site, i, Library.name[made])
+    return badThreadLocal(link, state.site, i, block)
   if (is & R_BRANCH || state.initPointers) call(link, state, made)
   else if (is & R_GOT) addGot(link.gots, KEY_IMPORT, made)
   else if (is & R_TLV) addGot(link.tlvs, KEY_IMPORT, made)
@@ -251,23 +267,21 @@ function scanUnwind(link: Link): void {
 /** The entry point, -u names and literally listed exports must be defined. */
 function checkWanted(link: Link, state: Scan): void {
   const { where, flags, import: imported } = link.names.Resolution
-  for (let name = 1; name <= link.names.count; name++) {
-    if ((flags[name] & NAME_WANTED) === 0) continue
-    if (where[name] === WHERE_UNDEFINED) wantedBy(link, state, name)
-    else if (where[name] === WHERE_IMPORT) link.imports.Library.flags[imported[name]] |= IMPORT_USED
-  }
+  const { settings, entry } = link
+  if (entry > 0) wantedBy(link, state, entry, 'the entry point')
+  for (const text of settings.forceUndefined ?? []) wantedBy(link, state, knownName(link, text), '-u')
+  for (const text of settings.exportedSymbols ?? [])
+    wantedBy(link, state, knownName(link, text), '-exported_symbol(s_list)')
+  for (let name = 1; name <= link.names.count; name++)
+    if (flags[name] & NAME_WANTED && where[name] === WHERE_IMPORT)
+      link.imports.Library.flags[imported[name]] |= IMPORT_USED
 }
 
-function wantedBy(link: Link, state: Scan, name: number): void {
-  const why =
-    name === link.entry
-      ? 'the entry point'
-      : (link.settings.forceUndefined ?? []).length > 0
-        ? '-u'
-        : '-exported_symbol(s_list)'
-  const known = state.undefineds.get(name)
-  if (known === undefined) state.undefineds.set(name, { places: [why], count: 1, file: 0, offset: 0 })
-  else known.places.unshift(why)
+function wantedBy(link: Link, state: Scan, name: number, option: string): void {
+  const { where, flags } = link.names.Resolution
+  if ((flags[name] & NAME_WANTED) === 0) return
+  if (where[name] === WHERE_UNDEFINED || (where[name] === WHERE_IMPORT && flags[name] & NAME_REPORTED))
+    noteWanted(state.undefineds, name, option)
 }
 
 /** An entry point in a library is reached through the first stub. */

@@ -27,6 +27,7 @@ import type { Settings } from '../src/settings.ts'
 import type { Input } from '../src/types.ts'
 import { addDylib, addReexports, addStubLibrary } from './survey/dylibs.ts'
 import { addArchive, addObject, classify, pickArchitecture, readInput } from './survey/inputs.ts'
+import { checkClients, checkExtensionSafety, markReexports } from './survey/reexports.ts'
 import { findDirectories, findFramework, findLibrary } from './survey/search.ts'
 import { createSurvey, type Survey } from './survey/survey.ts'
 
@@ -38,8 +39,8 @@ export async function survey(settings: Settings, arch: Arch, host: Host, message
   const found = createSurvey(settings, arch, host, messages)
   findDirectories(found)
   found.expected = expectedBytes(settings, host)
-  for (const input of settings.inputs) await addInput(found, input, true)
   if (settings.bundleLoader !== undefined) await addBundleLoader(found, settings.bundleLoader)
+  for (const input of settings.inputs) await addInput(found, input, true)
   while (found.pendingAutolinks.length > 0) {
     const autolink = found.pendingAutolinks.shift()!
     const before = found.dylibs.length
@@ -49,7 +50,10 @@ export async function survey(settings: Settings, arch: Arch, host: Host, message
       found.dylibs.length > before ? before : found.dylibs.findIndex((dylib) => file !== 0 && dylib.fileId === file)
     if (file === 0 && autolink.dylib < 0) autolink.problem = missingText(autolink.input)
   }
+  markReexports(found)
   await addReexports(found)
+  checkClients(found)
+  checkExtensionSafety(found)
   return reserve(found)
 }
 
@@ -81,7 +85,7 @@ async function addInput(found: Survey, input: Input, explicit: boolean): Promise
   }
   const isLibrary = input.path === undefined
   const known = found.seen.get(path)
-  if (known !== undefined && (isLibrary || found.rows.kind[known] === FILE_ARCHIVE) && !input.forceLoad) return known
+  if (known !== undefined && (isLibrary || found.rows.kind[known] === FILE_ARCHIVE)) return known
   const dylib = found.dylibsByPath.get(path)
   if (dylib !== undefined) return addDylib(found, path, null, input, rank, explicit)
   return readAndAdd(found, input, path, rank, explicit)
@@ -111,7 +115,7 @@ async function readAndAdd(found: Survey, input: Input, path: string, rank: numbe
       )
       return 0
     }
-    if (kind === 'unknown') {
+    if (kind === 'unknown' || kind === 'image') {
       error(found.messages, 'unknown-file-type', `${path}: unhandled file type`, { file: path, offset: 0 })
       return 0
     }
@@ -120,19 +124,28 @@ async function readAndAdd(found: Survey, input: Input, path: string, rank: numbe
     return file
   } catch (trouble) {
     if (!(trouble instanceof FormatError)) throw trouble
-    error(found.messages, trouble.id, `${path}: ${trouble.message}`, { file: path, offset: trouble.offset })
+    const what = trouble.id.startsWith('archive-')
+      ? `failed to parse archive: truncated or malformed archive (${trouble.message})`
+      : trouble.message
+    error(found.messages, trouble.id, `${path}: ${what}`, { file: path, offset: trouble.offset })
     return 0
   }
 }
 
+/** Comes before all inputs: what the executable defines is bound to it, not to a library that defines it too. */
 async function addBundleLoader(found: Survey, path: string): Promise<void> {
   const rank = found.nextRank++
   const place = readInput(found, path, undefined)
   const slice = place === null ? null : pickArchitecture(found, place, path)
   if (slice === null) return
+  const kind = classify(found, slice)
+  if (kind !== 'image' && kind !== 'dylib' && kind !== 'tbd') {
+    error(found.messages, 'unknown-file-type', `${path}: unhandled file type`, { file: path, offset: 0 })
+    return
+  }
   try {
     await addDylib(found, path, slice, {}, rank, true)
-    const loader = found.dylibs[found.dylibsByPath.get(path) ?? 0]
+    const loader = found.dylibs[found.dylibsByPath.get(path) ?? -1]
     if (loader !== undefined) loader.bundleLoader = true
   } catch (trouble) {
     if (!(trouble instanceof FormatError)) throw trouble
@@ -199,6 +212,7 @@ function reserve(found: Survey): Link {
     internal: { file: found.count + 1, arena: 0, section: 0, block: 0, symbol: 0 },
     autolinks: found.autolinks,
     indirects: [],
+    missingAutolinks: [],
     duplicates: [],
     messenger: { name: 0, symbol: 0 },
     loadedBecause: [],

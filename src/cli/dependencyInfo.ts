@@ -5,6 +5,7 @@ import { VERSION_LINE } from './version.ts'
 export interface Dependencies {
   read: readonly string[]
   missing: readonly string[]
+  members?: readonly string[]
 }
 
 const VERSION_RECORD = 0x00
@@ -13,14 +14,14 @@ const MISSING_RECORD = 0x11
 const OUTPUT_RECORD = 0x40
 
 /** Records of an opcode byte and a NUL-terminated string, each kind sorted (ld64's -dependency_info). */
-export function dependencyInfo({ read, missing }: Dependencies, output: string): Uint8Array {
+export function dependencyInfo({ read, missing, members = [] }: Dependencies, output: string): Uint8Array {
   const sink = new ByteSink()
   const record = (opcode: number, text: string) => {
     sink.u8(opcode)
     sink.cstring(text)
   }
   record(VERSION_RECORD, VERSION_LINE)
-  for (const path of sorted(read)) record(INPUT_RECORD, path)
+  for (const path of sorted([...read, ...members])) record(INPUT_RECORD, path)
   for (const path of sorted(missing)) record(MISSING_RECORD, path)
   record(OUTPUT_RECORD, output)
   return sink.finish()

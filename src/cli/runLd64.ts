@@ -134,7 +134,11 @@ function asFailure(cause: unknown): LinkFailure {
   const text =
     cause instanceof HostError ? cause.message : `internal error: ${cause instanceof Error ? cause.stack : cause}`
   const id = cause instanceof HostError ? 'host-error' : 'internal-error'
-  return new LinkFailure([{ severity: 'error', id, text, location: null, notes: [] }], [], { read: [], missing: [] })
+  return new LinkFailure([{ severity: 'error', id, text, location: null, notes: [] }], [], {
+    read: [],
+    missing: [],
+    members: [],
+  })
 }
 
 function flush(printer: Printer, messages: Messages): void {

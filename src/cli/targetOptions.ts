@@ -36,7 +36,9 @@ type Target = Pick<LinkOptions, 'arch' | 'platform' | 'secondaryPlatform'>
 
 /** Reports what is missing or malformed, in ld64.lld's order: platform first, architecture last. */
 export function targetOptions(args: ArgumentList, outputType: string, messages: Messages): Target {
-  const name = lastValue(args, '-arch') ?? ''
+  const given = lastValue(args, '-arch') ?? ''
+  // Haswell code links with any other for the processor; the output says x86_64.
+  const name = given === 'x86_64h' ? 'x86_64' : given
   if (name === '') {
     error(messages, 'missing-arch', 'must specify -arch')
     return {}

@@ -170,7 +170,11 @@ function noteTables(walk: Walk, header: number): void {
 function readMember(walk: Walk, header: number): number {
   const { bytes, from } = walk
   if (header + MEMBER_HEADER_SIZE > walk.length)
-    fail('archive-header', 'header of archive member extends beyond end of file', header)
+    fail(
+      'archive-header',
+      `remaining size of archive too small for next archive member header at offset ${header}`,
+      header,
+    )
   const at = from + header
   if (bytes[at + 58] !== 0x60 || bytes[at + 59] !== NEWLINE)
     fail('archive-header', 'header of archive member does not end in "`\\n"', header)

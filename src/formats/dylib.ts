@@ -360,7 +360,7 @@ export function readDylib(bytes: Uint8Array, from = 0, to = bytes.length): Dylib
   const flags = readU32(bytes, from + 24)
   readCommands(reading)
   if (dylib.installName === null && (fileType === MH_DYLIB || fileType === MH_DYLIB_STUB))
-    fail('dylib-no-id', 'missing LC_ID_DYLIB load command', HEADER_SIZE)
+    fail('dylib-no-id', 'dylib missing LC_ID_DYLIB load command', HEADER_SIZE)
   const hasTrie = reading.trieCommand >= 0 && (reading.trieSize > 0 || fileType !== MH_DYLIB_STUB)
   dylib.exports = hasTrie ? readTrie(reading) : readSymtab(reading)
   if ((flags & MH_NO_REEXPORTED_DYLIBS) !== 0) dylib.reexports = []

@@ -206,7 +206,7 @@ export function addTables(link: Link, renames: Renames): void {
       error(
         link.messages,
         'reserved-section',
-        `section from ${fileText(link, file)} conflicts with synthetic section ${segment},${name}`,
+        `section from ${fileText(link, file)} conflicts with synthetic section ${link.segments.names[link.outputs.Section.segment[output]]},${link.outputs.names[output]}`,
         locate(link, file),
       )
     }

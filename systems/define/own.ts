@@ -8,7 +8,7 @@ import {
   nameOf,
   nameText,
 } from '../../components/internal.ts'
-import { type Link, locate } from '../../components/link.ts'
+import type { Link } from '../../components/link.ts'
 import {
   NAME_STRONG_REF,
   NAME_WANTED,
@@ -23,11 +23,11 @@ import {
   SYMBOL_OMITTED,
   SYMBOL_PRIVATE,
   SYMBOL_REFERENCED_DYNAMICALLY,
+  SYMBOL_WEAK_DEF,
 } from '../../components/symbols.ts'
 import { error } from '../../src/core/messages.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
 import { HostError } from '../../src/host/host.ts'
-import { fileOfSymbol } from '../kernels/ranks.ts'
 
 const HEADER_NAMES = {
   execute: '__mh_execute_header',
@@ -45,22 +45,16 @@ export function defineHeader(link: Link): void {
   defineOwn(link, '___dso_handle', link.headerBlock, 0, SYMBOL_PRIVATE | SYMBOL_OMITTED)
 }
 
-/** A definition of the linker's; an input that defines the name too is an error that names it. */
+/** A definition of the linker's; an input that defines the name too is a duplicate. */
 function defineOwn(link: Link, text: string, block: number, offset: number, flags: number): number {
   const { Resolution } = link.names
   const name = nameOf(link, text)
-  if (Resolution.where[name] === WHERE_GLOBAL || Resolution.where[name] === WHERE_TENTATIVE) {
-    const file = fileOfSymbol(link, Resolution.symbol[name])
-    const place = locate(link, file, { symbol: text })
-    error(
-      link.messages,
-      'reserved-symbol',
-      `found defined symbol from ${place.member === undefined ? place.file : `${place.file}(${place.member})`} with illegal name ${text}`,
-      place,
-    )
-    return Resolution.symbol[name]
-  }
   const symbol = addInternalSymbol(link, name, block, offset, flags)
+  if (
+    Resolution.where[name] === WHERE_GLOBAL &&
+    !(link.symbols.Definition.flags[Resolution.symbol[name]] & SYMBOL_WEAK_DEF)
+  )
+    link.duplicates.push(name, Resolution.symbol[name], symbol)
   Resolution.where[name] = WHERE_GLOBAL
   Resolution.symbol[name] = symbol
   return symbol

@@ -1,23 +1,29 @@
 // Strong definitions that collide, told with the files they are in.
 import { BLOCK_LIVE } from '../../components/blocks.ts'
 import { FILE_INTERNAL } from '../../components/files.ts'
-import { nameText } from '../../components/internal.ts'
 import { fileText, type Link } from '../../components/link.ts'
 import { NAME_LIVE } from '../../components/names.ts'
 import { error } from '../../src/core/messages.ts'
+import { shownName } from './places.ts'
 import { fileOfRow, fileOfSymbol } from './ranks.ts'
+import { sourceText } from './sources.ts'
 
 /** With `liveOnly` (--dead-strip-duplicates, after strip) those are forgiven whose winner is dead. */
 export function reportDuplicates(link: Link, liveOnly = false): void {
   const { duplicates } = link
   for (let i = 0; i < duplicates.length; i += 3) {
     if (liveOnly && !isLive(link, duplicates[i])) continue
-    const text = nameText(link, duplicates[i])
-    const places = [duplicates[i + 1], duplicates[i + 2]].map(
-      (symbol) => `defined in ${fileText(link, definer(link, symbol))}`,
-    )
-    error(link.messages, 'duplicate-symbol', `duplicate symbol: ${text}`, null, places)
+    const places = [duplicates[i + 1], duplicates[i + 2]].map((symbol) => `defined in ${definition(link, symbol)}`)
+    error(link.messages, 'duplicate-symbol', `duplicate symbol: ${shownName(link, duplicates[i])}`, null, places)
   }
+}
+
+/** The file, below the source line where the object has one. */
+function definition(link: Link, symbol: number): string {
+  const { block, offset } = link.symbols.Definition
+  const file = fileText(link, definer(link, symbol))
+  const source = block[symbol] === 0 ? '' : sourceText(link, block[symbol], offset[symbol])
+  return source === '' ? file : `${source}\n>>>${' '.repeat(12)}${file}`
 }
 
 function definer(link: Link, symbol: number): number {

@@ -29,7 +29,7 @@ export function assignOrdinals(link: Link): void {
 /** Not referenced and not asked for by itself: no load command (-dead_strip_dylibs, re-exports, dead-strippable ones). */
 function isLinked(link: Link, dylib: Dylib): boolean {
   if (!dylib.active && dylib.referenced === 0) return false
-  if (dylib.referenced > 0 || dylib.needed || dylib.reexport) return true
+  if (dylib.referenced > 0 || dylib.needed) return true
   return dylib.explicit && !dylib.deadStrippable && !link.settings.deadStripDylibs
 }
 

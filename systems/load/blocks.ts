@@ -1,6 +1,6 @@
 // Splits the sections of one object into blocks and puts its symbols into them.
 import type { Link } from '../../components/link.ts'
-import { locate } from '../../components/link.ts'
+import { fileText, locate } from '../../components/link.ts'
 import { FILE_SUBSECTIONS } from '../../components/files.ts'
 import {
   CONTENT_CSTRING,
@@ -27,6 +27,7 @@ import * as macho from '../../src/formats/macho/constants.ts'
 import { findBlock } from '../kernels/findBlock.ts'
 import { frameRecords } from '../kernels/frameRecords.ts'
 import { literalSize } from '../kernels/literalSize.ts'
+import { symbolText } from '../kernels/places.ts'
 import { recordSize } from './sections.ts'
 
 /** Room for one object's symbols, grouped by section and sorted by address; made once, grown to the largest object. */
@@ -231,6 +232,7 @@ function placeSymbols(
   const { Definition } = link.symbols
   const section = link.files.Ranges.section[file] + index
   const frames = link.sections.Header.content[section] === CONTENT_EH_FRAME
+  const records = link.sections.Header.content[section] === CONTENT_RECORDS
   for (let i = scratch.starts[index + 1]; i < scratch.starts[index + 2]; i++) {
     const symbol = link.files.Ranges.symbol[file] + scratch.order[i]
     const offset = addressOf(link, file, scratch.order[i]) - link.sections.Header.address[section]
@@ -241,9 +243,18 @@ function placeSymbols(
     const found = findBlock(link.blocks.Extent.offset, block, count, offset)
     Definition.block[symbol] = found
     Definition.offset[symbol] = offset - link.blocks.Extent.offset[found]
+    if (records && Definition.offset[symbol] !== 0) badRecord(link, file, scratch.order[i], section)
     if (frames) Definition.flags[symbol] |= SYMBOL_OMITTED
   }
   return true
+}
+
+/** Records are placed one by one: a symbol inside of one could not follow. */
+function badRecord(link: Link, file: number, index: number, section: number): void {
+  const name = link.sectionNames.sections[link.sections.Header.name[section]]
+  const symbol = symbolText(link, file, link.files.Ranges.symbol[file] + index)
+  const text = `${fileText(link, file)}:(${name}):  symbol ${symbol} at misaligned offset`
+  error(link.messages, 'misaligned-symbol', text, locate(link, file, { section: name, symbol }))
 }
 
 /** A string with its NUL is a block; its alignment is that of its place in the section. */

@@ -1,6 +1,6 @@
 // Section rows of one object: what each section is to the linker.
 import type { Link } from '../../components/link.ts'
-import { locate } from '../../components/link.ts'
+import { fileText, locate } from '../../components/link.ts'
 import { internSectionName } from '../../components/sectionNames.ts'
 import {
   CONTENT_COMPACT_UNWIND,
@@ -52,7 +52,7 @@ export function loadSections(link: Link, file: number, header: ObjectHeader): bo
       error(
         link.messages,
         'bad-alignment',
-        `alignment ${align} of section ${sectionNames.sections[name]} is too large`,
+        `alignment ${align} of section ${sectionNames.sections[name]} is too large in ${fileText(link, file)}`,
         locate(link, file, { offset: at + 52 - start }),
       )
       ok = false

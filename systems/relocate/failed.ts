@@ -1,8 +1,15 @@
 // Messages about relocations that do not fit, in ld64.lld's words.
 import { type Link, locate } from '../../components/link.ts'
-import { APPLY_BAD_INSTRUCTION, APPLY_MISALIGNED, APPLY_OUT_OF_RANGE, R_PAGE, R_PCREL } from '../../src/arch/arch.ts'
+import {
+  APPLY_BAD_INSTRUCTION,
+  APPLY_MISALIGNED,
+  APPLY_OUT_OF_RANGE,
+  R_PAGE,
+  R_PCREL,
+  R_TLV,
+} from '../../src/arch/arch.ts'
 import { error } from '../../src/core/messages.ts'
-import { placeText, relocationName, symbolText } from '../kernels/places.ts'
+import { placeText, relocationName, shownText, symbolText } from '../kernels/places.ts'
 import type { Relocating } from './apply.ts'
 
 export function applyFailed(link: Link, at: Relocating, i: number, value: number, result: number, P = 0): void {
@@ -16,12 +23,11 @@ export function applyFailed(link: Link, at: Relocating, i: number, value: number
     offset: (site.records + i * 2) * 4 - link.files.Source.position[site.file],
   })
   if (symbol !== '') place.symbol = symbol
-  error(
-    link.messages,
-    'relocation-failed',
-    `${wherePlaced(link, at, i)}: ${whatFailed(link, type, value, result, P)}${symbol === '' ? '' : `; references ${symbol}`}`,
-    place,
-  )
+  const what = whatFailed(link, type, value, result, P)
+  const where = wherePlaced(link, at, i)
+  const target = symbol === '' ? '' : `; references ${shownText(link, symbol)}`
+  const text = result === APPLY_BAD_INSTRUCTION ? `${what} at ${where}${target}` : `${where}: ${what}${target}`
+  error(link.messages, 'relocation-failed', text, place)
 }
 
 function wherePlaced(link: Link, at: Relocating, i: number): string {
@@ -35,7 +41,8 @@ function wherePlaced(link: Link, at: Relocating, i: number): string {
 
 function whatFailed(link: Link, type: number, value: number, result: number, P: number): string {
   const name = relocationName(link, type)
-  if (result === APPLY_BAD_INSTRUCTION) return `${name} relocation refers to an instruction that cannot be relaxed`
+  if (result === APPLY_BAD_INSTRUCTION)
+    return `${link.arch.attributes[type] & R_TLV ? 'TLV' : name} reloc requires MOVQ instruction`
   if (result === APPLY_MISALIGNED)
     return `${name} relocation is misaligned: the address 0x${value.toString(16)} does not fit the access`
   if (result !== APPLY_OUT_OF_RANGE) return `${name} relocation does not fit a chained fixup: 0x${value.toString(16)}`

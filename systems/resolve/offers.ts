@@ -4,18 +4,23 @@ import {
   FILE_BROKEN,
   FILE_LAZY,
   FILE_LOADED,
+  FILE_MISSING,
   FILE_OBJECT,
   FILE_RESOLVED,
 } from '../../components/files.ts'
-import type { Link } from '../../components/link.ts'
+import { nameOf } from '../../components/internal.ts'
+import { fileText, type Link, locate } from '../../components/link.ts'
 import { internName, MAX_NAME_LENGTH, WHERE_UNDEFINED } from '../../components/names.ts'
 import { hashBytes } from '../../src/core/hash.ts'
-import { FormatError } from '../../src/core/bytes.ts'
+import { FormatError, readU32, toText } from '../../src/core/bytes.ts'
+import { error } from '../../src/core/messages.ts'
 import { EXPORT_WEAK } from '../../src/formats/exportTable.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
 import { type ObjectHeader, readObjectHeader } from '../../src/formats/macho/object.ts'
+import { reportArchitecture } from '../kernels/architecture.ts'
 import { findInDylibs } from '../kernels/imports.ts'
 import { wantMessenger } from '../kernels/messageNames.ts'
+import { shownName } from '../kernels/places.ts'
 import { ranksBefore } from '../kernels/ranks.ts'
 
 /** Puts the indexes of archives that have come into play, and the definitions of lazy objects, into the resolver. */
@@ -41,6 +46,7 @@ function offer(link: Link, name: number, file: number): void {
 function offerArchive(link: Link, file: number): void {
   const { files, names } = link
   const archive = link.archives[files.Detail.archive[file]]
+  if (isForeign(link, file)) return
   if (!archive.hasIndex) {
     for (let member = file + 1; member <= files.count && files.Order.parent[member] === file; member++)
       offerObject(link, member)
@@ -57,6 +63,52 @@ function offerArchive(link: Link, file: number): void {
     const name = internName(names, link.arenas, arena, at, length, hashBytes(bytes, at, at + length))
     offer(link, name, file + 1 + index.member[i])
   }
+}
+
+/** An archive whose first member is for another processor is left out whole (ld64.lld looks no further). */
+function isForeign(link: Link, archive: number): boolean {
+  const { files } = link
+  const first = archive + 1
+  if (files.Order.parent[first] !== archive || files.Source.kind[first] !== FILE_OBJECT) return false
+  const { bytes } = link.arenas.list[files.Source.arena[first]]
+  const cputype = readU32(bytes, files.Source.position[first] + 4)
+  if (cputype === link.arch.cputype) return false
+  reportArchitecture(link, archive, cputype)
+  return true
+}
+
+/** -ObjC loads what defines a class, by the archive's index. Returns how many members were loaded. */
+export function loadClasses(link: Link, archive: number): number {
+  const { files } = link
+  const { index } = link.archives[files.Detail.archive[archive]]
+  const { bytes } = link.arenas.list[files.Source.arena[archive]]
+  let loaded = 0
+  for (let i = 0; i < index.count; i++) {
+    const at = files.Source.position[archive] + index.nameOffset[i]
+    const file = archive + 1 + index.member[i]
+    if (files.Source.kind[file] !== FILE_OBJECT || files.Source.flags[file] & FILE_LOADED) continue
+    const name = toText(bytes, at, at + index.nameLength[i])
+    if (!name.startsWith('_OBJC_CLASS_$_')) continue
+    files.Source.flags[file] |= FILE_LOADED
+    link.loadedBecause.push(file, nameOf(link, name))
+    loaded++
+  }
+  return loaded
+}
+
+/** `'path': No such file or directory` of a member of a thin archive. */
+export function missingText(link: Link, file: number): string {
+  return `'${link.paths[link.files.Source.path[file]]}': No such file or directory`
+}
+
+function failMember(link: Link, file: number, name: number): void {
+  const text = `could not get the member defining symbol ${shownName(link, name)}: ${missingText(link, file)}`
+  error(
+    link.messages,
+    'missing-member',
+    `${fileText(link, link.files.Order.parent[file])}: ${text}`,
+    locate(link, file),
+  )
 }
 
 /** The external definitions of an object that is not loaded, from its nlist records. */
@@ -108,6 +160,7 @@ export function provide(link: Link): number {
     const dylibFirst = dylib !== 0 && link.dylibs[dylib - 1].rank < files.Order.rank[member]
     if (dylibFirst && !(Offer.exportFlags[name] & EXPORT_WEAK)) continue
     files.Source.flags[member] |= FILE_LOADED
+    if (files.Source.kind[member] === FILE_MISSING) failMember(link, member, name)
     link.loadedBecause.push(member, name)
     loaded++
   }

@@ -1,9 +1,8 @@
 // Messages about relocations that cannot be linked, in ld64.lld's words; each with file, section, offset and symbol.
-import { nameText } from '../../components/internal.ts'
 import { fileText, type Link, locate } from '../../components/link.ts'
 import { R_BYTE4, R_BYTE8, R_KNOWN, R_LOCAL, R_ADDEND, R_PCREL, R_TLV } from '../../src/arch/arch.ts'
 import { error } from '../../src/core/messages.ts'
-import { relocationName } from '../kernels/places.ts'
+import { placeText, relocationName, shownText, symbolText } from '../kernels/places.ts'
 import type { Site } from '../kernels/references.ts'
 
 /** `SEG,SECT in FILE` */
@@ -51,20 +50,30 @@ export function badForm(link: Link, site: Site, record: number): void {
 }
 
 /** A thread-local variable is reached through TLV relocations, and nothing else is. */
-export function badThreadLocal(link: Link, site: Site, record: number, name: number): void {
-  const type = site.words[site.records + record * 2 + 1] >>> 28
-  const wants = (link.arch.attributes[type] & R_TLV) !== 0
-  const text = `${relocationName(link, type)} relocation requires that symbol ${nameText(link, name)} ${wants ? '' : 'not '}be thread-local`
+export function badThreadLocal(link: Link, site: Site, record: number, block: number): void {
+  const word = site.words[site.records + record * 2 + 1]
+  const wants = (link.arch.attributes[word >>> 28] & R_TLV) !== 0
+  const symbol = symbolText(link, site.file, site.firstSymbol + (word & 0xffffff))
   const section = link.sections.Header.name[site.section]
   const place = locate(link, site.file, {
     section: link.sectionNames.sections[section],
-    symbol: nameText(link, name),
+    symbol,
     offset: recordOffset(link, site, record),
   })
+  const where = placeText(link, block, site.words[site.records + record * 2] - link.blocks.Extent.offset[block])
+  const what = `requires that symbol ${shownText(link, symbol)} ${wants ? '' : 'not '}be thread-local`
+  error(link.messages, 'bad-thread-local', `${where}: ${relocationName(link, word >>> 28)} relocation ${what}`, place)
+}
+
+/** -init_offsets leaves no pointers in __mod_init_func that code could refer to. */
+export function badInitializer(link: Link, site: Site, record: number, block: number, symbol: number): void {
+  const name = symbolText(link, site.file, symbol)
+  const where = placeText(link, block, site.words[site.records + record * 2] - link.blocks.Extent.offset[block])
+  const text = `${where}: cannot reference ${shownText(link, name)} defined in __mod_init_func when -init_offsets is used`
   error(
     link.messages,
-    'bad-thread-local',
-    `${text} at offset ${site.words[site.records + record * 2]} of ${sectionText(link, site)}`,
-    place,
+    'initializer-reference',
+    text,
+    locate(link, site.file, { symbol: name, offset: recordOffset(link, site, record) }),
   )
 }

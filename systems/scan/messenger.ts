@@ -4,7 +4,7 @@ import { IMPORT_USED } from '../../components/imports.ts'
 import type { Link } from '../../components/link.ts'
 import { TARGET_IMPORT } from '../../components/symbols.ts'
 import { isLiveStub } from '../kernels/messageStubs.ts'
-import type { Undefined } from './undefined.ts'
+import { noteWanted, type Undefined } from './undefined.ts'
 
 const REFERENCE = 'lazy binding (normally in libobjc.dylib)'
 
@@ -13,7 +13,7 @@ export function scanMessenger(link: Link, undefineds: Undefined): number {
   if (link.messenger.symbol === 0 || !hasLiveStub(link)) return 0
   const target = link.symbols.Reference.target[link.messenger.symbol]
   const small = link.settings.objcStubsSmall === true
-  if (target === 0) undefineds.set(link.messenger.name, { places: [REFERENCE], count: 1, file: 0, offset: 0 })
+  if (target === 0) noteWanted(undefineds, link.messenger.name, REFERENCE)
   else if ((target & TARGET_IMPORT) === 0) {
     if (!small) addGot(link.gots, KEY_LOCAL, target)
   } else {

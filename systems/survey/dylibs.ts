@@ -11,11 +11,15 @@ import {
   EXPORT_THREAD_LOCAL,
   EXPORT_WEAK,
 } from '../../src/formats/exportTable.ts'
+import { platformText } from '../../src/formats/macho/platformText.ts'
 import { applyLdDirectives, readTbd, type TbdDocument, UNCHECKED_PLATFORMS } from '../../src/formats/tbd.ts'
+import { PLATFORM_NUMBERS } from '../../src/formats/tbd/platforms.ts'
+import { fullVersionText, versionText } from '../../src/settings.ts'
 import { type EmbeddedStub, findEmbeddedStub, stubNames } from '../../src/stubs/index.ts'
 import type { Input } from '../../src/types.ts'
+import { dylibText } from '../kernels/dylibText.ts'
 import { classify, pickArchitecture, readInput } from './inputs.ts'
-import { firstFile, isAbsolute, isFile } from './search.ts'
+import { firstFile, isAbsolute } from './search.ts'
 import { addFile, type Place, type Survey } from './survey.ts'
 
 /** One dylib and the documents inlined behind it in its stub, which its re-exports are looked for in. */
@@ -71,9 +75,12 @@ function registerDylib(
 ): number {
   const { platform } = found.settings
   const directed = applyLdDirectives(file, platform.name, platform.minVersion)
-  for (const text of directed.warnings) warn(found.messages, 'bad-ld-directive', `${path}: ${text}`, { file: path })
+  for (const text of directed.warnings)
+    warn(found.messages, 'bad-ld-directive', `${dylibText({ path, file })}: ${text}`, { file: path })
   const index = pushDylib(found, path, directed.dylib, fileId, rank, explicit)
   found.dylibsByPath.set(path, index)
+  // Symbols that moved are bound to where they were: the library itself has then to be asked for by a symbol of its own.
+  if (directed.previous.length > 0) found.dylibs[index].deadStrippable = true
   for (const previous of directed.previous)
     found.dylibs[index].children.push(pushDylib(found, path, previous, fileId, rank, false))
   return index
@@ -111,7 +118,8 @@ function pushDylib(
 
 async function readLibrary(found: Survey, path: string, place: Place): Promise<Read | null> {
   const { bytes } = found.arenas.list[place.arena]
-  if (classify(found, place) === 'dylib') {
+  const kind = classify(found, place)
+  if (kind === 'dylib' || kind === 'image') {
     const file = readDylib(bytes, place.position, place.position + place.size)
     return isCompatible(found, path, file) ? { file, inlined: [] } : null
   }
@@ -120,40 +128,30 @@ async function readLibrary(found: Survey, path: string, place: Place): Promise<R
   if (documents.length === 0) throw new FormatError('empty-stub', 'stub has no document', 0)
   const [main, ...inlined] = documents
   if (main.compatible || UNCHECKED_PLATFORMS.has(main.installName)) return { file: main.dylib, inlined }
-  incompatible(found, path, `${found.arch.name} (${platformText(found)})`)
+  const { name, minVersion } = found.settings.platform
+  const text = `${dylibText({ path, file: main.dylib })} is incompatible with ${found.arch.name} (${platformText(PLATFORM_NUMBERS[name])}${versionText(minVersion)})`
+  error(found.messages, 'incompatible-stub', text, { file: path })
   return null
 }
 
-function platformText(found: Survey): string {
-  return PLATFORM_TEXTS[found.settings.platform.name] ?? found.settings.platform.name
-}
-
-const PLATFORM_TEXTS: Record<string, string> = {
-  macos: 'macOS',
-  ios: 'iOS',
-  tvos: 'tvOS',
-  watchos: 'watchOS',
-  bridgeos: 'bridgeOS',
-  driverkit: 'DriverKit',
-  xros: 'xrOS',
-}
-
+/** One of a dylib's platforms must be the output's, and not newer. */
 function isCompatible(found: Survey, path: string, file: DylibFile): boolean {
   if (file.platforms.length === 0) return true
-  const wanted = found.settings.platform.name
-  if (file.platforms.some((platform) => platform.name === wanted)) return true
-  const has = file.platforms.map((platform) => PLATFORM_TEXTS[platform.name] ?? platform.name).join('/')
-  error(
-    found.messages,
-    'incompatible-platform',
-    `${path} has platform ${has}, which is different from target platform ${platformText(found)}`,
-    { file: path },
+  const { name, minVersion } = found.settings.platform
+  const same = file.platforms.find(
+    (platform) => platform.name.replace(/-simulator$/, '') === name.replace(/-simulator$/, ''),
   )
-  return false
-}
-
-function incompatible(found: Survey, path: string, wanted: string): void {
-  error(found.messages, 'incompatible-stub', `${path} is incompatible with ${wanted}`, { file: path })
+  if (same === undefined) {
+    const has = file.platforms.map((platform) => platformText(PLATFORM_NUMBERS[platform.name])).join('/')
+    const text = `${path} has platform ${has}, which is different from target platform ${platformText(PLATFORM_NUMBERS[name])}`
+    error(found.messages, 'incompatible-platform', text, { file: path })
+    return false
+  }
+  if (same.minVersion > minVersion) {
+    const text = `has version ${fullVersionText(same.minVersion)}, which is newer than target minimum of ${versionText(minVersion)}`
+    warn(found.messages, 'newer-dylib', `${path} ${text}`, { file: path })
+  }
+  return true
 }
 
 /** -lSystem and the like without an SDK: the project's own list of names. Returns the file row, 0 when there is none. */
@@ -212,24 +210,27 @@ export async function addReexports(found: Survey): Promise<void> {
   }
 }
 
-/** A library that is re-exported and public gets an ordinal of its own; else its symbols carry its parent's. */
-function isImplicitlyLinked(found: Survey, installName: string): boolean {
-  if (found.settings.noImplicitDylibs) return false
+/** A library that is re-exported and public gets an ordinal of its own; else its symbols carry its parent's, as where only some may link it. */
+function isImplicitlyLinked(found: Survey, installName: string, { allowableClients }: DylibFile): boolean {
+  if (found.settings.noImplicitDylibs || allowableClients.length > 0) return false
   if (/^\/usr\/lib\/[^/]+$/.test(installName)) return true
   const framework = /^\/System\/Library\/Frameworks\/([^./]+)\.framework\/(?:.*\/)?([^/]+)$/.exec(installName)
   return framework !== null && framework[1] === framework[2]
 }
 
 async function findReexport(found: Survey, parent: number, installName: string): Promise<number> {
-  const inlined = inlinedChild(found, parent, installName)
-  if (inlined !== -1) return inlined
   const stub = found.dylibs[parent].path.startsWith('<embedded>') ? findEmbeddedStub(installName) : null
   const child =
     stub !== null
       ? addStub(found, stub, {}, found.dylibs[parent].rank, false)
-      : await readReexport(found, parent, installName)
+      : await searchReexport(found, parent, installName)
   // libc++ gives out libc++abi's names as its own (its stub in the SDK lists them), so the embedded one does too.
-  if (child !== -1 && !found.dylibs[child].explicit && (stub !== null || !isImplicitlyLinked(found, installName)))
+  if (
+    child !== -1 &&
+    child !== parent &&
+    !found.dylibs[child].explicit &&
+    (stub !== null || !isImplicitlyLinked(found, installName, found.dylibs[child].file))
+  )
     found.dylibs[child].exporter = found.dylibs[parent].exporter
   return child
 }
@@ -246,14 +247,23 @@ function inlinedChild(found: Survey, parent: number, installName: string): numbe
     const child = registerDylib(found, key, document.dylib, fileId, rank, false)
     found.dylibs[child].path = found.dylibs[parent].path
     found.inlined.set(child, found.inlined.get(parent) ?? [])
-    if (!isImplicitlyLinked(found, installName)) found.dylibs[child].exporter = found.dylibs[parent].exporter
+    if (!isImplicitlyLinked(found, installName, document.dylib))
+      found.dylibs[child].exporter = found.dylibs[parent].exporter
     return child
   }
   return -1
 }
 
-async function readReexport(found: Survey, parent: number, installName: string): Promise<number> {
+/** Files in search directories come before what the stub holds itself, and that before the install name as a path (ld64.lld). */
+async function searchReexport(found: Survey, parent: number, installName: string): Promise<number> {
   const path = findByInstallName(found, found.dylibs[parent].path, installName)
+  const inlined = path === null ? inlinedChild(found, parent, installName) : -1
+  return inlined !== -1
+    ? inlined
+    : readReexport(found, parent, installName, path ?? findAtInstallName(found, installName))
+}
+
+async function readReexport(found: Survey, parent: number, installName: string, path: string | null): Promise<number> {
   if (path === null) {
     const stub = found.settings.embeddedStubs === false ? null : findEmbeddedStub(installName)
     return stub === null ? -1 : addStub(found, stub, {}, found.dylibs[parent].rank, false)
@@ -272,8 +282,7 @@ const EXTENSIONS = ['.tbd', '.dylib', '']
 /** Where ld64.lld looks for a re-exported library: -F and -L by base name, then below -syslibroot, then relative to its parent. */
 function findByInstallName(found: Survey, parentPath: string, installName: string): string | null {
   const stem = installName.replace(/\.(tbd|dylib)$/, '')
-  const at = (base: string): string | null =>
-    firstFile(found, base, EXTENSIONS) ?? (isFile(found.host, base) ? base : null)
+  const at = (base: string): string | null => firstFile(found, base, EXTENSIONS)
   if (isAbsolute(installName)) {
     const base = stem.replace(/^.*\//, '')
     const isFramework = installName.includes('.framework/')
@@ -285,9 +294,13 @@ function findByInstallName(found: Survey, parentPath: string, installName: strin
       const path = at(root + stem)
       if (path !== null) return path
     }
-    return at(stem)
+    return null
   }
   return findRelative(found, parentPath, stem, at)
+}
+
+function findAtInstallName(found: Survey, installName: string): string | null {
+  return isAbsolute(installName) ? firstFile(found, installName.replace(/\.(tbd|dylib)$/, ''), EXTENSIONS) : null
 }
 
 function findRelative(
@@ -298,6 +311,7 @@ function findRelative(
 ): string | null {
   const parentDirectory = parentPath.replace(/[^/\\]*$/, '')
   if (stem.startsWith('@executable_path/')) {
+    if (found.settings.outputType !== 'execute') return null
     const executable = found.settings.executablePath ?? found.settings.output
     return at(`${executable.replace(/[^/\\]*$/, '')}${stem.slice('@executable_path/'.length)}`)
   }

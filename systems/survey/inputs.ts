@@ -9,6 +9,7 @@ import {
   FILE_HIDDEN,
   FILE_LAZY,
   FILE_LOADED,
+  FILE_MISSING,
   FILE_OBJECT,
   FILE_OTHER,
 } from '../../components/files.ts'
@@ -20,6 +21,7 @@ import * as macho from '../../src/formats/macho/constants.ts'
 import { type ObjectHeader, readLinkerOptions, readObjectHeader } from '../../src/formats/macho/object.ts'
 import { HostError } from '../../src/host/host.ts'
 import type { Input, InputFlags } from '../../src/types.ts'
+import { architectureText } from '../kernels/architecture.ts'
 import { countRows } from './counts.ts'
 import { addFile, type Place, type Survey } from './survey.ts'
 
@@ -71,12 +73,9 @@ export function pickArchitecture(survey: Survey, place: Place, path: string): Pl
   const slices = readFat(bytes, place.position, end)
   const slice = pickSlice(slices, survey.arch.cputype, survey.arch.cpusubtype)
   if (slice !== null) return { ...place, position: place.position + slice.offset, size: slice.size }
-  warn(
-    survey.messages,
-    'no-architecture',
-    `ignoring file ${path}, required architecture ${survey.arch.name} not found`,
-    { file: path },
-  )
+  const has = slices.map((each) => architectureText(each.cputype)).join(',')
+  const text = `ignoring file because it is universal (${has}) but does not contain the ${survey.arch.name} architecture`
+  warn(survey.messages, 'no-architecture', `${path}: ${text}`, { file: path })
   return null
 }
 
@@ -88,7 +87,8 @@ export function alignPlace(survey: Survey, place: Place): Place {
   return { ...copy, modified: place.modified }
 }
 
-export type Kind = 'object' | 'archive' | 'dylib' | 'tbd' | 'bitcode' | 'unknown'
+/** `image`: an executable or bundle, which only -bundle_loader takes. */
+export type Kind = 'object' | 'archive' | 'dylib' | 'image' | 'tbd' | 'bitcode' | 'unknown'
 
 export function classify(survey: Survey, place: Place): Kind {
   const { bytes } = survey.arenas.list[place.arena]
@@ -99,9 +99,8 @@ export function classify(survey: Survey, place: Place): Kind {
   if (magic === BITCODE_MAGIC || magic === BITCODE_WRAPPER_MAGIC) return 'bitcode'
   if (magic === macho.MH_MAGIC_64 || magic === macho.MH_MAGIC) {
     const filetype = size >= 16 ? readU32(bytes, position + 12) : 0
-    return filetype === macho.MH_DYLIB || filetype === macho.MH_DYLIB_STUB || filetype === macho.MH_EXECUTE
-      ? 'dylib'
-      : 'object'
+    if (filetype === macho.MH_EXECUTE || filetype === macho.MH_BUNDLE) return 'image'
+    return filetype === macho.MH_DYLIB || filetype === macho.MH_DYLIB_STUB ? 'dylib' : 'object'
   }
   return looksLikeStub(bytes, position, size) ? 'tbd' : 'unknown'
 }
@@ -203,28 +202,40 @@ function addMember(
   rank: number,
   input: Input,
 ): void {
-  const name = memberName(archive, member)
+  const name = archive.thin ? thinPath(path, memberName(archive, member)) : memberName(archive, member)
   const where = archive.thin
-    ? readThinMember(survey, path, name)
+    ? readThinMember(survey, name)
     : {
         arena: place.arena,
         position: place.position + archive.offset[member],
         size: archive.size[member],
         modified: archive.mtime[member],
       }
+  if (archive.thin && where === null) {
+    survey.rows.parent[addFile(survey, FILE_MISSING, name, NOWHERE, rank)] = parent
+    survey.rows.member[survey.count] = archive.headerOffset[member]
+    return
+  }
   const kind = where === null ? 'unknown' : classify(survey, where)
   let file: number
   if (where !== null && kind === 'object')
     file = addObject(survey, name, where, rank, { ...input, lazy: false }, parent)
   else {
-    file = addFile(survey, FILE_OTHER, name, where ?? { arena: 0, position: 0, size: 0, modified: 0 }, rank)
+    file = addFile(survey, FILE_OTHER, name, where ?? NOWHERE, rank)
     survey.rows.parent[file] = parent
     if (kind === 'bitcode') survey.rows.flags[file] |= FILE_BROKEN
   }
   survey.rows.member[file] = archive.headerOffset[member]
 }
 
-function readThinMember(survey: Survey, path: string, name: string): Place | null {
-  const directory = path.replace(/[^/\\]*$/, '')
-  return readInput(survey, name.startsWith('/') ? name : directory + name, undefined)
+const NOWHERE: Place = { arena: 0, position: 0, size: 0, modified: 0 }
+
+/** Members of a thin archive lie relative to it. */
+function thinPath(archivePath: string, name: string): string {
+  return name.startsWith('/') ? name : archivePath.replace(/[^/\\]*$/, '') + name
+}
+
+/** null when there is no such file, which is an error only once something wants the member. */
+function readThinMember(survey: Survey, path: string): Place | null {
+  return survey.host.stat(path) === null ? null : readInput(survey, path, undefined)
 }

@@ -71,8 +71,9 @@ export function findFramework(survey: Survey, text: string): string | null {
   const [name, suffix] = text.split(',')
   for (const directory of survey.frameworkDirectories) {
     const base = `${directory}/${name}.framework/${name}`
-    const found =
-      (suffix ? firstFile(survey, base + suffix, ['.tbd', '']) : null) ?? firstFile(survey, base, ['.tbd', ''])
+    // Only the library itself has files with suffixes beside it, not the links that lead to it.
+    const real = suffix && isFile(survey.host, base) ? survey.host.realPath(base) + suffix : ''
+    const found = real !== '' && isFile(survey.host, real) ? real : firstFile(survey, base, ['.tbd', ''])
     if (found !== null) return found
   }
   return null

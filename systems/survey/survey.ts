@@ -7,7 +7,7 @@ import type { Archive } from '../../src/formats/archive.ts'
 import type { TbdDocument } from '../../src/formats/tbd.ts'
 import type { Host } from '../../src/host/host.ts'
 import type { Settings } from '../../src/settings.ts'
-import type { Input } from '../../src/types.ts'
+import type { Dependencies, Input } from '../../src/types.ts'
 
 export interface SurveyRows {
   kind: number[]
@@ -51,7 +51,7 @@ export interface Survey {
   nextRank: number
   libraryDirectories: string[]
   frameworkDirectories: string[]
-  dependencies: { read: string[]; missing: string[] }
+  dependencies: Dependencies
   /** Bytes still to be read, to size arenas well. */
   expected: number
 }
@@ -86,7 +86,7 @@ export function createSurvey(settings: Settings, arch: Arch, host: Host, message
     nextRank: 1,
     libraryDirectories: [],
     frameworkDirectories: [],
-    dependencies: { read: [], missing: [] },
+    dependencies: { read: [], missing: [], members: [] },
     expected: 0,
   }
 }

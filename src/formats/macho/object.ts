@@ -68,6 +68,8 @@ export function readObjectHeader(bytes: Uint8Array, at: number, size: number): O
       command - at,
     )
     const length = readU32(bytes, command + 4)
+    // Padding that sizeofcmds counts holds no commands; ld64.lld steps over it.
+    if (length === 0 && readU32(bytes, command) === 0) break
     need(
       length >= 8 && length % 4 === 0 && length <= end - command,
       'bad-load-command',
