@@ -21,12 +21,14 @@ function isSameSet(ours: string, theirs: string): boolean {
   return ours.split('\n').sort().join('\n') === theirs.split('\n').sort().join('\n')
 }
 
+const BY_NAME = /^(private )?extern symbols$|^debug map of /
+
 function isSymbolOrder({ kind, subject, ours, theirs }: Difference): boolean {
-  if (kind !== 'order' || ours === null || theirs === null) return false
-  return (subject === 'extern symbols' || subject === 'private extern symbols') && isSameSet(ours, theirs)
+  return kind === 'order' && ours !== null && theirs !== null && BY_NAME.test(subject) && isSameSet(ours, theirs)
 }
 
-const FOLLOWS_INPUTS = /^(symbols in|entries of|words of|sections of) |^(local|undef) symbols$/
+const FOLLOWS_INPUTS =
+  /^(symbols in|entries of|words of|sections of) |^((local|undef) symbols|objects in the debug map)$/
 
 // What comes from one object stands in one order on both sides, and so do the objects that are no members.
 function isMemberOrder({ kind, subject, ours, theirs }: Difference, members: Members): boolean {
@@ -46,6 +48,13 @@ function isMemberOrder({ kind, subject, ours, theirs }: Difference, members: Mem
       .join('\n')
   }
   return byOwner(ours) === byOwner(theirs)
+}
+
+// The same entry under another object: both are members that define the name weakly, and the first one loaded wins.
+function isOtherDefinition({ kind, ours, theirs }: Difference, members: Members): boolean {
+  if (kind !== 'stabs' || !members.moved || ours === null || theirs === null) return false
+  const [left, right] = [ours.split(' of '), theirs.split(' of ')]
+  return left[0] === right[0] && [left, right].every((parts) => parts.length === 2 && isMember(parts[1]!))
 }
 
 function isUnusedImport({ kind, ours, theirs }: Difference): boolean {
@@ -77,6 +86,11 @@ export const exceptions: readonly Exception[] = [
     reason:
       "archive members stand in the archive's order, whatever led to them: the output then does not depend on when a thing was found",
     matches: isMemberOrder,
+  },
+  {
+    id: 'member-definition',
+    reason: 'of equal weak definitions the first wins, so that the order of members shows in the debug map',
+    matches: isOtherDefinition,
   },
   {
     id: 'unused-import',

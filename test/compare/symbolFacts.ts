@@ -57,28 +57,34 @@ function stabText(image: Image, s: MachSymbol): string {
   return `${hex(s.type)} ${JSON.stringify(s.name)} ${section} ${hex(s.desc)} ${value}`
 }
 
+// Entries of a function, of data: each a fact of its own that says which object it stands under.
 function addStabs(facts: Facts, image: Image): void {
-  const order: string[] = []
+  const objects: string[] = []
   let lines: string[] = []
+  let frame: string[] = []
   let path = 'none'
   const finish = () => {
-    if (lines.length === 0) return
-    addFact(facts, 'stabs', path, [...lines].sort().join('\n'))
+    if (lines.length === 0 && frame.length === 0) return
+    addFact(facts, 'stabs', path, frame.join('\n'))
+    for (const line of lines) addFact(facts, 'stabs', line.replace(/, 0x[0-9a-f]+ bytes$/, ''), `${line} of ${path}`)
     addOrder(facts, `debug map of ${path}`, lines)
-    order.push(path)
+    objects.push(path)
     lines = []
+    frame = []
     path = 'none'
   }
   for (const s of image.file.symbols) {
     if (!(s.type & C.N_STAB)) continue
-    // A function is two entries, the second with its size.
-    if (s.type === C.N_FUN && s.name === '' && lines.length > 0) lines.push(`${lines.pop()}, ${hex(s.value)} bytes`)
-    else lines.push(stabText(image, s))
     if (s.type === C.N_OSO) path = s.name
+    // A function is two entries, the second with its size.
+    if (s.type === C.N_SO || s.type === C.N_OSO) frame.push(stabText(image, s))
+    else if (s.type === C.N_FUN && s.name === '' && lines.length > 0)
+      lines.push(`${lines.pop()}, ${hex(s.value)} bytes`)
+    else lines.push(stabText(image, s))
     if (s.type === C.N_SO && s.name === '') finish()
   }
   finish()
-  addOrder(facts, 'objects in the debug map', order)
+  addOrder(facts, 'objects in the debug map', objects)
 }
 
 function addExports(facts: Facts, image: Image): void {

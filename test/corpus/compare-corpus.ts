@@ -1,11 +1,11 @@
-import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { type Comparison, compareImages, type Difference } from '../compare/compareImages.ts'
+import { type Comparison, compareImages } from '../compare/compareImages.ts'
+import { describeDifferences } from '../compare/describeDifferences.ts'
 import type { InputFile } from '../compare/inputs.ts'
-import { ld64 } from '../helpers/colonnade.ts'
+import { linkBoth } from './linkBoth.ts'
 
 const USAGE = `usage: compare-corpus.js [--most N] [--only REGEX] [--keep DIR] [--flags "FLAGS"] FOLDER...
 Every link.rsp at or below a FOLDER (at most four levels deep) is linked by ld64.lld-22 and by us, as executable and as dylib, in both
@@ -62,40 +62,11 @@ function inputsOf(rsp: string): InputFile[] {
   return wanted.map((name) => ({ name, bytes: readFileSync(name) }))
 }
 
-function linked(command: string, before: string[], one: Case, options: Options, name: string): Uint8Array {
-  const output = join(options.folder, name)
-  rmSync(output, { force: true })
-  const args = [...before, `@${one.rsp}`, ...options.flags, ...one.flags, '-o', output]
-  const done = spawnSync(command, args, { encoding: 'utf8' })
-  if (done.status !== 0) throw new Error(`${name} ${args.join(' ')}: ${done.stderr}`)
-  return readFileSync(output)
-}
-
-function shorten(text: string | null, other: string | null): string {
-  if (text === null) return '(nothing)'
-  let at = 0
-  if (other !== null) while (at < text.length && text[at] === other[at]) at++
-  const from = text.length <= 160 ? 0 : Math.max(0, at - 60)
-  return `${from > 0 ? `[${from}] ...` : ''}${text.slice(from, from + 160).replaceAll('\n', ' ; ')}`
-}
-
-function printDifferences(differences: Difference[], most: number): void {
-  const byKind = new Map<string, Difference[]>()
-  for (const d of differences) byKind.set(d.kind, [...(byKind.get(d.kind) ?? []), d])
-  for (const [kind, list] of byKind) {
-    console.log(`  ${kind}: ${list.length}`)
-    for (const d of list.slice(0, most)) {
-      console.log(`    ${shorten(d.subject, null)}\n      ours:   ${shorten(d.ours, d.theirs)}`)
-      console.log(`      theirs: ${shorten(d.theirs, d.ours)}`)
-    }
-  }
-}
-
 function compareCase(one: Case, inputs: InputFile[], options: Options): number {
   let result: Comparison
   try {
-    const theirs = linked('ld64.lld-22', [], one, options, 'theirs')
-    result = compareImages(linked(process.execPath, [ld64], one, options, 'ours'), theirs, { inputs })
+    const { ours, theirs } = linkBoth([`@${one.rsp}`, ...options.flags, ...one.flags], options.folder)
+    result = compareImages(ours, theirs, { inputs })
   } catch (error) {
     console.log(`${one.name}: ${error instanceof Error ? error.message : error}`)
     return 1
@@ -103,7 +74,7 @@ function compareCase(one: Case, inputs: InputFile[], options: Options): number {
   const facts = Object.values(result.compared).reduce((sum, count) => sum + count, 0)
   const excepted = Object.entries(result.excepted).map(([id, count]) => `, ${count} ${id}`)
   console.log(`${one.name}: ${facts} facts${excepted.join('')}, ${result.differences.length} differences`)
-  printDifferences(result.differences, options.most)
+  for (const line of describeDifferences(result.differences, options.most)) console.log(`  ${line}`)
   return result.differences.length
 }
 
