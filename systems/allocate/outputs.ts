@@ -164,7 +164,8 @@ function join(link: Link, output: number, section: number): void {
       ((Section.flags[output] | (flags & ~macho.SECTION_TYPE)) & ~macho.S_ATTR_PURE_INSTRUCTIONS) | pure
   }
   Section.inputs[output]++
-  if (isFrames) Section.alignPow2[output] = 3
+  const holdsPointers = isFrames || (flags & macho.SECTION_TYPE) === macho.S_THREAD_LOCAL_VARIABLES
+  if (holdsPointers) Section.alignPow2[output] = 3
 }
 
 /** The linker's empty block that makes a section exist (section$start, -add_empty_section): says nothing about its type. */

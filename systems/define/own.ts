@@ -20,6 +20,8 @@ import {
 import { CONTENT_REGULAR, CONTENT_ZEROFILL } from '../../components/sections.ts'
 import {
   SYMBOL_COMMON,
+  SYMBOL_DEFINED,
+  SYMBOL_EXTERNAL,
   SYMBOL_OMITTED,
   SYMBOL_PRIVATE,
   SYMBOL_REFERENCED_DYNAMICALLY,
@@ -60,7 +62,7 @@ function defineOwn(link: Link, text: string, block: number, offset: number, flag
   return symbol
 }
 
-/** Tentative definitions become zero-fill blocks in `__DATA,__common`, in command-line order of the winners. */
+/** Tentative definitions become zero-fill blocks in `__DATA,__common`, in command-line order of the winners, whose symbols define them. */
 export function defineCommons(link: Link): void {
   const { symbols, names, files } = link
   const { Definition } = symbols
@@ -92,9 +94,11 @@ function defineCommon(link: Link, symbol: number, section: number, alignPow2: nu
   sections.Header.size[section] = Math.ceil(sections.Header.size[section] / step) * step
   const block = addInternalBlock(link, section, size, alignPow2, 0)
   const name = Definition.name[symbol]
-  const own = addInternalSymbol(link, name, block, 0, Definition.flags[symbol] & SYMBOL_PRIVATE)
+  Definition.block[symbol] = block
+  Definition.offset[symbol] = 0
+  Definition.flags[symbol] = (Definition.flags[symbol] & SYMBOL_PRIVATE) | SYMBOL_DEFINED | SYMBOL_EXTERNAL
+  link.symbols.Reference.target[symbol] = symbol
   link.names.Resolution.where[name] = WHERE_GLOBAL
-  link.names.Resolution.symbol[name] = own
 }
 
 /** section$start$SEG$SECT and its kin, for whoever refers to them: addresses are set by allocate. */

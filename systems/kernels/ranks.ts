@@ -13,7 +13,7 @@ export function fileOfSymbol(link: Link, symbol: number): number {
   return block === 0 ? fileOfRow(link, symbol) : link.sections.Header.file[link.blocks.Extent.section[block]]
 }
 
-/** The file in whose range a symbol row is: for an alias, who asked for it rather than who defines it. */
+/** The file in whose range a symbol row is: for an alias, who asked for it; for a tentative definition, not the linker's. */
 export function fileOfRow(link: Link, symbol: number): number {
   const { symbol: starts } = link.files.Ranges
   let [low, high] = [1, link.files.count]

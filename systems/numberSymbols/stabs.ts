@@ -8,6 +8,7 @@ import { unitPath } from '../../src/formats/dwarf.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
 import { isCodeFlags, sectionIndex } from '../kernels/code.ts'
 import { debugUnits, objectPath } from '../kernels/debugUnits.ts'
+import { fileOfRow } from '../kernels/ranks.ts'
 import { createSizing, measureFile, type Sizing } from './symbolSizes.ts'
 
 export function writeStabs(link: Link): void {
@@ -127,5 +128,6 @@ function fileWithStab(link: Link, symbol: number): number {
   const folded =
     (link.blocks.Extent.flags[block[symbol]] & BLOCK_FOLDED) !== 0 &&
     (content === CONTENT_REGULAR || content === CONTENT_RECORDS)
-  return folded && !link.settings.keepIcfStabs ? 0 : Header.file[section]
+  if (folded && !link.settings.keepIcfStabs) return 0
+  return Header.file[section] === link.internal.file ? fileOfRow(link, symbol) : Header.file[section]
 }

@@ -1,5 +1,5 @@
 import type { Difference } from './compareImages.ts'
-import { isMember, type Members } from './members.ts'
+import { FIXED, isMember, type Members } from './members.ts'
 
 // The differences from ld64.lld that are meant: at most 15, each narrow. A predicate looks at the kind of a difference
 // and at what the two sides say, never at one symbol's name, and never lets a whole section pass.
@@ -32,14 +32,14 @@ const FOLLOWS_INPUTS =
 
 // What comes from one object stands in one order on both sides, and so do the objects that are no members.
 function isMemberOrder({ kind, subject, ours, theirs }: Difference, members: Members): boolean {
-  if (kind !== 'order' || !members.moved || ours === null || theirs === null) return false
+  if (kind !== 'order' || !members.several || ours === null || theirs === null) return false
   if (!FOLLOWS_INPUTS.test(subject) || !isSameSet(ours, theirs)) return false
   const byOwner = (text: string) => {
     const lists = new Map<string, string[]>()
     for (const element of text.split('\n')) {
       const owner = members.ownerOf(element)
       if (owner === undefined) continue
-      const key = isMember(owner) ? owner : ''
+      const key = isMember(owner) ? owner : FIXED
       lists.set(key, [...(lists.get(key) ?? []), element])
     }
     return [...lists]
@@ -52,7 +52,7 @@ function isMemberOrder({ kind, subject, ours, theirs }: Difference, members: Mem
 
 // The same entry under another object: both are members that define the name weakly, and the first one loaded wins.
 function isOtherDefinition({ kind, ours, theirs }: Difference, members: Members): boolean {
-  if (kind !== 'stabs' || !members.moved || ours === null || theirs === null) return false
+  if (kind !== 'stabs' || !members.several || ours === null || theirs === null) return false
   const [left, right] = [ours.split(' of '), theirs.split(' of ')]
   return left[0] === right[0] && [left, right].every((parts) => parts.length === 2 && isMember(parts[1]!))
 }
@@ -65,8 +65,10 @@ function isRelaxed({ kind, ours, theirs }: Difference): boolean {
   return kind === 'relaxation' && ours === 'computes the address' && theirs === 'loads from a slot'
 }
 
+// Theirs may have joined the function to the one before, which leaves the null entry alone.
 function isNullBehind({ kind, ours, theirs }: Difference): boolean {
-  return kind === 'unwind' && ours !== null && theirs === `0x0 before it ${ours.replace(/ before it 0x0$/, '')}`
+  if (kind !== 'unwind' || ours === null || !ours.endsWith(' before it 0x0')) return false
+  return theirs === '0x0' || theirs === `0x0 before it ${ours.replace(/ before it 0x0$/, '')}`
 }
 
 export const exceptions: readonly Exception[] = [
