@@ -1,6 +1,16 @@
 import * as C from '../../src/formats/macho/constants.ts'
 import { addFact, addOrder, type Facts } from './facts.ts'
-import { directTarget, fieldAddress, fieldSlot, pageOffset, storedValue, targetAddress, throughGot } from './fields.ts'
+import {
+  directTarget,
+  fieldAddress,
+  fieldSlot,
+  NOP,
+  pageOffset,
+  partnerOf,
+  storedValue,
+  targetAddress,
+  throughGot,
+} from './fields.ts'
 import {
   atomOver,
   fixedLiteralLabel,
@@ -83,22 +93,46 @@ function relaxedTarget(image: Image, field: Field, slot: number): number | null 
   return field.relaxable ? throughGot(image, slot) : null
 }
 
-// The instruction behind a field that was or could have been relaxed: a load from a slot, or the address computed. The
-// bits that tell them apart are blanked. Nothing for a slot that dyld binds: its load is compared as it is.
+const COMPUTES = 'computes the address'
+const LOADS = 'loads from a slot'
+
+// x86_64: movq or leaq before the field. Returns the way if it is the wanted one, with the bits that say so blanked.
+function x86Relaxation(bytes: Uint8Array, field: Field, wanted: string): string | null {
+  if (bytes[field.offset - 2] !== (wanted === LOADS ? 0x8b : 0x8d)) return null
+  bytes[field.offset - 2] = 0
+  return wanted
+}
+
+// arm64: ldr or add behind adrp; where a hint was applied, nop and ldr (literal), or adr and nop.
+function armRelaxation(bytes: Uint8Array, atom: Atom, index: number, wanted: string): string | null {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const { offset } = atom.fields[index]!
+  const word = view.getUint32(offset, true)
+  if ((word & 0xffc00000) >>> 0 === (wanted === LOADS ? 0xf9400000 : 0x91000000)) {
+    view.setUint32(offset, (0x91000000 | (word & 0x3ff)) >>> 0, true)
+    return wanted
+  }
+  const giver = partnerOf(atom, index, -1)
+  if (giver === null) return null
+  const before = view.getUint32(giver.offset, true)
+  const loads = before === NOP && (word & 0xff000000) === 0x58000000
+  const computes = word === NOP && (before & 0x9f000000) === 0x10000000
+  if (wanted === LOADS ? !loads : !computes) return null
+  view.setUint32(giver.offset, 0x10000000 | ((loads ? word : before) & 31), true)
+  view.setUint32(offset, NOP, true)
+  return `${wanted}, by a hint`
+}
+
+// How a field that a linker may relax gets its address. Nothing for a slot that dyld binds: its load is compared as it is.
 function addRelaxation(facts: Facts, image: Image, atom: Atom, start: number, index: number, bytes: Uint8Array): void {
   const field = atom.fields[index]!
   if (!field.relaxable || field.kind === 'page21') return
   const slot = fieldSlot(image, atom, start, index)
   const target = slot === null ? null : throughGot(image, slot)
   if (target === null) return
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const word = atom.arm ? view.getUint32(field.offset, true) : bytes[field.offset - 2]!
-  const loads = atom.arm ? (word & 0xffc00000) >>> 0 === 0xf9400000 : word === 0x8b
-  const computes = atom.arm ? (word & 0xffc00000) >>> 0 === 0x91000000 : word === 0x8d
-  if (loads ? target === slot : !computes || target !== slot) return
-  addFact(facts, 'relaxation', `${atom.id}+${field.offset}`, loads ? 'loads from a slot' : 'computes the address')
-  if (atom.arm) view.setUint32(field.offset, (0x91000000 | (word & 0x3ff)) >>> 0, true)
-  else bytes[field.offset - 2] = 0
+  const wanted = target === slot ? COMPUTES : LOADS
+  const how = atom.arm ? armRelaxation(bytes, atom, index, wanted) : x86Relaxation(bytes, field, wanted)
+  if (how !== null) addFact(facts, 'relaxation', `${atom.id}+${field.offset}`, how)
 }
 
 function blank(bytes: Uint8Array, field: Field, arm: boolean): void {

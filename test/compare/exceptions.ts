@@ -62,7 +62,7 @@ function isUnusedImport({ kind, ours, theirs }: Difference): boolean {
 }
 
 function isRelaxed({ kind, ours, theirs }: Difference): boolean {
-  return kind === 'relaxation' && ours === 'computes the address' && theirs === 'loads from a slot'
+  return kind === 'relaxation' && ours !== null && ours.replace('computes the address', 'loads from a slot') === theirs
 }
 
 // Theirs may have joined the function to the one before, which leaves the null entry alone.

@@ -4,7 +4,7 @@ import type { Atom, Field, Target } from './inputs.ts'
 
 // The address that a field of a placed atom leads to, computed from the image's own bytes.
 
-const NOP = 0xd503201f
+export const NOP = 0xd503201f
 const isAdrp = (word: number) => (word & 0x9f000000) >>> 0 === 0x90000000
 const isAdr = (word: number) => (word & 0x9f000000) === 0x10000000
 const isLiteralLoad = (word: number) => (word & 0x3b000000) === 0x18000000
@@ -38,7 +38,8 @@ export function pageOfRegister(image: Image, start: number, offset: number, regi
   return null
 }
 
-function partnerOf(atom: Atom, index: number, step: number): Field | null {
+/** The field before or behind (`step`) that makes one address with this one. */
+export function partnerOf(atom: Atom, index: number, step: number): Field | null {
   const { key, kind } = atom.fields[index]!
   for (let i = index + step; i >= 0 && i < atom.fields.length; i += step) {
     const field = atom.fields[i]!
@@ -52,7 +53,11 @@ function armAddress(image: Image, atom: Atom, start: number, index: number): num
   const word = (f: Field) => image.file.view.getUint32(offsetAt(image, start + f.offset), true)
   const own = word(field)
   const direct = directTarget(own, start + field.offset)
-  if (direct !== null || own === NOP) return direct
+  if (direct !== null) return direct
+  if (own === NOP) {
+    const other = field.relaxable ? (partnerOf(atom, index, 1) ?? partnerOf(atom, index, -1)) : null
+    return other === null ? null : directTarget(word(other), start + other.offset)
+  }
   if (field.kind === 'page21') {
     const user = partnerOf(atom, index, 1) ?? partnerOf(atom, index, -1)
     if (user === null || !isAdrp(own)) return null

@@ -9,7 +9,7 @@ import { linkBoth } from './linkBoth.ts'
 
 const USAGE = `usage: compare-corpus.js [--most N] [--only REGEX] [--keep DIR] [--flags "FLAGS"] FOLDER...
 Every link.rsp at or below a FOLDER (at most four levels deep) is linked by ld64.lld-22 and by us, as executable and as dylib, in both
-forms of fixups, with and without -dead_strip. FLAGS go to both linkers (default: -ignore_optimization_hints).`
+forms of fixups, with and without -dead_strip. FLAGS go to both linkers.`
 
 const OUTPUTS: readonly (readonly [string, readonly string[]])[] = [
   ['execute', []],
@@ -85,7 +85,7 @@ function main(): number {
       most: { type: 'string', default: '5' },
       only: { type: 'string', default: '' },
       keep: { type: 'string' },
-      flags: { type: 'string', default: '-ignore_optimization_hints' },
+      flags: { type: 'string', default: '' },
     },
   })
   if (positionals.length === 0) {
