@@ -9,7 +9,7 @@ import { createTarget, forEachTarget } from '../helpers/targets.ts'
 const MAIN = 'extern int puts(const char *); int x; int *p = &x; int main(void) { puts("y"); return *p + 7; }'
 const commands = (image: string): string => mustRun('llvm-otool-22', ['-l', image])
 const field = (text: string, command: string, name: string): number =>
-  Number(new RegExp(`cmd ${command}\\n[sS]*?\\b${name} (\\w+)`).exec(text)![1])
+  Number(new RegExp(`cmd ${command}\\n[\\s\\S]*?\\b${name} (\\w+)`).exec(text)![1])
 
 forEachTarget((target) => {
   const pageSize = target.arch === 'arm64' ? 16384 : 4096
