@@ -96,7 +96,8 @@ function defineCommon(link: Link, symbol: number, section: number, alignPow2: nu
   const name = Definition.name[symbol]
   Definition.block[symbol] = block
   Definition.offset[symbol] = 0
-  Definition.flags[symbol] = (Definition.flags[symbol] & SYMBOL_PRIVATE) | SYMBOL_DEFINED | SYMBOL_EXTERNAL
+  Definition.flags[symbol] =
+    (Definition.flags[symbol] & (SYMBOL_PRIVATE | SYMBOL_COMMON)) | SYMBOL_DEFINED | SYMBOL_EXTERNAL
   link.symbols.Reference.target[symbol] = symbol
   link.names.Resolution.where[name] = WHERE_GLOBAL
 }

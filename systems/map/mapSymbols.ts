@@ -70,20 +70,15 @@ function gatherFile(link: Link, gathered: MapSymbols, file: number): void {
   }
 }
 
-/** A tentative definition belongs to the file whose record won: the largest, of equal ones the last. */
+/** A tentative definition belongs to the file whose record won, though its block is the linker's. */
 function gatherTentative(link: Link, gathered: MapSymbols): void {
   const { flags, name, block } = link.symbols.Definition
-  const { symbol: winner, where } = link.names.Resolution
   for (const file of link.order) {
     const first = link.files.Ranges.symbol[file]
-    const words = link.arenas.list[link.files.Source.arena[file]].words
     for (let symbol = first; symbol < first + link.files.Ranges.symbols[file]; symbol++) {
-      if ((flags[symbol] & SYMBOL_COMMON) === 0 || where[name[symbol]] !== WHERE_GLOBAL) continue
-      const own = winner[name[symbol]]
-      const size = words[link.files.Tables.nlist[file] / 4 + (symbol - first) * 4 + 2]
-      if (own < link.files.Ranges.symbol[link.internal.file] || size !== link.blocks.Extent.size[block[own]]) continue
-      gathered.file[own] = file
-      gathered.size[own] = size
+      if ((flags[symbol] & SYMBOL_COMMON) === 0 || link.names.Resolution.symbol[name[symbol]] !== symbol) continue
+      gathered.file[symbol] = file
+      gathered.size[symbol] = link.blocks.Extent.size[block[symbol]]
     }
   }
 }

@@ -21,12 +21,6 @@ function isSameSet(ours: string, theirs: string): boolean {
   return ours.split('\n').sort().join('\n') === theirs.split('\n').sort().join('\n')
 }
 
-const BY_NAME = /^(private )?extern symbols$|^debug map of /
-
-function isSymbolOrder({ kind, subject, ours, theirs }: Difference): boolean {
-  return kind === 'order' && ours !== null && theirs !== null && BY_NAME.test(subject) && isSameSet(ours, theirs)
-}
-
 const FOLLOWS_INPUTS =
   /^(symbols in|entries of|words of|sections of) |^((local|undef) symbols|objects in the debug map)$/
 
@@ -57,14 +51,6 @@ function isOtherDefinition({ kind, ours, theirs }: Difference, members: Members)
   return left[0] === right[0] && [left, right].every((parts) => parts.length === 2 && isMember(parts[1]!))
 }
 
-function isUnusedImport({ kind, ours, theirs }: Difference): boolean {
-  return kind === 'symbol' && ours === null && theirs !== null && /^undef, .*, not bound, /.test(theirs)
-}
-
-function isRelaxed({ kind, ours, theirs }: Difference): boolean {
-  return kind === 'relaxation' && ours !== null && ours.replace('computes the address', 'loads from a slot') === theirs
-}
-
 // Theirs may have joined the function to the one before, which leaves the null entry alone.
 function isNullBehind({ kind, ours, theirs }: Difference): boolean {
   if (kind !== 'unwind' || ours === null || !ours.endsWith(' before it 0x0')) return false
@@ -78,12 +64,6 @@ export const exceptions: readonly Exception[] = [
     matches: isOtherTool,
   },
   {
-    id: 'symbol-order',
-    reason:
-      "names stand in the order of their definitions; ld64.lld's order is that of a hash table filled while it loads",
-    matches: isSymbolOrder,
-  },
-  {
     id: 'member-order',
     reason:
       "archive members stand in the archive's order, whatever led to them: the output then does not depend on when a thing was found",
@@ -93,16 +73,6 @@ export const exceptions: readonly Exception[] = [
     id: 'member-definition',
     reason: 'of equal weak definitions the first wins, so that the order of members shows in the debug map',
     matches: isOtherDefinition,
-  },
-  {
-    id: 'unused-import',
-    reason: 'ld64.lld lists the stub binder as undefined in images that do not bind it',
-    matches: isUnusedImport,
-  },
-  {
-    id: 'relaxed-load',
-    reason: 'an address of this image is computed even where a slot for it exists that another reference needs',
-    matches: isRelaxed,
   },
   {
     id: 'null-unwind-first',
