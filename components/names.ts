@@ -36,6 +36,8 @@ export const NAME_LIVE = 1 << 11
 export const NAME_GOT = 1 << 12
 /** Reported already. */
 export const NAME_REPORTED = 1 << 13
+/** Defined here and exported, but dyld may bind it elsewhere: weak, or interposable. */
+export const NAME_BINDABLE = 1 << 15
 
 export function createNames(rows: number, shared: boolean) {
   /** The bytes, where they lie in an arena. */
@@ -45,11 +47,14 @@ export function createNames(rows: number, shared: boolean) {
   /** Who could define it: `member`, an unloaded object; `dylib`, an index into link.dylibs plus 1, with the export's flags. */
   const Offer = columns(rows, { member: 'u32', dylib: 'u32', exportFlags: 'u8' }, shared)
   const components = { Text, Resolution, Offer }
+  // About one name in four rows is distinct where objects share names; the index doubles from there.
+  let mask = 1023
+  while (mask < rows / 2 && mask < 0x1ffffff) mask = mask * 2 + 1
   return {
     world: createKind(components, { reserve: rows }),
     count: 0,
-    index: column('u32', 2047),
-    mask: 1023,
+    index: column('u32', (mask + 1) * ENTRY - 1),
+    mask,
     ...components,
   }
 }
@@ -119,7 +124,7 @@ function setEntry(names: Names, at: number, name: number): void {
 
 function growIndex(names: Names): void {
   names.mask = names.mask * 2 + 1
-  names.index = column('u32', (names.mask + 1) * ENTRY)
+  names.index = column('u32', (names.mask + 1) * ENTRY - 1)
   const { mask, index } = names
   const { hash } = names.Text
   for (let name = 1; name <= names.count; name++) {

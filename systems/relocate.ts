@@ -24,6 +24,8 @@ export function relocate(link: Link): void {
     segment: 0,
     segmentAddress: 0,
     delta: 0,
+    place: 0,
+    base: link.settings.imageBase,
     threadLocalBase: link.firstThreadLocal === 0 ? 0 : link.outputs.Extent.address[link.firstThreadLocal],
     threadVariables: false,
   }
@@ -48,6 +50,7 @@ function enterOutput(link: Link, at: Relocating, output: number): void {
   at.segment = link.outputs.Section.segment[output]
   at.segmentAddress = link.segments.Extent.address[at.segment]
   at.delta = link.outputs.Extent.fileOffset[output] - link.outputs.Extent.address[output]
+  at.place = at.delta + at.base
   at.threadVariables = (link.outputs.Section.flags[output] & macho.SECTION_TYPE) === macho.S_THREAD_LOCAL_VARIABLES
 }
 

@@ -1,5 +1,5 @@
 /**
- * Hash of bytes[from, to) as an unsigned 32-bit number: multiply and fold, four bytes a step (a step is one multiplication's
+ * Hash of bytes[from, to), 0 <= hash < 2^31 (a larger one would be allocated when handed on): multiply and fold, four bytes a step (a step is one multiplication's
  * latency; byte by byte took three times as long on names of 30 bytes), with a final avalanche.
  */
 export function hashBytes(bytes: Uint8Array, from: number, to: number): number {
@@ -19,7 +19,7 @@ export function hashBytes(bytes: Uint8Array, from: number, to: number): number {
 export function mix(hash: number): number {
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
-  return (hash ^ (hash >>> 16)) >>> 0
+  return (hash ^ (hash >>> 16)) >>> 1
 }
 
 export function sameBytes(a: Uint8Array, from: number, b: Uint8Array, start: number, length: number): boolean {

@@ -1,4 +1,5 @@
-// Applies the relocations of one block. S is the target's address, A the addend, P the field's own address.
+// Applies the relocations of one block. S is the target's address, A the addend, P the field's own address; all three count
+// from the image base, so that they are small integers: a number past 2^31 is an allocation each time it is handed on.
 import { findGot, KEY_IMPORT, KEY_LOCAL } from '../../components/gots.ts'
 import { IMPORT_OWN } from '../../components/imports.ts'
 import type { Link } from '../../components/link.ts'
@@ -27,8 +28,11 @@ export interface Relocating {
   landing: Landing
   segment: number
   segmentAddress: number
-  /** File offset minus address in the output section at hand. */
+  /** File offset minus address in the output section at hand; `place` is the same for addresses that count from the base. */
   delta: number
+  place: number
+  /** The image base. */
+  base: number
   threadLocalBase: number
   /** The output section holds thread-local variable descriptors. */
   threadVariables: boolean
@@ -39,7 +43,7 @@ export function relocateBlock(link: Link, at: Relocating, block: number): void {
   const { attributes } = link.arch
   const { words, records } = at.site
   const end = Relocations.first[block] + Relocations.count[block]
-  const shift = Placement.address[block] - Extent.offset[block]
+  const shift = Placement.address[block] - Extent.offset[block] - at.base
   let addend = 0
   for (let i = Relocations.first[block]; i < end; i++) {
     const offset = words[records + i * 2]
@@ -58,10 +62,10 @@ export function relocateBlock(link: Link, at: Relocating, block: number): void {
 
 /** The address that a symbol or section reference means, addend included for the latter. */
 function addressOf(link: Link, at: Relocating, word: number, offset: number): number {
-  if (word & 0x08000000) return link.symbols.Reference.address[at.site.firstSymbol + (word & 0xffffff)]
+  if (word & 0x08000000) return link.symbols.Reference.address[at.site.firstSymbol + (word & 0xffffff)] - at.base
   if (!landInSection(link, at.site, word, offset, at.landing)) return 0
   const home = link.blocks.Placement.leader[at.landing.block] || at.landing.block
-  return link.blocks.Placement.address[home] + at.landing.offset
+  return link.blocks.Placement.address[home] - at.base + at.landing.offset
 }
 
 /** SUBTRACTOR, UNSIGNED: minuend + addend - subtrahend, in 4 or 8 bytes. */
@@ -73,8 +77,8 @@ function applyDifference(link: Link, at: Relocating, i: number, P: number): void
   const external = (minuend & 0x08000000) !== 0
   const A = external ? embeddedAddend(link, at.site, minuend, offset) : 0
   const value = addressOf(link, at, minuend, offset) + A - addressOf(link, at, subtrahend, offset)
-  if (((subtrahend >>> 25) & 3) === 3) writePointer(at.view, P + at.delta, value)
-  else at.view.setInt32(P + at.delta, value % 4294967296, true)
+  if (((subtrahend >>> 25) & 3) === 3) writePointer(at.view, P + at.place, value)
+  else at.view.setInt32(P + at.place, value % 4294967296, true)
 }
 
 function applyOne(link: Link, at: Relocating, i: number, P: number, pairedAddend: number): void {
@@ -85,22 +89,22 @@ function applyOne(link: Link, at: Relocating, i: number, P: number, pairedAddend
   if ((word & 0x08000000) === 0) {
     const S = addressOf(link, at, word, offset)
     if (is & R_UNSIGNED && ((word >>> 25) & 3) === 3) return applyPointer(link, at, i, P, S, false)
-    return finish(link, at, i, P, S, false)
+    return finish(link, at, i, P, is & R_UNSIGNED ? S + at.base : S, false)
   }
   const symbol = firstSymbol + (word & 0xffffff)
   const target = link.symbols.Reference.target[symbol]
   if (target === 0) return applySpecial(link, at, i, P)
   const A = pairedAddend + embeddedAddend(link, at.site, word, offset)
   if (target & TARGET_IMPORT) return applyImport(link, at, i, P, target & 0x7fffffff, A)
-  const S = link.symbols.Reference.address[symbol]
+  const S = link.symbols.Reference.address[symbol] - at.base
   if (is & R_UNSIGNED) {
-    if (((word >>> 25) & 3) !== 3) return finish(link, at, i, P, S + A, false)
+    if (((word >>> 25) & 3) !== 3) return finish(link, at, i, P, S + A + at.base, false)
     return applyPointer(link, at, i, P, S + A, (link.symbols.Definition.flags[target] & SYMBOL_ABSOLUTE) !== 0)
   }
   if (is & R_GOT) {
     // A symbol that has an entry anyway is loaded through it (ld64.lld).
     const got = findGot(link.gots, KEY_LOCAL, target)
-    if (got !== 0) return finish(link, at, i, P, gotAddress(link, got) + A, false)
+    if (got !== 0) return finish(link, at, i, P, gotAddress(link, got) - at.base + A, false)
   }
   finish(link, at, i, P, S + A, (is & R_LOAD) !== 0)
 }
@@ -108,34 +112,40 @@ function applyOne(link: Link, at: Relocating, i: number, P: number, pairedAddend
 /** Eight bytes that hold an address of this image: rebased, but for absolute ones and offsets in thread-local descriptors. */
 function applyPointer(link: Link, at: Relocating, i: number, P: number, value: number, absolute: boolean): void {
   const tag = embeddedTag(at.site, at.site.words[at.site.records + i * 2])
-  if (at.threadVariables) writePointer(at.view, P + at.delta, value - at.threadLocalBase)
+  if (at.threadVariables) writePointer(at.view, P + at.place, value + at.base - at.threadLocalBase)
   else if (absolute) {
-    writePointer(at.view, P + at.delta, value)
-    if (tag !== 0) at.view.setUint8(P + at.delta + 7, tag)
-  } else if (!writeRebase(link, at.view, P + at.delta, at.segment, P - at.segmentAddress, value, tag))
-    applyFailed(link, at, i, value, APPLY_OK)
+    writePointer(at.view, P + at.place, value + at.base)
+    if (tag !== 0) at.view.setUint8(P + at.place + 7, tag)
+  } else if (
+    !writeRebase(link, at.view, P + at.place, at.segment, P + at.base - at.segmentAddress, value + at.base, tag)
+  )
+    applyFailed(link, at, i, value + at.base, APPLY_OK)
 }
 
 function applyImport(link: Link, at: Relocating, i: number, P: number, made: number, A: number): void {
   const word = at.site.words[at.site.records + i * 2 + 1]
   const is = link.arch.attributes[word >>> 28]
-  if (is & R_BRANCH) return finish(link, at, i, P, stubAddress(link, made) + A, false)
-  if (is & R_GOT) return finish(link, at, i, P, gotAddress(link, findGot(link.gots, KEY_IMPORT, made)) + A, false)
-  if (is & R_TLV) return finish(link, at, i, P, tlvAddress(link, findGot(link.tlvs, KEY_IMPORT, made)) + A, false)
+  if (is & R_BRANCH) return finish(link, at, i, P, stubAddress(link, made) - at.base + A, false)
+  if (is & R_GOT)
+    return finish(link, at, i, P, gotAddress(link, findGot(link.gots, KEY_IMPORT, made)) - at.base + A, false)
+  if (is & R_TLV)
+    return finish(link, at, i, P, tlvAddress(link, findGot(link.tlvs, KEY_IMPORT, made)) - at.base + A, false)
   if (is & R_UNSIGNED && ((word >>> 25) & 3) === 3) {
-    if (!writeBind(link, at.view, P + at.delta, at.segment, P - at.segmentAddress, made, A))
+    if (!writeBind(link, at.view, P + at.place, at.segment, P + at.base - at.segmentAddress, made, A))
       applyFailed(link, at, i, A, APPLY_OK)
     return
   }
   if (link.imports.Library.flags[made] & IMPORT_OWN)
-    finish(link, at, i, P, link.symbols.Reference.address[link.imports.Library.symbol[made]] + A, false)
+    finish(link, at, i, P, link.symbols.Reference.address[link.imports.Library.symbol[made]] - at.base + A, false)
 }
 
 function finish(link: Link, at: Relocating, i: number, P: number, value: number, relax: boolean): void {
   const type = at.site.words[at.site.records + i * 2 + 1] >>> 28
-  const result = link.arch.apply(at.view, P + at.delta, type, P, value, relax)
+  const result = link.arch.apply(at.view, P + at.place, type, P, value, relax)
   if (result === APPLY_OK) return
-  const thunk = result === APPLY_OUT_OF_RANGE && link.arch.attributes[type] & R_BRANCH ? thunkFor(link, at, i, P) : 0
-  if (thunk === 0) applyFailed(link, at, i, value, result, P)
-  else link.arch.apply(at.view, P + at.delta, type, P, thunk, false)
+  const thunk =
+    result === APPLY_OUT_OF_RANGE && link.arch.attributes[type] & R_BRANCH ? thunkFor(link, at, i, P + at.base) : 0
+  const base = link.arch.attributes[type] & R_UNSIGNED ? 0 : at.base
+  if (thunk === 0) applyFailed(link, at, i, value + base, result, P + at.base)
+  else link.arch.apply(at.view, P + at.place, type, P, thunk - at.base, false)
 }

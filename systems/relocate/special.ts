@@ -12,7 +12,7 @@ export function applySpecial(link: Link, at: Relocating, i: number, P: number): 
   if (name === 0) return
   const isProbe = startsWith(link, name, '___dtrace_probe')
   if (!isProbe && !startsWith(link, name, '___dtrace_isenabled')) return
-  const place = P + at.delta
+  const place = P + at.place
   if (link.arch.name === 'arm64') at.view.setUint32(place, isProbe ? NOP : MOVZ_X0_0, true)
   else if (isProbe) writeProbe(at.view, place)
   else writeIsEnabled(at.view, place)
