@@ -41,6 +41,17 @@ describe('the exceptions of the comparison', () => {
     assert.deepEqual(matching('order', 'segments', '_one\n_two', '_two\n_one'), [])
   })
 
+  test('let external names stand in another order where members do, and lack none', () => {
+    const of = (subject: string, theirs: string, members = several) =>
+      matching('order', subject, '_a\n_b', theirs, members)
+    assert.deepEqual(of('extern symbols', '_b\n_a'), ['member-mention'])
+    assert.deepEqual(of('private extern symbols', '_b\n_a'), ['member-mention'])
+    assert.deepEqual(of('debug map of lib.a(one.o)', '_b\n_a'), ['member-mention'])
+    assert.deepEqual(of('extern symbols', '_b\n_a', single), [])
+    assert.deepEqual(of('extern symbols', '_b\n_c'), [])
+    assert.deepEqual(of('load commands', '_b\n_a'), [])
+  })
+
   test('let a weak definition stand under another member in the debug map, and under no other object', () => {
     const of = (ours: string, theirs: string, members = several) => matching('stabs', 'x', ours, theirs, members)
     assert.deepEqual(of('0x24 "_x", 0x8 bytes of lib.a(one.o)', '0x24 "_x", 0x8 bytes of lib.a(two.o)'), [

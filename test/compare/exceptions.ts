@@ -44,6 +44,14 @@ function isMemberOrder({ kind, subject, ours, theirs }: Difference, members: Mem
   return byOwner(ours) === byOwner(theirs)
 }
 
+const BY_MENTION = /^((private )?extern symbols$|debug map of )/
+
+// Such names stand by their first mention, be it in the object that defines them or in one that refers to them.
+function isMentionOrder({ kind, subject, ours, theirs }: Difference, members: Members): boolean {
+  if (kind !== 'order' || !members.several || ours === null || theirs === null) return false
+  return BY_MENTION.test(subject) && isSameSet(ours, theirs)
+}
+
 // The same entry under another object: both are members that define the name weakly, and the first one loaded wins.
 function isOtherDefinition({ kind, ours, theirs }: Difference, members: Members): boolean {
   if (kind !== 'stabs' || !members.several || ours === null || theirs === null) return false
@@ -68,6 +76,11 @@ export const exceptions: readonly Exception[] = [
     reason:
       "archive members stand in the archive's order, whatever led to them: the output then does not depend on when a thing was found",
     matches: isMemberOrder,
+  },
+  {
+    id: 'member-mention',
+    reason: 'external names stand by the first mention of each, for which the order of members counts',
+    matches: isMentionOrder,
   },
   {
     id: 'member-definition',

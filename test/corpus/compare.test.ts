@@ -69,7 +69,9 @@ function makeProgram(arch: Arch): Program {
   const sources = ['main.c', 'tables.c', 'data.c', 'shapes.cpp', 'others.cpp', `odd-${arch}.s`]
   const debug = ['data.c', 'others.cpp']
   const objects = sources.map((file) => compileFixture(arch, file, debug.includes(file) ? ['-g'] : []))
-  const members = ['memberC.c', 'memberA.c', 'memberB.c', 'memberD.c'].map((file) => compileFixture(arch, file, ['-g']))
+  const members = ['memberC.c', 'memberA.c', 'memberB.c', 'memberD.c', 'memberE.c'].map((file) =>
+    compileFixture(arch, file, ['-g']),
+  )
   return { inputs: [...objects, archive('libmembers.a', members)], libraries: [makeDylib(arch), libSystem, libcxx] }
 }
 
