@@ -23,8 +23,7 @@ export function prioritize(link: Link): void {
   if (orderFile === undefined && !sorts) return
   link.priorities = column('u32', link.blocks.count)
   const list = orderFile === undefined ? null : readOrderFile(link, orderFile)
-  // The internal file has the tentative definitions.
-  if (list !== null) for (const file of [...link.order, link.internal.file]) prioritizeFile(link, list, file)
+  if (list !== null) for (const file of link.order) prioritizeFile(link, list, file)
   if (sorts) sortByProfile(link, list?.left ?? HIGHEST)
 }
 

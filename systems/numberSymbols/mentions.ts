@@ -72,7 +72,8 @@ function mentionFile(link: Link, mentions: Mentions, file: number): void {
   for (let symbol = first; symbol < end; symbol++) {
     const is = flags[symbol]
     if ((is & SYMBOL_EXTERNAL) === 0 || name[symbol] === 0 || indirect?.has(symbol)) continue
-    if (is & (SYMBOL_ABSOLUTE | SYMBOL_COMMON)) mention(mentions, name[symbol])
+    const outside = block[symbol] < firstBlock || block[symbol] >= firstBlock + blocks
+    if (is & (SYMBOL_ABSOLUTE | SYMBOL_COMMON) || (is & SYMBOL_DEFINED && outside)) mention(mentions, name[symbol])
     else if (is & SYMBOL_DEFINED) {
       starts[block[symbol] - firstBlock]++
       placed++
@@ -85,7 +86,7 @@ function mentionFile(link: Link, mentions: Mentions, file: number): void {
       starts[i] = at
       at += here
     }
-    placeSymbols(link, mentions, first, end, firstBlock)
+    placeSymbols(link, mentions, first, end, firstBlock, blocks)
     sortTies(link, mentions.inSections, placed)
     for (let i = 0; i < placed; i++) mention(mentions, name[mentions.inSections[i]])
     starts.fill(0, 0, blocks)
@@ -93,14 +94,23 @@ function mentionFile(link: Link, mentions: Mentions, file: number): void {
   for (let i = 0; i < undefineds; i++) mention(mentions, name[mentions.undefineds[i]])
 }
 
-function placeSymbols(link: Link, mentions: Mentions, first: number, end: number, firstBlock: number): void {
+/** What began outside the file's own blocks (tentative definitions) has been mentioned already. */
+function placeSymbols(
+  link: Link,
+  mentions: Mentions,
+  first: number,
+  end: number,
+  firstBlock: number,
+  blocks: number,
+): void {
   const { flags, name, block } = link.symbols.Definition
   const { starts, inSections, indirect } = mentions
   const kind = SYMBOL_EXTERNAL | SYMBOL_DEFINED | SYMBOL_ABSOLUTE | SYMBOL_COMMON
   for (let symbol = first; symbol < end; symbol++) {
-    if ((flags[symbol] & kind) !== (SYMBOL_EXTERNAL | SYMBOL_DEFINED) || name[symbol] === 0 || indirect?.has(symbol))
-      continue
-    inSections[starts[block[symbol] - firstBlock]++] = symbol
+    if ((flags[symbol] & kind) !== (SYMBOL_EXTERNAL | SYMBOL_DEFINED)) continue
+    if (name[symbol] === 0 || indirect?.has(symbol)) continue
+    const index = block[symbol] - firstBlock
+    if (index >= 0 && index < blocks) inSections[starts[index]++] = symbol
   }
 }
 
