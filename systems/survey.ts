@@ -33,6 +33,10 @@ import { createSurvey, type Survey } from './survey/survey.ts'
 
 /** Rows kept for the linker's own symbols and blocks beyond those that inputs can cause. */
 const INTERNAL_ROWS = 4096
+/** The internal arena to begin with; it grows. */
+const INTERNAL_BYTES = 1 << 20
+/** Positions are u32, and one buffer holds 2 GiB; names beyond stay where they lie. */
+const MAX_POOL = 0x7fff0000
 const SPARE_SECTIONS = 512
 
 export async function survey(settings: Settings, arch: Arch, host: Host, messages: Messages): Promise<Link> {
@@ -253,7 +257,8 @@ function reserve(found: Survey): Link {
     visited: { rows: found.count, bytes: 0 },
   }
   fillFiles(link, found)
-  addInternalFile(link, spare)
+  addInternalFile(link)
+  addNamePool(link, found)
   return link
 }
 
@@ -326,7 +331,7 @@ function pick<T extends object, K extends keyof T>(from: T, keys: readonly K[]):
 }
 
 /** The linker's own file comes last: its names and bytes live in an arena of their own. */
-function addInternalFile(link: Link, spare: number): void {
+function addInternalFile(link: Link): void {
   const { files, internal } = link
   const file = internal.file
   files.count = file
@@ -335,7 +340,7 @@ function addInternalFile(link: Link, spare: number): void {
   files.Source.path[file] = link.paths.push('<internal>') - 1
   files.Order.rank[file] = 0xffffffff
   internal.arena = link.arenas.list.length
-  const bytes = new Uint8Array(new ArrayBuffer(Math.min(0x40000000, spare * 64)))
+  const bytes = new Uint8Array(new ArrayBuffer(INTERNAL_BYTES))
   link.arenas.list.push({ bytes, words: new Uint32Array(bytes.buffer), view: new DataView(bytes.buffer), used: 16 })
   files.Source.arena[file] = internal.arena
   internal.section = link.sections.count + 1
@@ -344,4 +349,15 @@ function addInternalFile(link: Link, spare: number): void {
   files.Ranges.section[file] = internal.section
   files.Ranges.block[file] = internal.block
   files.Ranges.symbol[file] = internal.symbol
+}
+
+/** Room for every distinct name side by side: at most all string tables, of which only what is used costs memory. */
+function addNamePool(link: Link, found: Survey): void {
+  let size = 4096
+  for (let file = 1; file <= found.count; file++) size += found.rows.strings[file]
+  for (const archive of found.archives)
+    for (let i = 0; i < archive.index.count; i++) size += archive.index.nameLength[i]
+  link.names.pool = link.arenas.list.length
+  const bytes = new Uint8Array(new ArrayBuffer(Math.ceil(Math.min(size, MAX_POOL) / 16) * 16))
+  link.arenas.list.push({ bytes, words: new Uint32Array(bytes.buffer), view: new DataView(bytes.buffer), used: 0 })
 }

@@ -144,7 +144,7 @@ function countObject(survey: Survey, file: number, header: ObjectHeader): void {
   rows.symbols[file] = header.symbolCount
   rows.blocks[file] = Math.ceil(counts.blocks)
   rows.unwinds[file] = counts.unwinds
-  rows.undefined[file] = header.symbolCount
+  rows.strings[file] = header.stringsSize
   for (let i = 0; i < header.sectionCount; i++) {
     const section = header.sections + i * macho.SECTION_SIZE
     if (readU32(bytes, section + 64) & macho.S_ATTR_DEBUG && bytes[section + 16] === 0x5f)

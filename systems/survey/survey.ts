@@ -26,7 +26,8 @@ export interface SurveyRows {
   symbols: number[]
   blocks: number[]
   unwinds: number[]
-  undefined: number[]
+  /** Bytes of the string table: bound on the names it brings. */
+  strings: number[]
 }
 
 export interface Survey {
@@ -108,7 +109,7 @@ const ROW_NAMES: readonly (keyof SurveyRows)[] = [
   'symbols',
   'blocks',
   'unwinds',
-  'undefined',
+  'strings',
 ]
 
 /** A new file row, all zero but its kind and place. */
