@@ -16,8 +16,8 @@ export const BLOCK_LIVE_SUPPORT = 1 << 4
 export const BLOCK_ADDRESS_TAKEN = 1 << 5
 /** Made by the linker, contents in link.synthetic. */
 export const BLOCK_SYNTHETIC = 1 << 6
-/** Has a compact unwind entry or an FDE. */
-export const BLOCK_UNWIND = 1 << 7
+/** An FDE that stays: its pc-relative fields are written anew. */
+export const BLOCK_FRAME = 1 << 7
 
 export function createBlocks(rows: number, shared: boolean) {
   /** `offset` is that in the input section; `alignPow2` follows from the section's alignment and the offset. */

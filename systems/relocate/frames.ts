@@ -1,5 +1,5 @@
 // Frame records move apart from each other and from their functions: their pc-relative fields are written anew.
-import { BLOCK_LIVE } from '../../components/blocks.ts'
+import { BLOCK_FRAME, BLOCK_LIVE } from '../../components/blocks.ts'
 import type { Link } from '../../components/link.ts'
 import { EH_FDE, type EhFrames, ehPointerWidth } from '../../src/formats/ehFrame.ts'
 import { follow } from '../kernels/framePointers.ts'
@@ -8,6 +8,7 @@ import { writePointer } from '../kernels/fixups.ts'
 import type { Relocating } from './apply.ts'
 
 export function relocateFrames(link: Link, at: Relocating, section: number): void {
+  if (!hasFrames(link, section)) return
   const frames = frameRecords(link, section)
   const first = link.sections.Blocks.first[section]
   for (let i = 0; i < frames.count; i++) {
@@ -18,6 +19,15 @@ export function relocateFrames(link: Link, at: Relocating, section: number): voi
     writeField(link, at, frames, i, first, frames.functionAt[i], frames.functionEncoding[i])
     if (frames.lsdaAt[i] !== 0) writeField(link, at, frames, i, first, frames.lsdaAt[i], frames.lsdaEncoding[i])
   }
+}
+
+/** Most objects keep none: compact unwind describes their functions. */
+function hasFrames(link: Link, section: number): boolean {
+  const { flags } = link.blocks.Extent
+  const first = link.sections.Blocks.first[section]
+  const end = first + link.sections.Blocks.count[section]
+  for (let block = first; block < end; block++) if (flags[block] & BLOCK_FRAME) return true
+  return false
 }
 
 function writeField(

@@ -1,5 +1,5 @@
 // A live function that only DWARF describes keeps its FDE and that FDE's CIE.
-import { BLOCK_LIVE } from '../../components/blocks.ts'
+import { BLOCK_FRAME, BLOCK_LIVE } from '../../components/blocks.ts'
 import type { Link } from '../../components/link.ts'
 import { isLinked } from '../kernels/isLinked.ts'
 
@@ -8,7 +8,7 @@ export function keepFrames(link: Link): void {
   const { flags } = link.blocks.Extent
   for (let row = 1; row <= link.unwinds.count; row++) {
     if (Entry.fde[row] === 0 || !isLinked(link, row)) continue
-    flags[Entry.fde[row]] |= BLOCK_LIVE
+    flags[Entry.fde[row]] |= BLOCK_LIVE | BLOCK_FRAME
     flags[Entry.cie[row]] |= BLOCK_LIVE
   }
 }
