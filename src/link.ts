@@ -60,6 +60,10 @@ function outputFile(done: Link): OutputFile {
 
 function write(host: Host, done: Link, messages: Messages): void {
   const { output } = done.settings
+  if (isInput(host, done, output)) {
+    error(messages, 'output-is-input', `output file is one of the inputs: ${output}`, { file: output })
+    failOnErrors(messages, done, false)
+  }
   try {
     host.writeFile(output, [done.image, done.tail], OUTPUT_MODE)
   } catch (trouble) {
@@ -67,4 +71,11 @@ function write(host: Host, done: Link, messages: Messages): void {
     error(messages, 'cannot-write', `failed to open ${output}: ${trouble.message}`, { file: output })
     failOnErrors(messages, done, false)
   }
+}
+
+/** Only what ends in the same name is looked at more closely: a system call an input would be felt. */
+function isInput(host: Host, done: Link, output: string): boolean {
+  const name = output.replace(/^.*[/\\]/, '')
+  const place = host.realPath(output)
+  return done.dependencies.read.some((path) => path.endsWith(name) && host.realPath(path) === place)
 }

@@ -2,6 +2,7 @@
 // Reads: live blocks, table sizes from scan, unwind rows. Writes: outputs, segments, Placement.address, Reference.address.
 // After scan (all sizes are known), before anything that needs an address. Cost: one pass over blocks, one over symbols.
 
+import { nameText } from '../components/internal.ts'
 import type { Link } from '../components/link.ts'
 import { addSegment } from '../components/outputs.ts'
 import { SYMBOL_ABSOLUTE, SYMBOL_DEFINED, TARGET_IMPORT } from '../components/symbols.ts'
@@ -13,6 +14,7 @@ import { orderOutputs } from './allocate/order.ts'
 import { placeBlocks, sizeSection } from './allocate/place.ts'
 import { extendBranches, hasBranches, placeWithThunks, spawnThunks } from './allocate/thunks.ts'
 import { planUnwind } from './allocate/unwind.ts'
+import { blameLargest, blameSection } from './kernels/blame.ts'
 import { assignOrdinals } from './kernels/ordinals.ts'
 import { commandsSize, isEncryptable } from './kernels/commands.ts'
 import { isHidden, isZeroFillType } from './kernels/outputKinds.ts'
@@ -25,16 +27,30 @@ export function allocate(link: Link): void {
   assignOrdinals(link)
   if (link.settings.outputType === 'execute' && link.settings.pagezeroSize > 0) addSegment(link.segments, '__PAGEZERO')
   addSegment(link.segments, '__TEXT')
-  gatherInputs(link, renames)
+  if (!gatherInputs(link, renames)) return
   addTables(link, renames)
   for (const boundary of link.boundaries) if (boundary.section === null) addSegment(link.segments, boundary.segment)
   addSegment(link.segments, '__LINKEDIT')
   if (!areCountable(link)) return
   const order = orderOutputs(link)
   placeSegments(link, order)
+  if (link.messages.errors > 0) return
   addressSymbols(link)
   addressBoundaries(link, renames)
   addressReferences(link)
+  checkEntry(link)
+}
+
+/** The kernel maps segments with their protections: an entry point in one that is not executable crashes at once. */
+function checkEntry(link: Link): void {
+  const symbol = link.entry > 0 ? link.names.Resolution.symbol[link.entry] : 0
+  const block = link.symbols.Definition.block[symbol]
+  if (block === 0) return
+  const section = link.blocks.Extent.section[link.blocks.Placement.leader[block] || block]
+  const segment = link.outputs.Section.segment[link.sections.Blocks.output[section]]
+  if (segment === 0 || link.segments.Segment.protection[segment] & macho.VM_PROT_EXECUTE) return
+  const text = `entry point ${nameText(link, link.entry)} is in segment ${link.segments.names[segment]}, which is not executable`
+  error(link.messages, 'bad-entry', text, blameSection(link, section))
 }
 
 /** n_sect is a byte, 0 for none; the header is no section of its own. */
@@ -69,6 +85,7 @@ function placeSegments(link: Link, order: number[][]): void {
     Extent.fileOffset[segment] = fileOffset
     if (segments.names[segment] === '__LINKEDIT') break
     const end = placeSections(link, order[place], address, fileOffset)
+    if (end.fileOffset > mostBytes(link)) return imageTooLarge(link, segment, end.fileOffset)
     Extent.size[segment] = alignUp(end.address, settings.pageSize) - address
     Extent.fileSize[segment] = alignUp(end.fileOffset, settings.pageSize) - fileOffset
     address += Extent.size[segment]
@@ -78,8 +95,23 @@ function placeSegments(link: Link, order: number[][]): void {
         link.messages,
         'segment-too-large',
         `segment ${segments.names[segment]} has ${Extent.size[segment]} bytes, at most 4 GiB are possible`,
+        blameLargest(link, segment, link.sections.Header.size),
       )
   }
+}
+
+/** What is in the file comes from inputs; an alignment may add to it, but not without bound. */
+const PADDING_LIMIT = 0x4000000
+
+function mostBytes(link: Link): number {
+  let most = PADDING_LIMIT + link.settings.headerPad
+  for (const arena of link.arenas.list) most += arena.used * 4
+  return Math.min(most, 0x7fffffff)
+}
+
+function imageTooLarge(link: Link, segment: number, bytes: number): void {
+  const text = `segment ${link.segments.names[segment]} makes a file of ${bytes} bytes, at most ${mostBytes(link)} are possible with these inputs`
+  error(link.messages, 'image-too-large', text, blameLargest(link, segment, link.sections.Header.alignPow2))
 }
 
 /** Sections one after the other; file offsets run beside addresses until zero-fill. */

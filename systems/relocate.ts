@@ -27,6 +27,7 @@ export function relocate(link: Link): void {
     place: 0,
     base: link.settings.imageBase,
     threadLocalBase: link.firstThreadLocal === 0 ? 0 : link.outputs.Extent.address[link.firstThreadLocal],
+    threadLocalEnd: threadLocalEnd(link),
     threadVariables: false,
   }
   for (let output = 1; output <= link.outputs.count; output++) {
@@ -38,6 +39,18 @@ export function relocate(link: Link): void {
   if (link.thunks.count > 0) writeThunks(link, at.view)
   if (link.arch.name !== 'arm64' || link.settings.ignoreOptimizationHints) return
   for (const file of link.order) if (link.files.Tables.hintsSize[file] > 0) applyHints(link, at.view, file)
+}
+
+/** End of the template that dyld copies for each thread. */
+function threadLocalEnd(link: Link): number {
+  const { Section, Extent } = link.outputs
+  let end = 0
+  for (let output = 1; output <= link.outputs.count; output++) {
+    const type = Section.flags[output] & macho.SECTION_TYPE
+    if (type === macho.S_THREAD_LOCAL_REGULAR || type === macho.S_THREAD_LOCAL_ZEROFILL)
+      end = Math.max(end, Extent.address[output] + Extent.size[output])
+  }
+  return end
 }
 
 /** File bytes before __LINKEDIT. */

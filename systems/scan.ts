@@ -19,7 +19,7 @@ import { spawnRange } from '../src/ecs.ts'
 import * as macho from '../src/formats/macho/constants.ts'
 import { createSite, enterSection, relocationForms, type Site } from './kernels/references.ts'
 import { specialReference } from './scan/special.ts'
-import { badForm, badInitializer, badRelocation, badThreadLocal } from './scan/check.ts'
+import { badForm, badInitializer, badRelocation, badThreadLocal, checkDescriptor } from './scan/check.ts'
 import { isLinked } from './kernels/isLinked.ts'
 import { keepFrames } from './scan/frames.ts'
 import { scanMessenger } from './scan/messenger.ts'
@@ -102,6 +102,7 @@ function scanBlock(link: Link, state: Scan, block: number): void {
   const first = Relocations.first[block]
   const end = first + Relocations.count[block]
   const limit = Extent.offset[block] + Extent.size[block]
+  let [lastAt, lastEnd] = [0, 0]
   for (let i = first; i < end; i++) {
     const at = site.words[site.records + i * 2]
     const word = site.words[site.records + i * 2 + 1]
@@ -111,10 +112,15 @@ function scanBlock(link: Link, state: Scan, block: number): void {
       continue
     }
     const is = attributes[word >>> 28]
-    if (at < Extent.offset[block] || at + (form & 2 && form & 4 ? 8 : 4) > limit) {
+    const width = (form & 6) === 6 ? 8 : 4
+    if (at < Extent.offset[block] || at + width > limit) {
       badRelocation(link, site, i, 'extends past the end of its section')
       continue
     }
+    if (at < lastEnd && at + width > lastAt) badRelocation(link, site, i, 'overlaps the one before it')
+    lastAt = at
+    lastEnd = is & R_ADDEND ? at : at + width
+    if (state.threadVariables) checkDescriptor(link, site, block, i)
     if (is & (R_ADDEND | R_SUBTRAHEND)) {
       if (!isPair(link, site, i, end)) continue
       if (is & R_SUBTRAHEND) {

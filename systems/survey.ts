@@ -140,14 +140,15 @@ async function readAndAdd(found: Survey, input: Input, path: string, rank: numbe
 async function addBundleLoader(found: Survey, path: string): Promise<void> {
   const rank = found.nextRank++
   const place = readInput(found, path, undefined)
-  const slice = place === null ? null : pickArchitecture(found, place, path)
-  if (slice === null) return
-  const kind = classify(found, slice)
-  if (kind !== 'image' && kind !== 'dylib' && kind !== 'tbd') {
-    error(found.messages, 'unknown-file-type', `${path}: unhandled file type`, { file: path, offset: 0 })
-    return
-  }
+  if (place === null) return
   try {
+    const slice = pickArchitecture(found, place, path)
+    if (slice === null) return
+    const kind = classify(found, slice)
+    if (kind !== 'image' && kind !== 'dylib' && kind !== 'tbd') {
+      error(found.messages, 'unknown-file-type', `${path}: unhandled file type`, { file: path, offset: 0 })
+      return
+    }
     await addDylib(found, path, slice, {}, rank, true)
     const loader = found.dylibs[found.dylibsByPath.get(path) ?? -1]
     if (loader !== undefined) loader.bundleLoader = true
@@ -168,7 +169,7 @@ function reserve(found: Survey): Link {
     blocks += rows.blocks[file]
     unwinds += rows.unwinds[file]
   }
-  const spare = symbols + INTERNAL_ROWS + (found.settings.sectCreate?.length ?? 0)
+  const spare = symbols + unwinds + INTERNAL_ROWS + (found.settings.sectCreate?.length ?? 0)
   const names = symbols + archiveNames(found) + INTERNAL_ROWS + listed(found.settings)
   const shared = false
   const link: Link = {

@@ -267,7 +267,8 @@ function createIndex(count: number): ArchiveIndex {
 /** Length of the NUL-terminated name at `at`, which must end before `end`. */
 function nameLengthAt(walk: Walk, at: number, end: number): number {
   const stop = at < end ? cstringEnd(walk.bytes, walk.from + at, walk.from + end) - walk.from : end
-  if (stop >= end) fail('archive-index', 'name in the symbol index of the archive lies outside its string table', at)
+  if (stop >= end)
+    fail('archive-index', 'name in the symbol index of the archive lies outside its string table', Math.min(at, end))
   walk.budget -= stop - at
   if (walk.budget < 0) fail('archive-index', 'names in the symbol index of the archive overlap too often', at)
   return stop - at
@@ -277,7 +278,11 @@ function setIndexRow(walk: Walk, archive: Archive, row: number, name: number, en
   const { index } = archive
   const member = memberAt(archive.headerOffset, header, row === 0 ? 0 : index.member[row - 1])
   if (member < 0)
-    fail('archive-index', `symbol index of the archive names offset ${header}, where no member starts`, name)
+    fail(
+      'archive-index',
+      `symbol index of the archive names offset ${header}, where no member starts`,
+      Math.min(name, end),
+    )
   index.nameOffset[row] = name
   index.nameLength[row] = nameLengthAt(walk, name, end)
   index.member[row] = member

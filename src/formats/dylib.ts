@@ -272,7 +272,7 @@ function readTrie(reading: Reading): ExportTable {
     walkExportTrie(trie, (name, nameLength, flags) => addName(dylib, builder, name, 0, nameLength, trieFlags(flags)))
   } catch (error) {
     if (!(error instanceof FormatError)) throw error
-    fail(error.id, error.message, trieOffset + error.offset)
+    fail(error.id, error.message, trieOffset + Math.min(error.offset, trieSize))
   }
   return createExportTable(builder)
 }

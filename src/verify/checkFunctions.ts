@@ -2,7 +2,7 @@
 import { readU16, readU32 } from '../core/bytes.ts'
 import { cursorOver, readUleb } from '../formats/dyld/cursor.ts'
 import * as C from '../formats/macho/constants.ts'
-import { type Check, fail, guard, hex, isCode, isX86, sectionAt, tableBytes } from './context.ts'
+import { type Check, fail, guard, hex, isCode, isX86, sectionAt, tableBytes, warn } from './context.ts'
 
 /** ULEB128 distances from __TEXT's start, a zero at the end. Keeps the starts for the unwind check. */
 export function checkFunctionStarts(check: Check): void {
@@ -21,8 +21,8 @@ export function checkFunctionStarts(check: Check): void {
       address += distance
       starts[count++] = address
       if (!isX86(check) && address % 4 !== 0)
-        fail(check, 'function-starts', `function start ${hex(address)} is not 4-aligned`, at)
-      if (isCode(sectionAt(check, address))) continue
+        warn(check, 'function-starts', `function start ${hex(address)} is not 4-aligned`, at)
+      if (isCode(sectionAt(check, address)) || isCode(sectionAt(check, address - 1))) continue
       return fail(check, 'function-starts', `function start ${hex(address)} is not in a code section`, at)
     }
     const rest = bytes.findIndex((byte, i) => i >= cursor.at && byte !== 0)

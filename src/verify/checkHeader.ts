@@ -1,7 +1,7 @@
 // Header and load commands: what dyld and the kernel ask of a file before they look at its contents.
 import { readU32 } from '../core/bytes.ts'
 import * as C from '../formats/macho/constants.ts'
-import { type Check, fail, hex, isCode, isX86, sectionAt, warn } from './context.ts'
+import { type Check, fail, hex, isCode, isX86, sectionAt, segmentAt, warn } from './context.ts'
 
 function count(check: Check, cmd: number): number {
   let found = 0
@@ -22,7 +22,10 @@ function checkEntry(check: Check): void {
   }
   if (image.mainOffset === null || text === null) return
   const section = sectionAt(check, text.vmAddress + image.mainOffset)
-  if (!isCode(section)) fail(check, 'bad-entry', `entry offset ${hex(image.mainOffset)} is not in a code section`)
+  const segment = section === null ? null : segmentAt(check, section.address)
+  const problem = `entry offset ${hex(image.mainOffset)} is not in a code section`
+  if (segment === null || (segment.initProtection & C.VM_PROT_EXECUTE) === 0) fail(check, 'bad-entry', problem)
+  else if (!isCode(section)) warn(check, 'bad-entry', problem)
 }
 
 /** The kernel kills a main executable for arm64 that is not position independent. */

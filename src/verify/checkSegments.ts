@@ -111,7 +111,7 @@ function checkSection(check: Check, segment: ImageSegment, section: ImageSection
   if (section.relocations > 0)
     warn(check, 'section-relocations', `section ${name} has ${section.relocations} relocations in a linked image`)
   if (isCode(section) && (segment.initProtection & C.VM_PROT_EXECUTE) === 0) {
-    fail(check, 'section-protection', `code section ${name} is in a segment that is not executable`)
+    warn(check, 'section-protection', `code section ${name} is in a segment that is not executable`)
   }
   if (sectionType(section) > C.S_INIT_FUNC_OFFSETS) {
     warn(check, 'section-type', `section ${name} has type ${hex(sectionType(section))}, which is not known`)

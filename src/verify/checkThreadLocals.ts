@@ -44,7 +44,7 @@ function checkDescriptors(check: Check, section: ImageSection, size: number): vo
     }
     const key = readU64(bytes, at + 8)
     const offset = readU64(bytes, at + 16)
-    if (key !== 0 || offset >= Math.max(size, 1)) {
+    if (key !== 0 || offset > size) {
       fail(
         check,
         'thread-local',

@@ -12,6 +12,7 @@ import {
   FILL_STUBS,
   FILL_TLV_POINTERS,
   FILL_UNWIND_INFO,
+  MAX_OUTPUTS,
 } from '../../components/outputs.ts'
 import {
   CONTENT_COMPACT_UNWIND,
@@ -23,6 +24,7 @@ import {
   CONTENT_ZEROFILL,
 } from '../../components/sections.ts'
 import { error } from '../../src/core/messages.ts'
+import { blameSection } from '../kernels/blame.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
 
 /** Sections of __DATA that dyld fills once and then write-protects, moved to __DATA_CONST by default (ld64.lld). */
@@ -66,10 +68,18 @@ export function outputNamed(link: Link, renames: Renames, segment: string, secti
   return addOutput(link.outputs, link.segments, renamed?.[1] ?? toSegment, toSection)
 }
 
-export function gatherInputs(link: Link, renames: Renames): void {
+/** Where columns end, room for the linker's own left: allocate says what Mach-O can count. */
+const MOST_OUTPUTS = MAX_OUTPUTS - 64
+/** The opcodes of dyld name a segment in four bits; __LINKEDIT comes last. */
+const MOST_SEGMENTS = 255
+const MOST_SEGMENTS_OF_OPCODES = 15
+
+/** Returns false when there are more than Mach-O can count (reported). */
+export function gatherInputs(link: Link, renames: Renames): boolean {
   const { files } = link
   const lists: number[][] = []
   const byName: number[] = []
+  const mostSegments = link.settings.fixupChains ? MOST_SEGMENTS : MOST_SEGMENTS_OF_OPCODES
   let order = 0
   for (const file of [...link.order, link.internal.file]) {
     const first = files.Ranges.section[file]
@@ -77,6 +87,8 @@ export function gatherInputs(link: Link, renames: Renames): void {
       if (section === link.methodLists.firstSection) orderMethodLists(link, renames, order)
       if (!isKept(link, section)) continue
       const output = outputOf(link, renames, byName, section)
+      if (link.outputs.count > MOST_OUTPUTS || link.segments.count >= mostSegments)
+        return tooMany(link, section, mostSegments)
       const own = file === link.internal.file && link.sections.Header.content[section] === CONTENT_ZEROFILL
       if (own) link.outputs.Section.order[output] = COMMONS_ORDER
       else if (link.outputs.Section.order[output] === Number.POSITIVE_INFINITY)
@@ -90,6 +102,7 @@ export function gatherInputs(link: Link, renames: Renames): void {
   for (let output = 1; output <= link.outputs.count; output++)
     link.inputs[output] = Uint32Array.from(lists[output] ?? [])
   fillMessageStubs(link)
+  return true
 }
 
 /** Stubs that send a message are written, not copied: no input may share their section. */
@@ -107,6 +120,12 @@ function fillMessageStubs(link: Link): void {
 /** Relative method lists stand where the first absolute one would have, as in ld64.lld. */
 function orderMethodLists(link: Link, renames: Renames, order: number): void {
   link.outputs.Section.order[outputNamed(link, renames, '__TEXT', '__objc_methlist')] = order - 0.5
+}
+
+function tooMany(link: Link, section: number, segments: number): false {
+  const text = `too many sections or segments: at most ${MOST_OUTPUTS} names of sections and ${segments} of segments are possible`
+  error(link.messages, 'too-many-sections', text, blameSection(link, section))
+  return false
 }
 
 /** A section goes into the output when one of its blocks does. */
@@ -175,7 +194,11 @@ function isPlaceholder(link: Link, section: number): boolean {
 }
 
 function mixTypes(link: Link, output: number, section: number, flags: number): void {
-  const file = link.sections.Header.file[section]
+  const { file: fileOf } = link.sections.Header
+  const given = link.sections.Blocks.output.findIndex(
+    (to, other) => to === output && fileOf[other] !== link.internal.file,
+  )
+  const file = fileOf[section] === link.internal.file && given > 0 ? fileOf[given] : fileOf[section]
   const type = (value: number) => `0x${(value & macho.SECTION_TYPE).toString(16)}`
   const name = link.outputs.names[output]
   const text = `Cannot merge section ${name} (type=${type(flags)}) into ${name} (type=${type(link.outputs.Section.flags[output])}): inconsistent types`

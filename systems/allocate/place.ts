@@ -40,7 +40,7 @@ function packSection(link: Link, section: number, size: number): number {
   const end = first + link.sections.Blocks.count[section]
   for (let block = first; block < end; block++) {
     if ((Extent.flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) !== BLOCK_LIVE) continue
-    const step = 1 << Extent.alignPow2[block]
+    const step = (1 << Extent.alignPow2[block]) >>> 0
     const over = size & (step - 1)
     if (over !== 0) size += step - over
     Placement.address[block] = size

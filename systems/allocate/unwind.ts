@@ -1,12 +1,16 @@
 // Plans __unwind_info once the addresses of all code before it are final.
-import type { Link } from '../../components/link.ts'
+import { fileText, type Link } from '../../components/link.ts'
 import { error } from '../../src/core/messages.ts'
 import { fdeEncoding } from '../../src/formats/ehFrame.ts'
+import { blameSection } from '../kernels/blame.ts'
 import { planUnwindInfo, unwindPlanError } from '../../src/formats/unwind.ts'
+
+type UnwindTable = NonNullable<Link['unwind']>
 
 export function planUnwind(link: Link): void {
   const table = link.unwind
   if (table === null) return
+  keepText(link, table)
   const start = new Float64Array(table.count)
   const { leader, address } = link.blocks.Placement
   const encoding = table.encoding.slice()
@@ -29,4 +33,39 @@ export function planUnwind(link: Link): void {
   const trouble = unwindPlanError(table.plan)
   if (trouble !== null) error(link.messages, 'too-many-personalities', trouble)
   link.outputs.Extent.size[table.output] = table.plan.size
+}
+
+/** Functions of __TEXT have their addresses by now; ld64.lld too refuses unwind entries for others. */
+function keepText(link: Link, table: UnwindTable): void {
+  const { Extent, Placement } = link.blocks
+  const text = link.outputs.Section.segment[table.output]
+  let kept = 0
+  for (let i = 0; i < table.count; i++) {
+    const home = Placement.leader[table.block[i]] || table.block[i]
+    const section = Extent.section[home]
+    if (link.outputs.Section.segment[link.sections.Blocks.output[section]] === text) moveRow(table, i, kept++)
+    else if (table.row[i] !== 0) notText(link, section)
+  }
+  table.count = kept
+}
+
+function moveRow(table: UnwindTable, from: number, to: number): void {
+  if (from === to) return
+  for (const column of [
+    table.block,
+    table.offset,
+    table.row,
+    table.length,
+    table.encoding,
+    table.personality,
+    table.lsda,
+  ])
+    column[to] = column[from]
+}
+
+function notText(link: Link, section: number): void {
+  const place = blameSection(link, section)
+  const name = link.sectionNames.sections[link.sections.Header.name[section]]
+  const text = `${fileText(link, link.sections.Header.file[section])}: __compact_unwind references section ${name} which is not in segment __TEXT`
+  error(link.messages, 'unwind-outside-text', text, place)
 }

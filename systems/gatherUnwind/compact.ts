@@ -10,6 +10,8 @@ import {
   COMPACT_UNWIND_LSDA,
   COMPACT_UNWIND_PERSONALITY,
 } from '../../src/formats/unwind/compactUnwind.ts'
+import { S_ATTR_PURE_INSTRUCTIONS, S_ATTR_SOME_INSTRUCTIONS } from '../../src/formats/macho/constants.ts'
+import { UNWIND_PERSONALITY_MASK } from '../../src/formats/unwind/constants.ts'
 import { enterSection, embeddedAddend, landInSection, type Landing, type Site } from '../kernels/references.ts'
 import { knownPersonality, type Personalities, personalityAt } from './personalities.ts'
 
@@ -35,12 +37,14 @@ export function gatherCompact(link: Link, section: number, site: Site, known: Pe
   for (let i = 0; i < entries; i++) {
     const at = site.contents + i * COMPACT_UNWIND_ENTRY_SIZE
     unwinds.Range.length[first + i] = site.view.getUint32(at + COMPACT_UNWIND_LENGTH, true)
-    unwinds.Entry.encoding[first + i] = site.view.getUint32(at + COMPACT_UNWIND_ENCODING, true)
+    unwinds.Entry.encoding[first + i] =
+      site.view.getUint32(at + COMPACT_UNWIND_ENCODING, true) & ~UNWIND_PERSONALITY_MASK
   }
   unwinds.count += entries
   readPointers(link, section, site, known, first)
   if ((link.settings.icf ?? 'none') !== 'none') markAbsolute(link, site, first)
   dropFrameEntries(link, first)
+  checkEntries(link, site, first)
 }
 
 function readPointers(link: Link, section: number, site: Site, known: Personalities, first: number): void {
@@ -51,6 +55,10 @@ function readPointers(link: Link, section: number, site: Site, known: Personalit
     const word = site.words[site.records + i * 2 + 1]
     const found = at + 8 <= Header.size[section] && readPointer(link, site, word, at, landing)
     if (!found) {
+      badPointer(link, site, i)
+      continue
+    }
+    if (landing.block !== 0 && (landing.offset < 0 || landing.offset > link.blocks.Extent.size[landing.block])) {
       badPointer(link, site, i)
       continue
     }
@@ -65,6 +73,32 @@ function markAbsolute(link: Link, site: Site, first: number): void {
     const at = site.contents + (row - first) * COMPACT_UNWIND_ENTRY_SIZE + COMPACT_UNWIND_PERSONALITY
     if (Entry.personality[row] === 0 && (site.view.getUint32(at, true) | site.view.getUint32(at + 4, true)) !== 0)
       Range.flags[row] |= UNWIND_ABSOLUTE
+  }
+}
+
+/** The last mode that unwinders know, of both architectures. */
+const LAST_MODE = 4
+
+/** A function is code, unwound in a known way; its length is cut at the end of the section, where ld64.lld takes any. */
+function checkEntries(link: Link, site: Site, first: number): void {
+  const { Range, Entry } = link.unwinds
+  const { Header } = link.sections
+  for (let row = first; row <= link.unwinds.count; row++) {
+    const block = Range.block[row]
+    if (block === 0) continue
+    const section = link.blocks.Extent.section[block]
+    const room = Header.size[section] - link.blocks.Extent.offset[block] - Range.offset[row]
+    if (Range.length[row] > room) Range.length[row] = room
+    const isCode = (Header.flags[section] & (S_ATTR_PURE_INSTRUCTIONS | S_ATTR_SOME_INSTRUCTIONS)) !== 0
+    const mode = (Entry.encoding[row] & link.arch.dwarfModeMask) >>> 24
+    if (isCode && mode <= LAST_MODE) continue
+    const offset = site.contents - link.files.Source.position[site.file] + (row - first) * COMPACT_UNWIND_ENTRY_SIZE
+    error(
+      link.messages,
+      'bad-compact-unwind',
+      `entry ${row - first} of __compact_unwind names ${isCode ? `unknown mode ${mode}` : 'a place without code'}`,
+      locate(link, site.file, { section: '__compact_unwind', offset }),
+    )
   }
 }
 

@@ -6,6 +6,7 @@ import { UNWIND_DWARF } from '../../components/unwinds.ts'
 import { FormatError } from '../../src/core/bytes.ts'
 import { error } from '../../src/core/messages.ts'
 import { EH_FDE, type EhFrames, fdeEncodingFor, readEhPointer } from '../../src/formats/ehFrame.ts'
+import { S_ATTR_PURE_INSTRUCTIONS, S_ATTR_SOME_INSTRUCTIONS } from '../../src/formats/macho/constants.ts'
 import { follow } from '../kernels/framePointers.ts'
 import { frameRecords } from '../kernels/frameRecords.ts'
 import { enterSection, type Landing, type Site } from '../kernels/references.ts'
@@ -38,6 +39,7 @@ function gatherFrame(link: Link, site: Site, frames: EhFrames, i: number, first:
   Range.offset[row] = landing.offset
   Range.length[row] = readEhPointer(site.bytes, lengthAt, frames.functionEncoding[i] & 0x0f)
   Range.flags[row] = UNWIND_DWARF
+  checkRange(link, site, row, lengthAt)
   Entry.encoding[row] = fdeEncodingFor(link.arch.name)
   Entry.fde[row] = block
   Entry.cie[row] = first + frames.cie[i]
@@ -45,6 +47,20 @@ function gatherFrame(link: Link, site: Site, frames: EhFrames, i: number, first:
   if (!follow(link, site, block, frames.at[i] + frames.lsdaAt[i], frames.lsdaEncoding[i], landing)) return
   Entry.lsda[row] = landing.block
   Entry.lsdaOffset[row] = landing.offset
+}
+
+/** An FDE describes code; how much of it is cut at the end of the section, where ld64.lld takes any length. */
+function checkRange(link: Link, site: Site, row: number, lengthAt: number): void {
+  const { Range } = link.unwinds
+  const { Extent } = link.blocks
+  const { Header } = link.sections
+  const section = Extent.section[Range.block[row]]
+  const room = Header.size[section] - Extent.offset[Range.block[row]] - Range.offset[row]
+  if (Range.length[row] > room) Range.length[row] = room
+  if (Header.flags[section] & (S_ATTR_PURE_INSTRUCTIONS | S_ATTR_SOME_INSTRUCTIONS)) return
+  const offset = lengthAt - link.files.Source.position[site.file]
+  const place = locate(link, site.file, { section: '__eh_frame', offset })
+  error(link.messages, 'eh-frame-range', 'record of __eh_frame describes a place without code', place)
 }
 
 function describedCompactly(link: Link, landing: Landing): boolean {

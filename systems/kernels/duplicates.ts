@@ -1,7 +1,7 @@
 // Strong definitions that collide, told with the files they are in.
 import { BLOCK_LIVE } from '../../components/blocks.ts'
 import { FILE_INTERNAL } from '../../components/files.ts'
-import { fileText, type Link } from '../../components/link.ts'
+import { fileText, type Link, locate } from '../../components/link.ts'
 import { NAME_LIVE } from '../../components/names.ts'
 import { error } from '../../src/core/messages.ts'
 import { shownName } from './places.ts'
@@ -14,7 +14,9 @@ export function reportDuplicates(link: Link, liveOnly = false): void {
   for (let i = 0; i < duplicates.length; i += 3) {
     if (liveOnly && !isLive(link, duplicates[i])) continue
     const places = [duplicates[i + 1], duplicates[i + 2]].map((symbol) => `defined in ${definition(link, symbol)}`)
-    error(link.messages, 'duplicate-symbol', `duplicate symbol: ${shownName(link, duplicates[i])}`, null, places)
+    const symbol = shownName(link, duplicates[i])
+    const place = locate(link, definer(link, duplicates[i + 2]), { symbol })
+    error(link.messages, 'duplicate-symbol', `duplicate symbol: ${symbol}`, place, places)
   }
 }
 

@@ -21,8 +21,10 @@ import {
   SYMBOL_THREAD_LOCAL,
 } from '../../components/symbols.ts'
 import { BLOCK_KEPT, BLOCK_LIVE_SUPPORT } from '../../components/blocks.ts'
+import { FormatError } from '../../src/core/bytes.ts'
 import { error } from '../../src/core/messages.ts'
 import { trailingZeros } from '../../src/core/align.ts'
+import type { EhFrames } from '../../src/formats/ehFrame.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
 import { findBlock } from '../kernels/findBlock.ts'
 import { frameRecords } from '../kernels/frameRecords.ts'
@@ -299,10 +301,20 @@ function splitEvenly(link: Link, section: number, block: number, step: number): 
 
 /** Frame records are not aligned one by one: each must begin where the one before ends. */
 function splitFrames(link: Link, section: number, block: number): number {
-  const frames = frameRecords(link, section)
+  const frames = framesOf(link, section)
   for (let i = 0; i < frames.count; i++) {
     setBlock(link, block + i, section, frames.at[i], 0)
     link.blocks.Extent.size[block + i] = frames.size[i]
   }
   return frames.count
+}
+
+function framesOf(link: Link, section: number): EhFrames {
+  try {
+    return frameRecords(link, section)
+  } catch (trouble) {
+    if (!(trouble instanceof FormatError)) throw trouble
+    const start = link.files.Source.position[link.sections.Header.file[section]]
+    throw new FormatError(trouble.id, `__eh_frame: ${trouble.message}`, trouble.offset - start)
+  }
 }

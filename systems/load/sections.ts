@@ -58,6 +58,7 @@ export function loadSections(link: Link, file: number, header: ObjectHeader): bo
       ok = false
     }
     if (!checkLiterals(link, file, section, at + 60 - start)) ok = false
+    if (!checkPointers(link, file, section, at + 40 - start)) ok = false
   }
   return ok
 }
@@ -71,6 +72,26 @@ function checkLiterals(link: Link, file: number, section: number, offset: number
     link.messages,
     'literal-relocations',
     `${locate(link, file).file} contains relocations in ${name}, so literals cannot be deduplicated`,
+    locate(link, file, { section: name, offset }),
+  )
+  return false
+}
+
+/** Function pointers (8 bytes, at most a relocation each) and thread-local descriptors (24 bytes, two): what dyld walks. */
+function checkPointers(link: Link, file: number, section: number, offset: number): boolean {
+  const { Header, Relocations } = link.sections
+  const type = Header.flags[section] & macho.SECTION_TYPE
+  const isFunctions = type === macho.S_MOD_INIT_FUNC_POINTERS || type === macho.S_MOD_TERM_FUNC_POINTERS
+  if (!isFunctions && type !== macho.S_THREAD_LOCAL_VARIABLES) return true
+  const [entry, pointers] = isFunctions ? [8, 1] : [24, 2]
+  const [size, count] = [Header.size[section], Relocations.count[section]]
+  const most = (size / entry) * pointers
+  if (size % entry === 0 && (count === most || (isFunctions && count < most))) return true
+  const name = `${link.sectionNames.segments[Header.name[section]]},${link.sectionNames.sections[Header.name[section]]}`
+  error(
+    link.messages,
+    'bad-pointer-section',
+    `${fileText(link, file)}: ${name} has ${size} bytes and ${count} relocations, expected entries of ${entry} bytes with ${pointers} each`,
     locate(link, file, { section: name, offset }),
   )
   return false

@@ -22,6 +22,9 @@ import { hashBytes } from '../../src/core/hash.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
 import type { ObjectHeader } from '../../src/formats/macho/object.ts'
 
+/** How often, on average, a byte of the string table may be part of a name: records may share their strings. */
+const MAX_SHARING = 64
+
 const LOWER_L = 0x6c
 const UPPER_L = 0x4c
 
@@ -38,6 +41,8 @@ export function loadSymbols(link: Link, file: number, header: ObjectHeader, hidd
   const count = header.symbolCount
   const strings = header.strings
   const stringsEnd = strings + header.stringsSize
+  const mostSpelled = header.stringsSize * MAX_SHARING
+  let spelled = 0
   files.Ranges.symbols[file] = count
   files.Tables.nlist[file] = header.nlist
   files.Tables.strings[file] = strings
@@ -56,8 +61,11 @@ export function loadSymbols(link: Link, file: number, header: ObjectHeader, hidd
       let end = start
       while (end < stringsEnd && bytes[end] !== 0) end++
       if (end === stringsEnd) return badSymbol(link, file, i, 'name is not terminated')
+      if (end === start) return badSymbol(link, file, i, 'is external and has no name')
       if (end - start > MAX_NAME_LENGTH)
         return badSymbol(link, file, i, `has a name of ${end - start} bytes, at most ${MAX_NAME_LENGTH} are possible`)
+      spelled += end - start
+      if (spelled > mostSpelled) return badSymbol(link, file, i, 'shares its name with too many others')
       Definition.name[symbol] = internName(
         names,
         link.arenas,

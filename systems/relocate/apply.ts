@@ -34,6 +34,7 @@ export interface Relocating {
   /** The image base. */
   base: number
   threadLocalBase: number
+  threadLocalEnd: number
   /** The output section holds thread-local variable descriptors. */
   threadVariables: boolean
 }
@@ -112,8 +113,11 @@ function applyOne(link: Link, at: Relocating, i: number, P: number, pairedAddend
 /** Eight bytes that hold an address of this image: rebased, but for absolute ones and offsets in thread-local descriptors. */
 function applyPointer(link: Link, at: Relocating, i: number, P: number, value: number, absolute: boolean): void {
   const tag = embeddedTag(at.site, at.site.words[at.site.records + i * 2])
-  if (at.threadVariables) writePointer(at.view, P + at.place, value + at.base - at.threadLocalBase)
-  else if (absolute) {
+  if (at.threadVariables) {
+    const within = value + at.base - at.threadLocalBase
+    if (within < 0 || value + at.base > at.threadLocalEnd) applyFailed(link, at, i, within, APPLY_OK)
+    writePointer(at.view, P + at.place, within)
+  } else if (absolute) {
     writePointer(at.view, P + at.place, value + at.base)
     if (tag !== 0) at.view.setUint8(P + at.place + 7, tag)
   } else if (

@@ -111,6 +111,9 @@ function failMember(link: Link, file: number, name: number): void {
   )
 }
 
+/** As in load: how often, on average, a byte of the string table may be part of a name. */
+const MAX_SHARING = 64
+
 /** The external definitions of an object that is not loaded, from its nlist records. */
 function offerObject(link: Link, file: number): void {
   const { files } = link
@@ -129,6 +132,7 @@ function offerSymbols(link: Link, file: number, header: ObjectHeader): void {
   const arenaIndex = link.files.Source.arena[file]
   const { bytes, words } = link.arenas.list[arenaIndex]
   const end = header.strings + header.stringsSize
+  let spelled = 0
   for (let i = 0; i < header.symbolCount; i++) {
     const at = header.nlist / 4 + i * 4
     const type = words[at + 1] & 0xff
@@ -137,7 +141,9 @@ function offerSymbols(link: Link, file: number, header: ObjectHeader): void {
     const start = header.strings + words[at]
     let to = start
     while (to < end && bytes[to] !== 0) to++
-    if (to < end && to - start <= MAX_NAME_LENGTH)
+    spelled += to - start
+    if (spelled > header.stringsSize * MAX_SHARING) return
+    if (to < end && to > start && to - start <= MAX_NAME_LENGTH)
       offer(link, internName(link.names, link.arenas, arenaIndex, start, to - start, hashBytes(bytes, start, to)), file)
   }
 }
@@ -171,14 +177,16 @@ export function provide(link: Link): number {
 export function orderDylibs(link: Link): number[] {
   const order: number[] = []
   const seen = new Set<number>()
-  const visit = (index: number): void => {
-    if (seen.has(index)) return
-    seen.add(index)
-    order.push(index)
-    for (const child of link.dylibs[index].children) visit(child)
-  }
   const active = link.dylibs.map((_, index) => index).filter((index) => link.dylibs[index].active)
   active.sort((a, b) => link.dylibs[a].rank - link.dylibs[b].rank || a - b)
-  for (const index of active) visit(index)
+  const pending = active.reverse()
+  while (pending.length > 0) {
+    const index = pending.pop()!
+    if (seen.has(index)) continue
+    seen.add(index)
+    order.push(index)
+    for (let child = link.dylibs[index].children.length - 1; child >= 0; child--)
+      pending.push(link.dylibs[index].children[child])
+  }
   return order
 }

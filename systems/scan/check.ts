@@ -1,4 +1,5 @@
 // Messages about relocations that cannot be linked, in ld64.lld's words; each with file, section, offset and symbol.
+import { nameText } from '../../components/internal.ts'
 import { fileText, type Link, locate } from '../../components/link.ts'
 import { R_BYTE4, R_BYTE8, R_KNOWN, R_LOCAL, R_ADDEND, R_PCREL, R_TLV } from '../../src/arch/arch.ts'
 import { error } from '../../src/core/messages.ts'
@@ -76,4 +77,35 @@ export function badInitializer(link: Link, site: Site, record: number, block: nu
     text,
     locate(link, site.file, { symbol: name, offset: recordOffset(link, site, record) }),
   )
+}
+
+/** struct tlv_descriptor: thunk (always _tlv_bootstrap) at 0, key (dyld's, 0 in the file) at 8, place in the template at 16. */
+const DESCRIPTOR_SIZE = 24
+const DESCRIPTOR_THUNK = 0
+const DESCRIPTOR_PLACE = 16
+
+export function checkDescriptor(link: Link, site: Site, block: number, record: number): void {
+  const at = site.words[site.records + record * 2]
+  const word = site.words[site.records + record * 2 + 1]
+  const field = at % DESCRIPTOR_SIZE
+  const whole =
+    link.blocks.Extent.offset[block] % DESCRIPTOR_SIZE === 0 && link.blocks.Extent.size[block] % DESCRIPTOR_SIZE === 0
+  if (
+    !whole ||
+    (field !== DESCRIPTOR_THUNK && field !== DESCRIPTOR_PLACE) ||
+    word >>> 28 !== 0 ||
+    ((word >>> 25) & 3) !== 3
+  )
+    return badRelocation(link, site, record, 'is not that of a thread-local descriptor')
+  if (field === DESCRIPTOR_PLACE) return
+  const number = word & 0xffffff
+  const name =
+    word & 0x08000000 && number < site.symbolCount ? link.symbols.Definition.name[site.firstSymbol + number] : 0
+  if (name === 0 || nameText(link, name) !== '__tlv_bootstrap')
+    badRelocation(link, site, record, 'makes a thread-local descriptor without __tlv_bootstrap')
+  if (
+    site.view.getUint32(site.contents + at + 8, true) !== 0 ||
+    site.view.getUint32(site.contents + at + 12, true) !== 0
+  )
+    badRelocation(link, site, record, 'belongs to a thread-local descriptor whose key is not 0')
 }

@@ -46,6 +46,7 @@ function countNuls(bytes: Uint8Array, from: number, size: number): number {
   const absolute = bytes.byteOffset + from
   while (at < end && (absolute + at - from) % 4 !== 0) if (bytes[at++] === 0) count++
   if (at === end) return count
+  if (at >= end) return count
   const words = new Uint32Array(bytes.buffer, bytes.byteOffset + at, (end - at) >>> 2)
   for (let i = 0; i < words.length; i++) {
     const word = words[i]

@@ -74,6 +74,8 @@ function registerDylib(
   explicit: boolean,
 ): number {
   const { platform } = found.settings
+  if (file.installName !== null && !/^[^\0]+$/.test(file.installName))
+    throw new FormatError('bad-install-name', 'install name is empty or holds a NUL', 0)
   const directed = applyLdDirectives(file, platform.name, platform.minVersion)
   for (const text of directed.warnings)
     warn(found.messages, 'bad-ld-directive', `${dylibText({ path, file })}: ${text}`, { file: path })
@@ -271,9 +273,15 @@ async function readReexport(found: Survey, parent: number, installName: string, 
   const known = found.dylibsByPath.get(path)
   if (known !== undefined) return known
   const whole = readInput(found, path, undefined)
-  const place = whole === null ? null : pickArchitecture(found, whole, path)
-  if (place === null) return -1
-  await addDylib(found, path, place, {}, found.dylibs[parent].rank, false)
+  if (whole === null) return -1
+  try {
+    const place = pickArchitecture(found, whole, path)
+    if (place !== null) await addDylib(found, path, place, {}, found.dylibs[parent].rank, false)
+  } catch (trouble) {
+    if (!(trouble instanceof FormatError)) throw trouble
+    error(found.messages, trouble.id, `${path}: ${trouble.message}`, { file: path, offset: trouble.offset })
+    return parent
+  }
   return found.dylibsByPath.get(path) ?? -1
 }
 

@@ -27,9 +27,15 @@ import { addFile, type Place, type Survey } from './survey.ts'
 
 /** An arena is at least this large, so that many small files share one. */
 const ARENA_STEP = 16 * 1024 * 1024
+const FIRST_ARENA = 1024 * 1024
 
 const BITCODE_MAGIC = 0xdec04342
 const BITCODE_WRAPPER_MAGIC = 0x0b17c0de
+
+/** Small links have one small arena: fresh memory costs more than they take themselves. */
+function arenaHint(survey: Survey): number {
+  return Math.max(survey.expected, survey.arenas.list.length === 0 ? FIRST_ARENA : ARENA_STEP)
+}
 
 /** Reads a file, or copies in-memory contents, to a place of its own. Reports and returns null when it cannot. */
 export function readInput(survey: Survey, path: string, contents: Uint8Array | undefined): Place | null {
@@ -47,7 +53,7 @@ export function readInput(survey: Survey, path: string, contents: Uint8Array | u
   }
   try {
     survey.dependencies.read.push(path)
-    const place = placeInArena(survey.arenas, stat.size, Math.max(survey.expected, ARENA_STEP))
+    const place = placeInArena(survey.arenas, stat.size, arenaHint(survey))
     survey.expected = Math.max(0, survey.expected - stat.size)
     const target = survey.arenas.list[place.arena].bytes
     const size = survey.host.readInto(path, target, place.position, stat.size, 0)
@@ -60,7 +66,7 @@ export function readInput(survey: Survey, path: string, contents: Uint8Array | u
 }
 
 function copyIn(survey: Survey, contents: Uint8Array): Place {
-  const place = placeInArena(survey.arenas, contents.length, Math.max(survey.expected, ARENA_STEP))
+  const place = placeInArena(survey.arenas, contents.length, arenaHint(survey))
   survey.arenas.list[place.arena].bytes.set(contents, place.position)
   return { ...place, size: contents.length, modified: 0 }
 }

@@ -11,6 +11,7 @@ import {
 } from '../../src/formats/dyld/chainedFixups.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
 import { POINTER_FORMAT } from '../kernels/fixups.ts'
+import { blameAddress } from '../kernels/blame.ts'
 import { nameTable } from '../kernels/nameTable.ts'
 import { chainedOrdinal } from '../kernels/ordinals.ts'
 import { overridingNames } from './overrides.ts'
@@ -71,6 +72,7 @@ function chainSegment(link: Link, locations: Float64Array, segment: number): Cha
       link.messages,
       'misaligned-fixup',
       `fixups in ${name} at offset 0x${offsets[bad].toString(16)} cannot be chained: pointers must be 4-byte aligned and not overlap. Re-link with -no_fixup_chains`,
+      blameAddress(link, link.segments.Extent.address[segment] + offsets[bad]),
     )
   }
   return { offset, pageSize, pageStarts }

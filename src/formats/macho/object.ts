@@ -27,6 +27,9 @@ export interface ObjectHeader {
   sdkVersion: number
 }
 
+/** n_sect counts to 255; what lies beyond has no symbols and is looked through one by one. */
+const MAX_SECTIONS = 4096
+
 const VERSION_MIN_PLATFORMS: Record<number, number> = {
   [macho.LC_VERSION_MIN_MACOSX]: macho.PLATFORM_MACOS,
   [macho.LC_VERSION_MIN_IPHONEOS]: macho.PLATFORM_IOS,
@@ -173,26 +176,34 @@ function readSegment(
 ): void {
   if (header.sections !== 0) return
   const count = readU32(bytes, command + 64)
-  const room = Math.floor((length - macho.SEGMENT_COMMAND_SIZE) / macho.SECTION_SIZE)
+  const fitting = Math.floor((length - macho.SEGMENT_COMMAND_SIZE) / macho.SECTION_SIZE)
   need(
-    count <= room,
+    count <= fitting && count <= MAX_SECTIONS,
     'bad-section-count',
-    `segment has ${count} sections, its load command has room for ${room}`,
+    `segment has ${count} sections, its load command has room for ${fitting}, at most ${MAX_SECTIONS} are possible`,
     command + 64 - at,
   )
   header.sections = command + macho.SEGMENT_COMMAND_SIZE
   header.sectionCount = count
-  for (let i = 0; i < count; i++) checkSection(bytes, at, size, header.sections + i * macho.SECTION_SIZE)
+  const room = { contents: size, relocations: size }
+  for (let i = 0; i < count; i++) checkSection(bytes, at, size, header.sections + i * macho.SECTION_SIZE, room)
 }
 
-function checkSection(bytes: Uint8Array, at: number, size: number, section: number): void {
+/** Sections share no bytes: what they claim together is bounded by the file, and so is all that is made of them. */
+interface Room {
+  contents: number
+  relocations: number
+}
+
+function checkSection(bytes: Uint8Array, at: number, size: number, section: number, room: Room): void {
   const type = readU32(bytes, section + 64) & macho.SECTION_TYPE
+  const isZeroFill = type === macho.S_ZEROFILL || type === macho.S_THREAD_LOCAL_ZEROFILL || type === macho.S_GB_ZEROFILL
   const sizeHigh = readU32(bytes, section + 44)
   const length = readU32(bytes, section + 40)
   const offset = readU32(bytes, section + 48)
   const here = section - at
   need(readU32(bytes, section + 36) < 0x200000, 'bad-section-address', 'section address is 2^53 or more', here + 32)
-  if (type !== macho.S_ZEROFILL && type !== macho.S_THREAD_LOCAL_ZEROFILL && type !== macho.S_GB_ZEROFILL)
+  if (!isZeroFill)
     need(
       sizeHigh === 0 && offset <= size && length <= size - offset,
       'section-past-end',
@@ -200,9 +211,17 @@ function checkSection(bytes: Uint8Array, at: number, size: number, section: numb
       here + 40,
     )
   else need(sizeHigh === 0, 'section-too-large', 'zero-fill section is 4 GiB or larger', here + 40)
+  if (!isZeroFill) room.contents -= length
+  need(
+    room.contents >= 0,
+    'sections-overlap',
+    'contents of sections overlap: together they are larger than the file',
+    here + 40,
+  )
   const relocations = readU32(bytes, section + 56)
   const count = readU32(bytes, section + 60)
   if (count === 0) return
+  need(!isZeroFill, 'zero-fill-relocations', `zero-fill section has ${count} relocations`, here + 60)
   need(
     relocations <= size && count <= (size - relocations) / macho.RELOCATION_SIZE,
     'relocations-past-end',
@@ -213,6 +232,13 @@ function checkSection(bytes: Uint8Array, at: number, size: number, section: numb
     relocations % 4 === 0,
     'misaligned-relocations',
     `relocations at offset ${relocations} are not 4-byte aligned`,
+    here + 56,
+  )
+  room.relocations -= count * macho.RELOCATION_SIZE
+  need(
+    room.relocations >= 0,
+    'relocations-overlap',
+    'relocations of sections overlap: together they are larger than the file',
     here + 56,
   )
 }
@@ -252,10 +278,12 @@ export function readLinkerOptions(
 ): string[][] {
   if (header.options === 0) return []
   const all: string[][] = []
-  const end = at + macho.HEADER_SIZE + readU32(bytes, at + 20)
-  for (let command = header.options; command + 8 <= end; command += readU32(bytes, command + 4)) {
-    if (readU32(bytes, command) !== macho.LC_LINKER_OPTION) continue
-    all.push(readWords(bytes, command, at, text))
+  let command = at + macho.HEADER_SIZE
+  for (let left = readU32(bytes, at + 16); left > 0; left--) {
+    const length = readU32(bytes, command + 4)
+    if (length === 0) break
+    if (readU32(bytes, command) === macho.LC_LINKER_OPTION) all.push(readWords(bytes, command, at, text))
+    command += length
   }
   return all
 }
