@@ -4,9 +4,9 @@ import type { Survey } from './survey.ts'
 
 /** -sub_library and -sub_umbrella name dylibs of the command line by the file name, with or without the extension. */
 export function markReexports(found: Survey): void {
-  const { subLibraries = [], subUmbrellas = [] } = found.settings
-  for (const name of subLibraries) markReexport(found, '-sub_library', name, ['', '.dylib', '.tbd'])
-  for (const name of subUmbrellas) markReexport(found, '-sub_umbrella', name, ['', '.tbd'])
+  for (const name of found.settings.subLibraries ?? [])
+    markReexport(found, '-sub_library', name, ['', '.dylib', '.tbd'])
+  for (const name of found.settings.subUmbrellas ?? []) markReexport(found, '-sub_umbrella', name, ['', '.tbd'])
 }
 
 function markReexport(found: Survey, option: string, name: string, extensions: readonly string[]): void {
