@@ -104,7 +104,8 @@ function checkSection(check: Check, segment: ImageSegment, section: ImageSection
     return
   }
   if (section.segment !== segment.name) warn(check, 'section-name', `section ${name} is in segment ${segment.name}`)
-  if (align > 15 || address % 2 ** align !== 0) {
+  if (align > 15) warn(check, 'section-alignment', `section ${name} has alignment 2^${align}, ld64 goes to 2^15`)
+  if (address % 2 ** align !== 0) {
     fail(check, 'section-alignment', `section ${name} at ${hex(address)} is not aligned to 2^${align}`)
   }
   checkContents(check, segment, section)

@@ -48,6 +48,7 @@ export function writeBind(
   fixups.Bind.location[row] = segment * SEGMENT_STRIDE + offset
   fixups.Bind.import[row] = made
   fixups.Bind.addend[row] = addend
+  if (!Number.isSafeInteger(addend)) return false
   if (link.settings.fixupChains) {
     const inline = addend >= 0 && addend <= MAX_INLINE_ADDEND
     return writeChainedBind(view, at, chainedImport(link, made, inline ? 0 : addend), inline ? addend : 0)

@@ -5,6 +5,7 @@ import { FILE_SUBSECTIONS } from '../../components/files.ts'
 import {
   CONTENT_CSTRING,
   CONTENT_DROPPED,
+  CONTENT_COMPACT_UNWIND,
   CONTENT_EH_FRAME,
   CONTENT_LITERAL,
   CONTENT_RECORDS,
@@ -233,7 +234,8 @@ function placeSymbols(
 ): boolean {
   const { Definition } = link.symbols
   const section = link.files.Ranges.section[file] + index
-  const frames = link.sections.Header.content[section] === CONTENT_EH_FRAME
+  const content = link.sections.Header.content[section]
+  const frames = content === CONTENT_EH_FRAME || content === CONTENT_COMPACT_UNWIND
   const records = link.sections.Header.content[section] === CONTENT_RECORDS
   for (let i = scratch.starts[index + 1]; i < scratch.starts[index + 2]; i++) {
     const symbol = link.files.Ranges.symbol[file] + scratch.order[i]

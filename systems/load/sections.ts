@@ -77,21 +77,36 @@ function checkLiterals(link: Link, file: number, section: number, offset: number
   return false
 }
 
-/** Function pointers (8 bytes, at most a relocation each) and thread-local descriptors (24 bytes, two): what dyld walks. */
+/**
+ * By section type, what dyld and tools walk: bytes of an entry, fewest and most relocations in it. Stubs and
+ * offsets are made by linkers only: none fits.
+ */
+const POINTER_SHAPES: Readonly<Record<number, readonly [entry: number, least: number, most: number]>> = {
+  [macho.S_MOD_INIT_FUNC_POINTERS]: [8, 0, 1],
+  [macho.S_MOD_TERM_FUNC_POINTERS]: [8, 0, 1],
+  [macho.S_NON_LAZY_SYMBOL_POINTERS]: [8, 0, 2],
+  [macho.S_LAZY_SYMBOL_POINTERS]: [8, 0, 2],
+  [macho.S_LAZY_DYLIB_SYMBOL_POINTERS]: [8, 0, 2],
+  [macho.S_THREAD_LOCAL_VARIABLE_POINTERS]: [8, 0, 2],
+  [macho.S_THREAD_LOCAL_VARIABLES]: [24, 2, 2],
+  [macho.S_SYMBOL_STUBS]: [Number.NaN, 0, 0],
+  [macho.S_INIT_FUNC_OFFSETS]: [Number.NaN, 0, 0],
+}
+
 function checkPointers(link: Link, file: number, section: number, offset: number): boolean {
   const { Header, Relocations } = link.sections
   const type = Header.flags[section] & macho.SECTION_TYPE
-  const isFunctions = type === macho.S_MOD_INIT_FUNC_POINTERS || type === macho.S_MOD_TERM_FUNC_POINTERS
-  if (!isFunctions && type !== macho.S_THREAD_LOCAL_VARIABLES) return true
-  const [entry, pointers] = isFunctions ? [8, 1] : [24, 2]
+  const shape = POINTER_SHAPES[type]
+  if (shape === undefined) return true
+  const [entry, least, most] = shape
   const [size, count] = [Header.size[section], Relocations.count[section]]
-  const most = (size / entry) * pointers
-  if (size % entry === 0 && (count === most || (isFunctions && count < most))) return true
+  const entries = size / entry
+  if (Number.isInteger(entries) && count >= entries * least && count <= entries * most) return true
   const name = `${link.sectionNames.segments[Header.name[section]]},${link.sectionNames.sections[Header.name[section]]}`
   error(
     link.messages,
     'bad-pointer-section',
-    `${fileText(link, file)}: ${name} has ${size} bytes and ${count} relocations, expected entries of ${entry} bytes with ${pointers} each`,
+    `${fileText(link, file)}: ${name} has ${size} bytes and ${count} relocations, expected entries of ${entry} bytes with ${least} to ${most} each`,
     locate(link, file, { section: name, offset }),
   )
   return false

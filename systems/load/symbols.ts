@@ -86,7 +86,14 @@ export function loadSymbols(link: Link, file: number, header: ObjectHeader, hidd
     Definition.flags[symbol] = local ? flags | SYMBOL_OMITTED : flags
     Definition.offset[symbol] = words[at + 2]
     if ((flags & (SYMBOL_ABSOLUTE | SYMBOL_DEFINED)) === SYMBOL_ABSOLUTE) link.indirects.push(file, symbol)
-    else if (flags & SYMBOL_ABSOLUTE) symbols.Reference.address[symbol] = words[at + 2] + words[at + 3] * 4294967296
+    else if (flags & SYMBOL_ABSOLUTE) {
+      // Constants below zero keep their sign.
+      symbols.Reference.address[symbol] = words[at + 2] + (words[at + 3] | 0) * 4294967296
+      if (!Number.isSafeInteger(symbols.Reference.address[symbol]))
+        return badSymbol(link, file, i, 'has an absolute value of 2^53 or more')
+      if (type & macho.N_EXT && words[at + 3] >>> 31 !== 0)
+        return badSymbol(link, file, i, 'is external and has a negative absolute value, which no export can hold')
+    }
   }
   return true
 }

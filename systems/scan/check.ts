@@ -1,6 +1,7 @@
 // Messages about relocations that cannot be linked, in ld64.lld's words; each with file, section, offset and symbol.
 import { nameText } from '../../components/internal.ts'
 import { fileText, type Link, locate } from '../../components/link.ts'
+import { TARGET_IMPORT } from '../../components/symbols.ts'
 import { R_BYTE4, R_BYTE8, R_KNOWN, R_LOCAL, R_ADDEND, R_PCREL, R_TLV } from '../../src/arch/arch.ts'
 import { error } from '../../src/core/messages.ts'
 import { placeText, relocationName, shownText, symbolText } from '../kernels/places.ts'
@@ -97,8 +98,13 @@ export function checkDescriptor(link: Link, site: Site, block: number, record: n
     ((word >>> 25) & 3) !== 3
   )
     return badRelocation(link, site, record, 'is not that of a thread-local descriptor')
-  if (field === DESCRIPTOR_PLACE) return
   const number = word & 0xffffff
+  if (field === DESCRIPTOR_PLACE) {
+    const external = (word & 0x08000000) !== 0 && number < site.symbolCount
+    if (external && link.symbols.Reference.target[site.firstSymbol + number] & TARGET_IMPORT)
+      badRelocation(link, site, record, 'puts a thread-local variable into another image')
+    return
+  }
   const name =
     word & 0x08000000 && number < site.symbolCount ? link.symbols.Definition.name[site.firstSymbol + number] : 0
   if (name === 0 || nameText(link, name) !== '__tlv_bootstrap')

@@ -203,6 +203,7 @@ export async function addReexports(found: Survey): Promise<void> {
     const parent = found.dylibs[index]
     if (parent.bundleLoader) continue
     for (const name of parent.file.reexports) {
+      if (name === parent.file.installName) continue
       const child = await findReexport(found, index, name)
       if (child === -1) {
         const note = `unable to locate re-export with install name ${name}`

@@ -224,3 +224,33 @@ test('refuses unwind entries for code outside of __TEXT, as ld64.lld does, and l
     assert.deepEqual([linked.verdict, linked.text], ['linked', ''])
   }
 })
+
+const absolute = (name: string, type: number, low: number, high: number): [MadeObject, (view: DataView) => void] => [
+  { symbols: [MAIN_SYMBOL, { name, type, section: 0 }] },
+  (view) => {
+    const at = view.getUint32(32 + 152 + 8, true) + 16 + 8
+    view.setUint32(at, low, true)
+    view.setUint32(at + 4, high, true)
+  },
+]
+const [negative, makeNegative] = absolute('_minus_one', 2, 0xffffffff, 0xffffffff)
+links(
+  'a local constant of -1',
+  negative,
+  ({ image }) => assert.ok(Buffer.from(image!).includes(Buffer.from('02000000ffffffffffffffff', 'hex'))),
+  makeNegative,
+)
+const [wide, makeWide] = absolute('_wide', 3, 1, 0x00400000)
+refuses('a constant that is not exact', wide, 'bad-symbol', (_, view) => makeWide(view))
+refuses('stubs in an object', withMain(data(8, { flags: 8 })), 'bad-pointer-section')
+refuses(
+  'a huge addend to a symbol of another image',
+  {
+    sections: [
+      MAIN,
+      data(8, { contents: Uint8Array.from([1, 0, 0, 0, 0, 0, 0x40, 0]), relocations: [[0, pointerTo(1)]] }),
+    ],
+    symbols: [MAIN_SYMBOL, { name: '_puts', type: 1, section: 0 }],
+  },
+  'relocation-failed',
+)

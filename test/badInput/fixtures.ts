@@ -148,3 +148,8 @@ export function stubs(arch: Arch): Fixture[] {
 export function objectFixture(object: Uint8Array, arch: Arch): Fixture {
   return fixture('made.o', arch, 'macho', object)
 }
+
+/** A library made by hand, with the files beside it; those in /in are inputs too. */
+export function libraryFixture(library: Uint8Array, others: Record<string, Uint8Array>): Fixture {
+  return fixture('made.library', 'x86_64', 'text', library, others)
+}
