@@ -28,8 +28,6 @@ export const FILE_LAZY = 1 << 6
 export const FILE_FORCE_LOAD = 1 << 7
 /** An error was found in its headers: not parsed further. */
 export const FILE_BROKEN = 1 << 8
-/** Has `__TEXT,__eh_frame`. */
-export const FILE_EH_FRAME = 1 << 9
 /** Its external symbols (or, for an archive, its index) have been put into the resolver. */
 export const FILE_RESOLVED = 1 << 11
 

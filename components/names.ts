@@ -23,21 +23,13 @@ export const NAME_OVERRIDES_WEAK = 1 << 4
 /** All weak definitions seen so far are private extern. */
 export const NAME_PRIVATE = 1 << 5
 export const NAME_AUTO_HIDE = 1 << 6
-/** A reference that is not only a branch: its address may be compared. */
-export const NAME_ADDRESS_TAKEN = 1 << 7
-/** -U, or `-undefined dynamic_lookup`. */
-export const NAME_DYNAMIC_LOOKUP = 1 << 8
 /** Every definition is SYMBOL_REFERENCED_DYNAMICALLY or N_NO_DEAD_STRIP, merged over the copies. */
 export const NAME_REFERENCED_DYNAMICALLY = 1 << 9
 export const NAME_NO_DEAD_STRIP = 1 << 10
 /** Referred to from live blocks (with -dead_strip), else from anywhere. */
 export const NAME_LIVE = 1 << 11
-/** Some relocation wants it in the GOT, whoever defines it. */
-export const NAME_GOT = 1 << 12
 /** Reported already. */
 export const NAME_REPORTED = 1 << 13
-/** Defined here and exported, but dyld may bind it elsewhere: weak, or interposable. */
-export const NAME_BINDABLE = 1 << 15
 
 export function createNames(rows: number, shared: boolean) {
   /** The bytes, where they lie in an arena. */
@@ -151,7 +143,7 @@ function growIndex(names: Names): void {
   }
 }
 
-/** Makes entities of the rows that internName has filled since the last call. */
-export function spawnNames(names: Names, spawned: number): void {
-  if (names.count > spawned) spawnRange(names.world, names.count - spawned, [names.Text, names.Resolution, names.Offer])
+/** Makes entities of the rows that internName has filled. */
+export function spawnNames(names: Names): void {
+  spawnRange(names.world, names.count, [names.Text, names.Resolution, names.Offer])
 }

@@ -9,7 +9,7 @@ import { addGot, createGots, KEY_IMPORT, KEY_LOCAL, spawnGots } from '../compone
 import { IMPORT_CALLED, IMPORT_OWN, IMPORT_THREAD_LOCAL, IMPORT_USED, IMPORT_WEAK_DEF } from '../components/imports.ts'
 import { knownName } from '../components/internal.ts'
 import type { Link } from '../components/link.ts'
-import { NAME_REPORTED, NAME_WANTED, WHERE_IMPORT, WHERE_UNDEFINED } from '../components/names.ts'
+import { NAME_REPORTED, NAME_WANTED, WHERE_IMPORT, WHERE_UNDEFINED, spawnNames } from '../components/names.ts'
 import { CONTENT_COMPACT_UNWIND, CONTENT_DROPPED, CONTENT_INIT_POINTERS } from '../components/sections.ts'
 import { createStubs } from '../components/stubs.ts'
 import { SYMBOL_ABSOLUTE, SYMBOL_THREAD_LOCAL, TARGET_IMPORT } from '../components/symbols.ts'
@@ -67,6 +67,7 @@ export function scan(link: Link): void {
   prepareStubBinder(link)
   for (let got = 1; got <= link.gots.count; got++)
     if (link.gots.Key.kind[got] === KEY_IMPORT) link.imports.Use.got[link.gots.Key.index[got]] = got
+  spawnNames(link.names)
   spawnGots(link.gots)
   spawnGots(link.tlvs)
   const slots = link.gots.count + link.tlvs.count + link.stubs.count + link.selectors.count

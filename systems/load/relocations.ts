@@ -8,7 +8,6 @@ import {
   ORDER_DESCENDING,
 } from '../../components/sections.ts'
 import { R_ADDEND, R_SUBTRAHEND } from '../../src/arch/arch.ts'
-import * as macho from '../../src/formats/macho/constants.ts'
 
 export function loadRelocations(link: Link, file: number): void {
   const { files, sections } = link
@@ -87,6 +86,3 @@ function setRun(
   relocations.first[block] = from
   relocations.count[block] = to - from
 }
-
-/** A relocation record: word 0 is the offset in the section, word 1 packs number:24, pcrel:1, length:2, extern:1, type:4. */
-export const RELOCATION_WORDS = macho.RELOCATION_SIZE / 4
