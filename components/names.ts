@@ -102,6 +102,23 @@ function poolName(names: Names, arenas: Arenas, bytes: Uint8Array, from: number,
   return start
 }
 
+/**
+ * Reads the index entries of `count` hashes, then the first bytes of the names found there. The reads do not depend on one
+ * another, so their cache and TLB misses overlap, where those of one lookup after another do not. Returns a sum that no one needs.
+ */
+export function touchNames(names: Names, arenas: Arenas, hash: Uint32Array, count: number): number {
+  const { index, mask } = names
+  let sum = 0
+  for (let i = 0; i < count; i++) sum += index[(hash[i] & mask) * ENTRY]
+  if (names.pool < 0) return sum
+  const { bytes } = arenas.list[names.pool]
+  for (let i = 0; i < count; i++) {
+    const at = (hash[i] & mask) * ENTRY
+    if (index[at + 1] === hash[i]) sum += bytes[index[at + 2]]
+  }
+  return sum & 0xff
+}
+
 /** The row of a name given as bytes, or 0. */
 export function findName(names: Names, arenas: Arenas, bytes: Uint8Array, from: number, length: number): NameId {
   return names.index[probe(names, arenas, bytes, from, length, hashBytes(bytes, from, from + length))]

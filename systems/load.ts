@@ -24,6 +24,7 @@ import { PLATFORM_NUMBERS } from '../src/formats/tbd/platforms.ts'
 import { fullVersionText, versionText } from '../src/settings.ts'
 import { reportArchitecture } from './kernels/architecture.ts'
 import { createSplitScratch, loadBlocks, type SplitScratch } from './load/blocks.ts'
+import { createNameScratch, type NameScratch } from './load/nameScratch.ts'
 import { loadRelocations } from './load/relocations.ts'
 import { loadSections } from './load/sections.ts'
 import { loadSymbols } from './load/symbols.ts'
@@ -32,12 +33,13 @@ import { loadSymbols } from './load/symbols.ts'
 export function load(link: Link): number {
   const { files } = link
   const scratch = createSplitScratch()
+  const names = createNameScratch()
   let parsed = 0
   for (let file = 1; file <= files.count; file++) {
     const flags = files.Source.flags[file]
     if (files.Source.kind[file] !== FILE_OBJECT || (flags & (FILE_LOADED | FILE_PARSED)) !== FILE_LOADED) continue
     files.Source.flags[file] |= FILE_PARSED
-    parseObject(link, file, scratch)
+    parseObject(link, file, scratch, names)
     link.visited.rows += files.Ranges.symbols[file]
     link.visited.bytes += files.Source.size[file]
     parsed++
@@ -45,7 +47,7 @@ export function load(link: Link): number {
   return parsed
 }
 
-function parseObject(link: Link, file: number, scratch: SplitScratch): void {
+function parseObject(link: Link, file: number, scratch: SplitScratch, names: NameScratch): void {
   const { files } = link
   const { bytes } = link.arenas.list[files.Source.arena[file]]
   try {
@@ -58,7 +60,9 @@ function parseObject(link: Link, file: number, scratch: SplitScratch): void {
     files.Tables.hintsSize[file] = header.hintsSize
     const hidden = (files.Source.flags[file] & FILE_HIDDEN) !== 0
     const ok =
-      loadSections(link, file, header) && loadSymbols(link, file, header, hidden) && loadBlocks(link, file, scratch)
+      loadSections(link, file, header) &&
+      loadSymbols(link, file, header, hidden, names) &&
+      loadBlocks(link, file, scratch)
     if (!ok) return breakFile(link, file)
     loadRelocations(link, file)
     activateLibraries(link, file, header)

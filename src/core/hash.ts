@@ -26,3 +26,10 @@ export function sameBytes(a: Uint8Array, from: number, b: Uint8Array, start: num
   for (let i = 0; i < length; i++) if (a[from + i] !== b[start + i]) return false
   return true
 }
+
+/** Bytes before the NUL at or after `from`; to `end` when there is none. */
+export function nameLength(bytes: Uint8Array, from: number, end: number): number {
+  let at = from
+  while (at < end && bytes[at] !== 0) at++
+  return at - from
+}

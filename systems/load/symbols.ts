@@ -1,7 +1,7 @@
 // Symbol rows of one object, straight from its nlist records; external names are hashed and interned here, once.
 import type { Link } from '../../components/link.ts'
 import { locate } from '../../components/link.ts'
-import { internName, MAX_NAME_LENGTH } from '../../components/names.ts'
+import { internName, MAX_NAME_LENGTH, touchNames } from '../../components/names.ts'
 import {
   SYMBOL_ABSOLUTE,
   SYMBOL_ALT_ENTRY,
@@ -18,9 +18,10 @@ import {
   SYMBOL_WEAK_REF,
 } from '../../components/symbols.ts'
 import { error } from '../../src/core/messages.ts'
-import { hashBytes } from '../../src/core/hash.ts'
+import { hashBytes, nameLength } from '../../src/core/hash.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
 import type { ObjectHeader } from '../../src/formats/macho/object.ts'
+import { type NameScratch, reserveNames } from './nameScratch.ts'
 
 /** How often, on average, a byte of the string table may be part of a name: records may share their strings. */
 const MAX_SHARING = 64
@@ -28,25 +29,29 @@ const MAX_SHARING = 64
 const LOWER_L = 0x6c
 const UPPER_L = 0x4c
 
-/**
- * Fills the symbol rows of `file`; Definition.offset holds the address in the input until blocks are split (a common
+/** Fills the symbol rows of `file`; Definition.offset holds the address in the input until blocks are split (a common
  * symbol's size stays there). Returns false when a record is wrong (reported).
  */
-export function loadSymbols(link: Link, file: number, header: ObjectHeader, hidden: boolean): boolean {
-  const { files, symbols, names } = link
-  const arenaIndex = files.Source.arena[file]
-  const { words, bytes } = link.arenas.list[arenaIndex]
+export function loadSymbols(
+  link: Link,
+  file: number,
+  header: ObjectHeader,
+  hidden: boolean,
+  found: NameScratch,
+): boolean {
+  const { files, symbols } = link
+  const { words, bytes } = link.arenas.list[files.Source.arena[file]]
   const { Definition } = symbols
   const first = files.Ranges.symbol[file]
   const count = header.symbolCount
   const strings = header.strings
   const stringsEnd = strings + header.stringsSize
-  const mostSpelled = header.stringsSize * MAX_SHARING
-  let spelled = 0
   files.Ranges.symbols[file] = count
   files.Tables.nlist[file] = header.nlist
   files.Tables.strings[file] = strings
   files.Tables.stringsSize[file] = header.stringsSize
+  reserveNames(found, count)
+  let externals = 0
   for (let i = 0; i < count; i++) {
     const at = header.nlist / 4 + i * 4
     const strx = words[at]
@@ -58,22 +63,8 @@ export function loadSymbols(link: Link, file: number, header: ObjectHeader, hidd
       return badSymbol(link, file, i, `string index ${strx} is past the end of the string table`)
     const start = strings + strx
     if (type & macho.N_EXT) {
-      let end = start
-      while (end < stringsEnd && bytes[end] !== 0) end++
-      if (end === stringsEnd) return badSymbol(link, file, i, 'name is not terminated')
-      if (end === start) return badSymbol(link, file, i, 'is external and has no name')
-      if (end - start > MAX_NAME_LENGTH)
-        return badSymbol(link, file, i, `has a name of ${end - start} bytes, at most ${MAX_NAME_LENGTH} are possible`)
-      spelled += end - start
-      if (spelled > mostSpelled) return badSymbol(link, file, i, 'shares its name with too many others')
-      Definition.name[symbol] = internName(
-        names,
-        link.arenas,
-        arenaIndex,
-        start,
-        end - start,
-        hashBytes(bytes, start, end),
-      )
+      found.row[externals] = symbol
+      found.start[externals++] = start
     }
     const flags = symbolFlags(type, word >>> 16, words[at + 2], words[at + 3], hidden)
     if (flags < 0) return badSymbol(link, file, i, `has type 0x${type.toString(16)}, which is not supported`)
@@ -85,16 +76,61 @@ export function loadSymbols(link: Link, file: number, header: ObjectHeader, hidd
     const local = !(type & macho.N_EXT) && (bytes[start] === LOWER_L || bytes[start] === UPPER_L) && start < stringsEnd
     Definition.flags[symbol] = local ? flags | SYMBOL_OMITTED : flags
     Definition.offset[symbol] = words[at + 2]
-    if ((flags & (SYMBOL_ABSOLUTE | SYMBOL_DEFINED)) === SYMBOL_ABSOLUTE) link.indirects.push(file, symbol)
-    else if (flags & SYMBOL_ABSOLUTE) {
-      // Constants below zero keep their sign.
-      symbols.Reference.address[symbol] = words[at + 2] + (words[at + 3] | 0) * 4294967296
-      if (!Number.isSafeInteger(symbols.Reference.address[symbol]))
-        return badSymbol(link, file, i, 'has an absolute value of 2^53 or more')
-      if (type & macho.N_EXT && words[at + 3] >>> 31 !== 0)
-        return badSymbol(link, file, i, 'is external and has a negative absolute value, which no export can hold')
-    }
+    if (flags & SYMBOL_ABSOLUTE && !loadAbsolute(link, file, i, flags, words, at)) return false
   }
+  found.count = externals
+  return measureNames(link, file, found, stringsEnd, header.stringsSize * MAX_SHARING) && nameSymbols(link, file, found)
+}
+
+function loadAbsolute(link: Link, file: number, index: number, flags: number, words: Uint32Array, at: number): boolean {
+  const { address } = link.symbols.Reference
+  const symbol = link.files.Ranges.symbol[file] + index
+  if ((flags & SYMBOL_DEFINED) === 0) {
+    link.indirects.push(file, symbol)
+    return true
+  }
+  // Constants below zero keep their sign.
+  address[symbol] = words[at + 2] + (words[at + 3] | 0) * 4294967296
+  if (!Number.isSafeInteger(address[symbol]))
+    return badSymbol(link, file, index, 'has an absolute value of 2^53 or more')
+  if (flags & SYMBOL_EXTERNAL && words[at + 3] >>> 31 !== 0)
+    return badSymbol(link, file, index, 'is external and has a negative absolute value, which no export can hold')
+  return true
+}
+
+/** Length and hash of each external's name. */
+function measureNames(link: Link, file: number, found: NameScratch, end: number, mostSpelled: number): boolean {
+  const { bytes } = link.arenas.list[link.files.Source.arena[file]]
+  const first = link.files.Ranges.symbol[file]
+  const { row, start, length, hash, count } = found
+  let spelled = 0
+  for (let i = 0; i < count; i++) {
+    const from = start[i]
+    const size = nameLength(bytes, from, end)
+    spelled += size
+    if (size === 0 || from + size >= end || size > MAX_NAME_LENGTH || spelled > mostSpelled)
+      return badSymbol(link, file, row[i] - first, nameTrouble(from, size, end))
+    length[i] = size
+    hash[i] = hashBytes(bytes, from, from + size)
+  }
+  return true
+}
+
+function nameTrouble(from: number, size: number, end: number): string {
+  if (from + size >= end) return 'name is not terminated'
+  if (size === 0) return 'is external and has no name'
+  if (size > MAX_NAME_LENGTH) return `has a name of ${size} bytes, at most ${MAX_NAME_LENGTH} are possible`
+  return 'shares its name with too many others'
+}
+
+/** Interns the names; what the index holds for them is touched ahead, so that the cache misses of a file overlap. */
+function nameSymbols(link: Link, file: number, found: NameScratch): boolean {
+  const { name } = link.symbols.Definition
+  const { row, start, length, hash, count } = found
+  const arena = link.files.Source.arena[file]
+  found.touched += touchNames(link.names, link.arenas, hash, count)
+  for (let i = 0; i < count; i++)
+    name[row[i]] = internName(link.names, link.arenas, arena, start[i], length[i], hash[i])
   return true
 }
 
