@@ -1,5 +1,5 @@
 // Names: one entity a distinct external name, and the resolver from name to {global, import, undefined, tentative}.
-import { hashBytes, sameBytes } from '../src/core/hash.ts'
+import { hashBytes, sameText } from '../src/core/hash.ts'
 import { createKind, spawnRange } from '../src/ecs.ts'
 import type { Arenas } from './arena.ts'
 import { column, columns } from './columns.ts'
@@ -73,7 +73,7 @@ export function internName(
   length: number,
   hash: number,
 ): NameId {
-  const at = probe(names, arenas, arenas.list[arena].bytes, offset, length, hash)
+  const at = probe(names, arenas, arenas.list[arena].view, offset, length, hash)
   const { Text, index } = names
   if (index[at] !== 0) return index[at]
   const name = ++names.count
@@ -121,18 +121,19 @@ export function touchNames(names: Names, arenas: Arenas, hash: Uint32Array, coun
 
 /** The row of a name given as bytes, or 0. */
 export function findName(names: Names, arenas: Arenas, bytes: Uint8Array, from: number, length: number): NameId {
-  return names.index[probe(names, arenas, bytes, from, length, hashBytes(bytes, from, from + length))]
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return names.index[probe(names, arenas, view, from, length, hashBytes(bytes, from, from + length))]
 }
 
 /** Place of the entry of a name, or of the empty one where it would go. */
-function probe(names: Names, arenas: Arenas, bytes: Uint8Array, from: number, length: number, hash: number): number {
+function probe(names: Names, arenas: Arenas, view: DataView, from: number, length: number, hash: number): number {
   const { index, mask } = names
   const { list } = arenas
   let at = (hash & mask) * ENTRY
   while (index[at] !== 0) {
     if (index[at + 1] === hash) {
       const place = index[at + 3]
-      if ((place & LENGTH_MASK) === length && sameBytes(list[place >>> 24].bytes, index[at + 2], bytes, from, length))
+      if ((place & LENGTH_MASK) === length && sameText(list[place >>> 24].view, index[at + 2], view, from, length))
         return at
     }
     at = (at + ENTRY) & (mask * ENTRY)

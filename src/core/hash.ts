@@ -1,18 +1,53 @@
 /**
- * Hash of bytes[from, to), 0 <= hash < 2^31 (a larger one would be allocated when handed on): multiply and fold, four bytes a step (a step is one multiplication's
- * latency; byte by byte took three times as long on names of 30 bytes), with a final avalanche.
+ * Hash of bytes[from, to), 0 <= hash < 2^31 (a larger one would be allocated when handed on): multiply and fold, four bytes a step (a step is one
+ * multiplication's latency; byte by byte took three times as long on names of 30 bytes), the length last, with a final avalanche.
  */
 export function hashBytes(bytes: Uint8Array, from: number, to: number): number {
-  let hash = (to - from) | 0
+  let hash = 0
   let at = from
-  for (const last = to - 4; at <= last; at += 4) {
-    const word = bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)
-    hash = Math.imul(hash ^ word, 0x9e3779b1)
-    hash ^= hash >>> 15
-  }
+  for (const last = to - 4; at <= last; at += 4)
+    hash = step(hash, bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24))
   let tail = 0
   for (let shift = 0; at < to; at++, shift += 8) tail |= bytes[at] << shift
-  return mix(Math.imul(hash ^ tail, 0x9e3779b1))
+  return mix(step(hash, tail) ^ (to - from))
+}
+
+function step(hash: number, word: number): number {
+  const next = Math.imul(hash ^ word, 0x9e3779b1)
+  return next ^ (next >>> 15)
+}
+
+/**
+ * For `count` strings that begin at `start[i]` and end with a NUL: the bytes before it and their hash, as hashBytes has it. A string that
+ * has no NUL before `end` gets a length that reaches to `end` or past it. Three bytes past `end` must be readable.
+ */
+export function measureStrings(
+  view: DataView,
+  start: Uint32Array,
+  count: number,
+  end: number,
+  length: Uint32Array,
+  hashes: Uint32Array,
+): void {
+  for (let i = 0; i < count; i++) {
+    const from = start[i]
+    let at = from
+    let hash = 0
+    for (; at < end; at += 4) {
+      const word = view.getUint32(at, true) | 0
+      // The lowest set bit marks the first NUL byte of the word, if any.
+      const nul = (word - 0x01010101) & ~word & 0x80808080
+      if (nul !== 0) {
+        const bits = 24 - (Math.clz32(nul & -nul) & 0x18)
+        hash = step(hash, word & ((1 << bits) - 1))
+        at += bits >> 3
+        break
+      }
+      hash = step(hash, word)
+    }
+    length[i] = at - from
+    hashes[i] = mix(hash ^ (at - from))
+  }
 }
 
 /** Finalizer of MurmurHash3: spreads the entropy of all bits over the word. */
@@ -27,9 +62,10 @@ export function sameBytes(a: Uint8Array, from: number, b: Uint8Array, start: num
   return true
 }
 
-/** Bytes before the NUL at or after `from`; to `end` when there is none. */
-export function nameLength(bytes: Uint8Array, from: number, end: number): number {
-  let at = from
-  while (at < end && bytes[at] !== 0) at++
-  return at - from
+/** As sameBytes, four bytes a step: for names, which are compared in full once for each mention. */
+export function sameText(a: DataView, from: number, b: DataView, start: number, length: number): boolean {
+  let i = 0
+  for (; i + 4 <= length; i += 4) if (a.getInt32(from + i, true) !== b.getInt32(start + i, true)) return false
+  for (; i < length; i++) if (a.getUint8(from + i) !== b.getUint8(start + i)) return false
+  return true
 }

@@ -18,7 +18,7 @@ import {
   SYMBOL_WEAK_REF,
 } from '../../components/symbols.ts'
 import { error } from '../../src/core/messages.ts'
-import { hashBytes, nameLength } from '../../src/core/hash.ts'
+import { measureStrings } from '../../src/core/hash.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
 import type { ObjectHeader } from '../../src/formats/macho/object.ts'
 import { type NameScratch, reserveNames } from './nameScratch.ts'
@@ -100,18 +100,15 @@ function loadAbsolute(link: Link, file: number, index: number, flags: number, wo
 
 /** Length and hash of each external's name. */
 function measureNames(link: Link, file: number, found: NameScratch, end: number, mostSpelled: number): boolean {
-  const { bytes } = link.arenas.list[link.files.Source.arena[file]]
   const first = link.files.Ranges.symbol[file]
   const { row, start, length, hash, count } = found
+  measureStrings(link.arenas.list[link.files.Source.arena[file]].view, start, count, end, length, hash)
   let spelled = 0
   for (let i = 0; i < count; i++) {
-    const from = start[i]
-    const size = nameLength(bytes, from, end)
+    const size = length[i]
     spelled += size
-    if (size === 0 || from + size >= end || size > MAX_NAME_LENGTH || spelled > mostSpelled)
-      return badSymbol(link, file, row[i] - first, nameTrouble(from, size, end))
-    length[i] = size
-    hash[i] = hashBytes(bytes, from, from + size)
+    if (size === 0 || start[i] + size >= end || size > MAX_NAME_LENGTH || spelled > mostSpelled)
+      return badSymbol(link, file, row[i] - first, nameTrouble(start[i], size, end))
   }
   return true
 }
