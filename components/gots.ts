@@ -16,6 +16,8 @@ export function createGots(rows: number, shared: boolean) {
   return {
     world: createKind(components, { reserve: rows }),
     count: 0,
+    /** Entries of the index looked at past the first of each search. */
+    probes: 0,
     index: column('u32', 255),
     mask: 255,
     ...components,
@@ -30,6 +32,7 @@ function probeGot(gots: Gots, kind: number, index: number): number {
   for (let got = gots.index[probe]; got !== 0; got = gots.index[probe]) {
     if (Key.index[got] === index && Key.kind[got] === kind) return probe
     probe = (probe + 1) & gots.mask
+    gots.probes++
   }
   return probe
 }

@@ -6,7 +6,7 @@ import type { DylibFile } from '../src/formats/dylib.ts'
 import type { UnwindPlan } from '../src/formats/unwind.ts'
 import type { Host } from '../src/host/host.ts'
 import type { Settings } from '../src/settings.ts'
-import type { Dependencies, Location, SystemTiming } from '../src/types.ts'
+import type { Counters, Dependencies, Location, SystemTiming } from '../src/types.ts'
 import type { Arenas } from './arena.ts'
 import type { Blocks } from './blocks.ts'
 import { columns } from './columns.ts'
@@ -231,8 +231,8 @@ export interface Link {
   reports: Record<string, string>
   dependencies: Dependencies
   timings: SystemTiming[]
-  /** Rows and bytes that the running system has visited, for its timing. */
-  visited: { rows: number; bytes: number }
+  /** What the running system has done so far, for its timing; added to once a range. */
+  visited: Counters
 }
 
 /** Path and member of a file, for messages. */

@@ -229,11 +229,28 @@ export interface OutputFile {
   mode: number
 }
 
-/** One finished system: what `--time` prints. `rows` is what it visited; `bytes` what it read or wrote. */
-export interface SystemTiming {
+/**
+ * The work of a system, counted: the same inputs and options give the same numbers on every machine and for any number of
+ * threads (`allocated` for one thread only).
+ */
+export interface Counters {
+  /** Files, symbols, blocks, relocations or table entries gone over. */
+  rows: number
+  /** Bytes taken from inputs. */
+  read: number
+  hashed: number
+  /** Bytes put into the image and the tables of __LINKEDIT. */
+  written: number
+  /** Entries of hash tables looked at past the first of each search. */
+  probes: number
+  /** Bytes of buffers made, where the host counts them (`Host.allocated`), else 0. */
+  allocated: number
+}
+
+/** One finished system: what `--time` prints. `bytes` is what it read, hashed and wrote. */
+export interface SystemTiming extends Counters {
   system: string
   milliseconds: number
-  rows: number
   bytes: number
 }
 

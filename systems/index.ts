@@ -4,7 +4,6 @@ import type { Arch } from '../src/arch/arch.ts'
 import type { Messages } from '../src/core/messages.ts'
 import type { Host } from '../src/host/host.ts'
 import type { Settings } from '../src/settings.ts'
-import type { SystemTiming } from '../src/types.ts'
 import { allocate } from './allocate.ts'
 import { define } from './define.ts'
 import { fold } from './fold.ts'
@@ -53,49 +52,68 @@ const WRITE: readonly (readonly [string, System])[] = [
   ['map', map],
 ]
 
-/** Runs the systems in order. Between them the caller's thread is free and an abort is seen. Stops where errors are. */
-export async function runPipeline(settings: Settings, arch: Arch, host: Host, messages: Messages): Promise<Link> {
+/**
+ * Runs the systems in order. Between them the caller's thread is free and an abort is seen. Stops where errors are, and after
+ * the system `last`.
+ */
+export async function runPipeline(
+  settings: Settings,
+  arch: Arch,
+  host: Host,
+  messages: Messages,
+  last = '',
+): Promise<Link> {
   const started = host.now()
+  const allocated = host.allocated?.() ?? 0
   const link = await survey(settings, arch, host, messages)
-  link.timings.push({
-    system: 'survey',
-    milliseconds: host.now() - started,
-    rows: link.visited.rows,
-    bytes: link.visited.bytes,
-  })
+  finish(link, 'survey', host.now() - started, allocated, 0)
+  if (last === 'survey') return link
   do await run(link, 'load', load)
   while (await run(link, 'resolve', resolve))
-  for (const [name, system] of DECIDE) await run(link, name, system)
+  if (last === 'load' || last === 'resolve') return link
+  for (const [name, system] of DECIDE) {
+    await run(link, name, system)
+    if (name === last) return link
+  }
   if (messages.errors > 0) return link
   for (const [name, system] of WRITE) {
     if (messages.errors === 0) await run(link, name, system)
+    if (name === last) return link
   }
   return link
 }
 
 async function run<T>(link: Link, name: string, system: (link: Link) => T): Promise<T> {
   link.settings.signal?.throwIfAborted()
-  const started = link.host.now()
-  link.visited.rows = 0
-  link.visited.bytes = 0
+  const { host } = link
+  link.visited = { rows: 0, read: 0, hashed: 0, written: 0, probes: 0, allocated: 0 }
+  const probes = probesOf(link)
+  const allocated = host.allocated?.() ?? 0
+  const started = host.now()
   const result = await system(link)
-  record(link, {
-    system: name,
-    milliseconds: link.host.now() - started,
-    rows: link.visited.rows,
-    bytes: link.visited.bytes,
-  })
+  finish(link, name, host.now() - started, allocated, probes)
   return result
 }
 
-/** A system that runs again adds to its line. */
-function record(link: Link, timing: SystemTiming): void {
-  const known = link.timings.find((line) => line.system === timing.system)
+/** Completes the counters of the system that has run. A system that runs again adds to its line. */
+function finish(link: Link, system: string, milliseconds: number, allocated: number, probes: number): void {
+  const { visited, timings } = link
+  visited.probes += probesOf(link) - probes
+  visited.allocated = (link.host.allocated?.() ?? 0) - allocated
+  const bytes = visited.read + visited.hashed + visited.written
+  const known = timings.find((line) => line.system === system)
   if (known === undefined) {
-    link.timings.push(timing)
+    timings.push({ system, milliseconds, bytes, ...visited })
     return
   }
-  known.milliseconds += timing.milliseconds
-  known.rows += timing.rows
-  known.bytes += timing.bytes
+  known.milliseconds += milliseconds
+  known.bytes += bytes
+  for (const counter of COUNTERS) known[counter] += visited[counter]
+}
+
+const COUNTERS = ['rows', 'read', 'hashed', 'written', 'probes', 'allocated'] as const
+
+/** Those of the indexes that outlive a system; others are counted where they are. */
+function probesOf(link: Link): number {
+  return link.gots.probes + link.tlvs.probes
 }

@@ -41,7 +41,7 @@ export function load(link: Link): number {
     files.Source.flags[file] |= FILE_PARSED
     parseObject(link, file, scratch, names)
     link.visited.rows += files.Ranges.symbols[file]
-    link.visited.bytes += files.Source.size[file]
+    link.visited.read += files.Ranges.symbols[file] * macho.NLIST_SIZE + files.Tables.stringsSize[file]
     parsed++
   }
   return parsed

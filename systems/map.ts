@@ -50,6 +50,7 @@ export function map(link: Link): void {
   for (const output of outputs) mapOutput(mapping, output)
   if (link.settings.deadStrip) mapDead(mapping)
   lines.push('')
+  link.visited.rows += lines.length
   link.reports.map = lines.join('\n')
 }
 

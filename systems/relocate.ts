@@ -105,7 +105,7 @@ function copyBlocks(link: Link, at: Relocating, first: number, end: number): voi
     const from = offset[block]
     const to = offset[next - 1] + size[next - 1]
     image.set(bytes.subarray(contents + from, contents + to), address[block] + at.delta)
-    link.visited.bytes += to - from
+    link.visited.written += to - from
     block = next
   }
 }

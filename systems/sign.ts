@@ -15,7 +15,7 @@ export function sign(link: Link): void {
   const run = { bytes: link.image, offset: 0 }
   hashPages(run, 0, pages, link.image.length, shift, host.sha256, digests, 0)
   writeUuid(link, digests)
-  link.visited.bytes += link.image.length
+  link.visited.hashed += link.image.length
   if (!settings.adhocCodesign) return
   const text = link.segments.byName.get('__TEXT') ?? 0
   const linkedit = link.image.length
@@ -41,7 +41,7 @@ export function sign(link: Link): void {
     link.tail,
     hashesAt,
   )
-  link.visited.bytes += link.signatureAt - linkedit
+  link.visited.hashed += link.signatureAt - linkedit
 }
 
 /** RFC 4122 bits of version 3, as all linkers claim: a hash, neither a time nor random. */

@@ -255,12 +255,16 @@ function reserve(found: Survey): Link {
     reports: {},
     dependencies: found.dependencies,
     timings: [],
-    visited: { rows: found.count, bytes: 0 },
+    visited: { rows: found.count, read: inputBytes(found), hashed: 0, written: 0, probes: 0, allocated: 0 },
   }
   fillFiles(link, found)
   addInternalFile(link)
   addNamePool(link, found)
   return link
+}
+
+function inputBytes(found: Survey): number {
+  return found.arenas.list.reduce((sum, { used }) => sum + used, 0)
 }
 
 function archiveNames(found: Survey): number {

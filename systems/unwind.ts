@@ -36,6 +36,7 @@ export function unwind(link: Link): void {
     made.offset[made.count++] = plain[i + 1]
   }
   link.unwind = made
+  link.visited.rows += link.unwinds.count + count
 }
 
 type UnwindTable = NonNullable<Link['unwind']>

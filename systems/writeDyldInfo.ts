@@ -2,10 +2,12 @@
 // Reads: fixups, imports, stubs, names. Writes: linkedit tables, chain links in the image, stub helper entries, header flags.
 // After writeIndirect (all fixups stand), before writeHeader, which places the tables. Cost: one visit a fixup and an export, sorted.
 
-import type { Link } from '../components/link.ts'
+import type { Link, LinkeditName } from '../components/link.ts'
 import { writeChains } from './writeDyldInfo/chains.ts'
 import { writeExports } from './writeDyldInfo/exports.ts'
 import { writeOpcodes, writeStubHelperEntries } from './writeDyldInfo/opcodes.ts'
+
+const TABLES: readonly LinkeditName[] = ['rebase', 'bind', 'weakBind', 'lazyBind', 'chainedFixups', 'exports']
 
 export function writeDyldInfo(link: Link): void {
   if (link.settings.fixupChains) writeChains(link)
@@ -15,4 +17,5 @@ export function writeDyldInfo(link: Link): void {
   }
   writeExports(link)
   link.visited.rows += link.fixups.rebases + link.fixups.binds
+  for (const name of TABLES) link.visited.written += link.linkedit[name]?.bytes.length ?? 0
 }

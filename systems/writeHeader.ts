@@ -37,5 +37,5 @@ export function writeHeader(link: Link): void {
     const table = link.linkedit[name]
     if (table !== undefined) link.tail.set(table.bytes, table.offset - Extent.fileOffset[segment])
   }
-  link.visited.bytes += link.tail.length
+  link.visited.written += link.tail.length
 }

@@ -134,6 +134,8 @@ function writeIndirectSymbols(link: Link): void {
     if (stubs.Stub.lazy[stub] !== 0) writeU32(bytes, row++ * 4, symbolNumber(link, stubs.Stub.import[stub]))
   reserved1[0] = 0
   link.linkedit.indirect = { bytes, offset: 0 }
+  link.visited.rows += row
+  link.visited.written += bytes.length
 }
 
 function symbolNumber(link: Link, made: number): number {

@@ -2,7 +2,7 @@
 // Reads: link.table, symbols, names, imports, stabs. Writes: linkedit.symbols, strings, functionStarts, dataInCode.
 // After writeDyldInfo, before writeHeader. Cost: one visit a symbol and its name's bytes.
 
-import type { Link } from '../components/link.ts'
+import type { Link, LinkeditName } from '../components/link.ts'
 import { IMPORT_WEAK, IMPORT_WEAK_DEF } from '../components/imports.ts'
 import {
   SYMBOL_ABSOLUTE,
@@ -30,6 +30,8 @@ interface Writing {
   strings: ByteSink
 }
 
+const TABLES: readonly LinkeditName[] = ['symbols', 'strings', 'functionStarts', 'dataInCode']
+
 export function writeSymtab(link: Link): void {
   const { locals, externals, undefineds } = link.symtab
   const words = new Uint32Array(((locals + externals + undefineds) * macho.NLIST_SIZE) / 4)
@@ -50,6 +52,7 @@ export function writeSymtab(link: Link): void {
   if (link.settings.functionStarts) link.linkedit.functionStarts = { bytes: functionStarts(link), offset: 0 }
   if (link.settings.dataInCode) link.linkedit.dataInCode = { bytes: dataInCode(link), offset: 0 }
   link.visited.rows += locals + externals + undefineds
+  for (const name of TABLES) link.visited.written += link.linkedit[name]?.bytes.length ?? 0
 }
 
 /** At most every name in full: pages that are not written cost nothing. */

@@ -25,6 +25,8 @@ export interface Host {
   /** Milliseconds, monotonic. */
   now(): number
   random(into: Uint8Array): void
+  /** Bytes of all buffers made so far; only hosts that count them have it. */
+  allocated?(): number
 }
 
 export class HostError extends Error {

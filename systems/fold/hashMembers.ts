@@ -21,7 +21,7 @@ function hashContents(comparing: Comparing, block: number): number {
   const { link, siteA } = comparing
   const { section, offset, size } = link.blocks.Extent
   enterSection(siteA, link, section[block])
-  link.visited.bytes += size[block]
+  link.visited.hashed += size[block]
   if (link.sections.Header.content[section[block]] === CONTENT_RECORDS) return (mix(size[block]) | MARK) >>> 0
   const from = siteA.contents + offset[block]
   return (hashBytes(siteA.bytes, from, from + size[block]) | MARK) >>> 0

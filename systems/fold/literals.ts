@@ -65,7 +65,7 @@ function foldSection(link: Link, section: number, table: LiteralTable): void {
     if (alignPow2[block] > alignPow2[leader]) alignPow2[leader] = alignPow2[block]
   }
   link.visited.rows += end - first
-  link.visited.bytes += sections.Header.size[section]
+  link.visited.hashed += sections.Header.size[section]
 }
 
 /** The first literal of this content, or `block` itself, which then stands for it. */
@@ -93,6 +93,7 @@ function findLiteral(
         return other
     }
     probe = (probe + 1) & table.mask
+    link.visited.probes++
   }
   table.index[probe] = block
   table.hash[probe] = hash

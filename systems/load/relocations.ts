@@ -9,12 +9,15 @@ import {
 } from '../../components/sections.ts'
 import { R_ADDEND, R_SUBTRAHEND } from '../../src/arch/arch.ts'
 
+const RELOCATION_SIZE = 8
+
 export function loadRelocations(link: Link, file: number): void {
   const { files, sections } = link
   const first = files.Ranges.section[file]
   for (let section = first; section < first + files.Ranges.sections[file]; section++) {
     if (sections.Relocations.count[section] === 0 || sections.Header.content[section] === CONTENT_DROPPED) continue
     if (sections.Blocks.count[section] === 0) continue
+    link.visited.read += sections.Relocations.count[section] * RELOCATION_SIZE
     const { words } = link.arenas.list[files.Source.arena[file]]
     sections.Relocations.order[section] = orderOf(
       words,

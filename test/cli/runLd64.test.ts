@@ -106,7 +106,8 @@ test('the map goes to its file, other reports to stdout', async () => {
 })
 
 test('--time prints a line for each system', async () => {
-  const timings = [{ system: 'load', milliseconds: 1.5, rows: 3, bytes: 9 }]
+  const counters = { rows: 3, read: 9, hashed: 0, written: 0, probes: 0, allocated: 0 }
+  const timings = [{ system: 'load', milliseconds: 1.5, bytes: 9, ...counters }]
   const run = await runCommand([...TARGET, 'a.o', '--time'], { result: { timings } })
   assert.match(run.stderr, /^load +1\.50 ms 3 rows 9 bytes\n$/)
 })

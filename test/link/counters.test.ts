@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { makeSynthetic } from '../../bench/synthetic.ts'
+import { createNodeHost, link, type LinkOptions, type SystemTiming } from '../../src/node.ts'
+import { tempFolder } from '../helpers/paths.ts'
+
+const { inputs, stub } = makeSynthetic({ arch: 'arm64', objects: 4, functions: 10 }, tempFolder())
+const LINK: LinkOptions = { inputs: [...inputs, stub], arch: 'arm64', write: false }
+
+async function countersOf(options: LinkOptions): Promise<Omit<SystemTiming, 'milliseconds'>[]> {
+  const { timings } = await link(options)
+  return timings.map(({ milliseconds, ...counters }) => counters)
+}
+
+test('the same link counts the same work', async () => {
+  assert.deepEqual(await countersOf(LINK), await countersOf(LINK))
+})
+
+test('counts rows where rows are visited and bytes where bytes are', async () => {
+  const { timings, outputFiles } = await link(LINK)
+  const of = (name: string) => timings.find(({ system }) => system === name)!
+  for (const name of ['survey', 'load', 'resolve', 'scan', 'allocate', 'relocate', 'writeIndirect', 'writeSymtab'])
+    assert.ok(of(name).rows > 0, name)
+  for (const name of ['survey', 'load']) assert.ok(of(name).read > 0, name)
+  for (const name of ['relocate', 'writeDyldInfo', 'writeSymtab', 'writeHeader']) assert.ok(of(name).written > 0, name)
+  const { contents } = outputFiles[0]
+  assert.ok(of('sign').hashed > 0.9 * contents.length && of('sign').hashed <= contents.length)
+  for (const { system, bytes, read, hashed, written } of timings) assert.equal(bytes, read + hashed + written, system)
+})
+
+test('leaves allocation to hosts that count it', async () => {
+  assert.ok((await countersOf(LINK)).every(({ allocated }) => allocated === 0))
+  let made = 0
+  const counted = await countersOf({ ...LINK, host: { ...createNodeHost(), allocated: () => (made += 10) } })
+  assert.ok(counted.every(({ allocated }) => allocated >= 10 && allocated % 10 === 0))
+})
