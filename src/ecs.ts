@@ -75,12 +75,58 @@ export function createKind<C extends Components>(components: C, options?: { rese
     { components },
     createEntityIndex(() => ({ versioning: false, versionBits: 2 })),
   )
-  const context = contextOf(kind)
-  context.entityIndex.dense = new Uint32Array(0) as unknown as number[]
-  resize(context, options?.reserve ?? INITIAL_ROWS)
-  context.entityComponents = createMaskView(context)
+  contextOf(kind).entityComponents = createMaskView(contextOf(kind))
   registerComponents(kind, list) // registering one later costs a pass over all entities
+  defer(contextOf(kind), options?.reserve ?? INITIAL_ROWS)
   return kind
+}
+
+/*
+ * Until something looks at them, the id index and the masks of a world stand as the runs that spawnRange has added, three numbers each:
+ *   count, mask, sum of the counts up to here
+ * A link that no query looks at never makes them: 12 bytes a row, and their pages, which cost more than filling them.
+ */
+const RUNS = Symbol('runs')
+type Deferred = WorldContext & { [RUNS]?: number[] }
+
+/** Makes `entityIndex` and `entityMasks` on first sight, whoever looks: bitECS itself reads them from here. */
+function defer(context: Deferred, reserve: number): void {
+  const index = context.entityIndex
+  const masks = context.entityMasks
+  context[RUNS] = []
+  const make = <T>(wanted: T): T => {
+    const runs = context[RUNS]!
+    delete context[RUNS]
+    define('entityIndex', { value: index, writable: true })
+    define('entityMasks', { value: masks, writable: true })
+    index.dense = new Uint32Array(0) as unknown as number[]
+    resize(context, Math.max(reserve, topOf(runs)))
+    let first = 1
+    for (let run = 0; run < runs.length; run += 3) {
+      fillRange(context, first, runs[run], runs[run + 1])
+      first += runs[run]
+    }
+    return wanted
+  }
+  const define = (name: keyof WorldContext, property: PropertyDescriptor) =>
+    Object.defineProperty(context, name, { ...property, configurable: true, enumerable: true })
+  define('entityIndex', { get: () => make(index) })
+  define('entityMasks', { get: () => make(masks) })
+}
+
+function topOf(runs: readonly number[]): number {
+  return runs.length === 0 ? 0 : runs[runs.length - 1]
+}
+
+/** Adds to the last run where the mask is the same. */
+function addRun(runs: number[], count: number, mask: number): void {
+  const top = topOf(runs) + count
+  if (top > MAX_ID) throw new Error(`a kind has at most ${MAX_ID} entities, got ${top}`)
+  const last = runs.length - 3
+  if (last >= 0 && runs[last + 1] === mask) {
+    runs[last] += count
+    runs[last + 2] = top
+  } else runs.push(count, mask, top)
 }
 
 function checkColumns(name: string, component: object): void {
@@ -149,22 +195,30 @@ function componentsOf(context: WorldContext, id: number): object[] {
  */
 export function spawnRange(world: World, count: number, components: readonly object[]): number {
   const context = contextOf(world)
-  const first = indexOf(context).dense.length + 1
+  const first = highestId(world) + 1
   const bits = maskOf(context, components)
-  if (count > 0) {
+  if (count === 0) return first
+  const queries = matchingQueries(context, components)
+  const runs = (context as Deferred)[RUNS]
+  if (runs !== undefined && queries.size === 0) addRun(runs, count, bits)
+  else {
     fillRange(context, first, count, bits)
-    announce(matchingQueries(context, components), first, count)
+    announce(queries, first, count)
   }
   return first
 }
 
 /** The highest id ever given out: loops over all rows run over [1, highestId]. */
 export function highestId(world: World): number {
-  return indexOf(contextOf(world)).dense.length
+  const context = contextOf(world)
+  const runs = (context as Deferred)[RUNS]
+  return runs === undefined ? indexOf(context).dense.length : topOf(runs)
 }
 
 export function aliveCount(world: World): number {
-  return indexOf(contextOf(world)).aliveCount
+  const context = contextOf(world)
+  const runs = (context as Deferred)[RUNS]
+  return runs === undefined ? indexOf(context).aliveCount : topOf(runs)
 }
 
 function maskOf(context: WorldContext, components: readonly object[]): number {

@@ -161,6 +161,28 @@ test('ids are dense from 1 and ranges are consecutive', () => {
   assert.equal(entityExists(kind, 10), false)
 })
 
+test('ranges spawned before anyone looks are there when bitECS itself, any of its functions, looks first', () => {
+  const A = { a: new Uint8Array(8) }
+  const B = { b: new Uint8Array(8) }
+  const make = () => {
+    const kind = createKind({ A, B }, { reserve: 2 })
+    assert.deepEqual([spawnRange(kind, 2, [A]), spawnRange(kind, 3, [A]), spawnRange(kind, 1, [A, B])], [1, 3, 6])
+    assert.deepEqual([highestId(kind), aliveCount(kind)], [6, 6])
+    return kind
+  }
+  assert.deepEqual([...query(make(), [A])], [1, 2, 3, 4, 5, 6])
+  assert.deepEqual([...query(make(), [A, B])], [6])
+  assert.deepEqual([...getAllEntities(make())], [1, 2, 3, 4, 5, 6])
+  assert.deepEqual(getEntityComponents(make(), 6), [A, B])
+  assert.ok(hasComponent(make(), 5, A) && !hasComponent(make(), 5, B))
+  const grown = make()
+  assert.equal(addEntity(grown), 7)
+  removeEntity(grown, 3)
+  assert.equal(addEntity(grown), 3)
+  assert.equal(spawnRange(grown, 2, [B]), 8)
+  assert.deepEqual([...query(grown, [B])], [6, 8, 9])
+})
+
 test('a range leaves freed ids to addEntity, the last freed first', () => {
   const kind = createKind({ A: {} })
   spawnRange(kind, 10, [])
