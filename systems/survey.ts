@@ -42,7 +42,7 @@ const SPARE_SECTIONS = 512
 export async function survey(settings: Settings, arch: Arch, host: Host, messages: Messages): Promise<Link> {
   const found = createSurvey(settings, arch, host, messages)
   findDirectories(found)
-  found.expected = expectedBytes(settings, host)
+  found.expected = expectedBytes(found)
   if (settings.bundleLoader !== undefined) await addBundleLoader(found, settings.bundleLoader)
   for (const input of settings.inputs) await addInput(found, input, true)
   while (found.pendingAutolinks.length > 0) {
@@ -62,11 +62,16 @@ export async function survey(settings: Settings, arch: Arch, host: Host, message
 }
 
 /** Sizes of the named files, so that they share one arena. */
-function expectedBytes(settings: Settings, host: Host): number {
+function expectedBytes(found: Survey): number {
   let total = 0
-  for (const input of settings.inputs) {
+  for (const input of found.settings.inputs) {
     if (input.contents !== undefined) total += input.contents.length + 16
-    else if (input.path !== undefined) total += (host.stat(input.path)?.size ?? 0) + 16
+    else if (input.path !== undefined) {
+      const stat = found.host.stat(input.path)
+      if (stat === null) continue
+      found.stats.set(input.path, stat)
+      total += stat.size + 16
+    }
   }
   return total
 }

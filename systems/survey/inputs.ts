@@ -40,7 +40,7 @@ function arenaHint(survey: Survey): number {
 /** Reads a file, or copies in-memory contents, to a place of its own. Reports and returns null when it cannot. */
 export function readInput(survey: Survey, path: string, contents: Uint8Array | undefined): Place | null {
   if (contents !== undefined) return copyIn(survey, contents)
-  const stat = survey.host.stat(path)
+  const stat = survey.stats.get(path) ?? survey.host.stat(path)
   if (stat === null) {
     survey.dependencies.missing.push(path)
     error(survey.messages, 'cannot-open', `cannot open ${path}: No such file or directory`, { file: path })

@@ -5,7 +5,7 @@ import type { Arch } from '../../src/arch/arch.ts'
 import type { Messages } from '../../src/core/messages.ts'
 import type { Archive } from '../../src/formats/archive.ts'
 import type { TbdDocument } from '../../src/formats/tbd.ts'
-import type { Host } from '../../src/host/host.ts'
+import type { FileStat, Host } from '../../src/host/host.ts'
 import type { Settings } from '../../src/settings.ts'
 import type { Dependencies, Input } from '../../src/types.ts'
 
@@ -53,6 +53,8 @@ export interface Survey {
   libraryDirectories: string[]
   frameworkDirectories: string[]
   dependencies: Dependencies
+  /** What the inputs' sizes were found with: asked once. */
+  stats: Map<string, FileStat>
   /** Bytes still to be read, to size arenas well. */
   expected: number
 }
@@ -80,6 +82,7 @@ export function createSurvey(settings: Settings, arch: Arch, host: Host, message
     archives: [],
     dylibs: [],
     seen: new Map(),
+    stats: new Map(),
     dylibsByPath: new Map(),
     inlined: new Map(),
     autolinks: new Map(),
