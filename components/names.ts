@@ -45,6 +45,8 @@ export function createNames(rows: number, shared: boolean) {
   return {
     world: createKind(components, { reserve: rows }),
     count: 0,
+    /** Entries of the index looked at past the first of each search. */
+    probes: 0,
     index: column('u32', (mask + 1) * ENTRY - 1),
     mask,
     pool: -1,
@@ -137,6 +139,7 @@ function probe(names: Names, arenas: Arenas, view: DataView, from: number, lengt
         return at
     }
     at = (at + ENTRY) & (mask * ENTRY)
+    names.probes++
   }
   return at
 }

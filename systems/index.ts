@@ -115,5 +115,5 @@ const COUNTERS = ['rows', 'read', 'hashed', 'written', 'probes', 'allocated'] as
 
 /** Those of the indexes that outlive a system; others are counted where they are. */
 function probesOf(link: Link): number {
-  return link.gots.probes + link.tlvs.probes
+  return link.names.probes + link.gots.probes + link.tlvs.probes
 }

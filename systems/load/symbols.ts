@@ -110,6 +110,7 @@ function measureNames(link: Link, file: number, found: NameScratch, end: number,
     if (size === 0 || start[i] + size >= end || size > MAX_NAME_LENGTH || spelled > mostSpelled)
       return badSymbol(link, file, row[i] - first, nameTrouble(start[i], size, end))
   }
+  link.visited.hashed += spelled
   return true
 }
 
