@@ -17,12 +17,11 @@ export function createBranchTargets(rows: number, shared: boolean) {
   /** `target` as in Reference.target; `first` and `last` are thunks (0: none). */
   const Target = columns(rows, { target: 'u32', addend: 'i32', first: 'u32', last: 'u32', thunks: 'u32' }, shared)
   const components = { Target }
-  const size = 1 << (32 - Math.clz32(rows * 2 + 1))
   return {
     world: createKind(components, { reserve: rows }),
     count: 0,
-    index: column('u32', size - 1),
-    mask: size - 1,
+    index: column('u32', 1023),
+    mask: 1023,
     ...components,
   }
 }
@@ -50,8 +49,18 @@ export function addBranchTarget(targets: BranchTargets, target: number, addend: 
     targets.index[at] = row
     targets.Target.target[row] = target
     targets.Target.addend[row] = addend
+    if (row * 2 > targets.mask) growIndex(targets)
+    return row
   }
   return targets.index[at]
+}
+
+/** The index is as large as the rows there are, not as those that there might be: few branches need a thunk. */
+function growIndex(targets: BranchTargets): void {
+  targets.mask = targets.mask * 2 + 1
+  targets.index = column('u32', targets.mask)
+  for (let row = 1; row <= targets.count; row++)
+    targets.index[probe(targets, targets.Target.target[row], targets.Target.addend[row])] = row
 }
 
 /** A thunk of the target at an address of an output section; of one target, addresses ascend. */

@@ -1,12 +1,12 @@
 // Lays out code that outgrows the reach of a branch, as ld64.lld does: in one pass, a thunk where a waiting branch would lose
 // sight of the end of the code. A target that is not placed yet counts as out of reach.
-// Cost: nothing while the code fits; else one visit a relocation of it.
+// Cost: nothing while the code fits; else one visit a relocation of it and one pass over the symbols.
 import { BLOCK_FOLDED, BLOCK_LIVE } from '../../components/blocks.ts'
 import { type Link, locate } from '../../components/link.ts'
 import { FILL_INPUTS, FILL_OBJC_STUBS, FILL_STUBS } from '../../components/outputs.ts'
 import { ORDER_DESCENDING } from '../../components/sections.ts'
 import { SYMBOL_ABSOLUTE, TARGET_IMPORT } from '../../components/symbols.ts'
-import { addBranchTarget, addThunk, createBranchTargets, createThunks } from '../../components/thunks.ts'
+import { addThunk, createBranchTargets, createThunks } from '../../components/thunks.ts'
 import { R_BRANCH } from '../../src/arch/arch.ts'
 import { alignUp } from '../../src/core/align.ts'
 import { error } from '../../src/core/messages.ts'
@@ -15,25 +15,38 @@ import { isInReach, pairedAddend } from '../kernels/branches.ts'
 import { isCodeFlags } from '../kernels/code.ts'
 import { createSite, enterSection, type Site } from '../kernels/references.ts'
 import { orderBlocks } from '../kernels/orderBlocks.ts'
+import {
+  addendOf,
+  type BranchQueue,
+  createBranchQueue,
+  emptyQueue,
+  enqueue,
+  HAS_ROW,
+  leave,
+  measureSymbols,
+  seesThunk,
+  serveSlot,
+  slotOf,
+  targetOf,
+} from './branchQueue.ts'
 
-/** Branches that wait for their targets: place of the instruction, branch target (0: done), file, in order of address. */
+/** The layout at hand. */
 export interface Extension {
   site: Site
-  place: Float64Array
-  of: Uint32Array
-  file: Uint32Array
-  head: number
-  tail: number
-  /** By branch target: how many wait, and from which position of the queue on. */
-  waiting: Uint32Array
-  since: Uint32Array
-  /** Targets that branches wait for and that have no thunk for them yet. */
-  pending: number
+  queue: BranchQueue
   /** By output section: its addresses are final. */
   placed: Uint8Array
   output: number
   base: number
   size: number
+  /** Start and end of the block at hand, were there no thunks; to its end everything is placed. */
+  start: number
+  end: number
+  /** The most that thunks have moved a block. */
+  moved: number
+  /** Thunks of the section, and its largest alignment so far. */
+  made: number
+  align: number
   /** Code sections and stubs behind the one at hand. */
   rest: number[]
 }
@@ -47,26 +60,26 @@ export function extendBranches(link: Link, list: readonly number[]): Extension |
   let end = 0
   for (const output of code) end = alignUp(end, 2 ** Section.alignPow2[output]) + Extent.size[output]
   if (end <= arch.branchReach - 4) return null
-  const branches = countBranches(link, code)
-  const placed = new Uint8Array(link.outputs.count + 1)
+  const branches = code.reduce((sum, output) => sum + countBranches(link, output), 0)
   link.thunks = createThunks(branches, false)
   link.branchTargets = createBranchTargets(branches, false)
+  const queue = createBranchQueue(link, branches)
+  const largest = code.reduce((most, output) => (Extent.size[output] > Extent.size[most] ? output : most), code[0])
+  measureSymbols(link, queue, largest)
   for (const output of code)
     forEachBlock(link, output, (block) => (link.blocks.Placement.address[block] = Number.POSITIVE_INFINITY))
   return {
     site: createSite(),
-    place: new Float64Array(branches),
-    of: new Uint32Array(branches),
-    file: new Uint32Array(branches),
-    head: 0,
-    tail: 0,
-    waiting: new Uint32Array(branches + 1),
-    since: new Uint32Array(branches + 1),
-    pending: 0,
-    placed,
+    queue,
+    placed: new Uint8Array(link.outputs.count + 1),
     output: 0,
     base: 0,
     size: 0,
+    start: 0,
+    end: 0,
+    moved: 0,
+    made: 0,
+    align: 4,
     rest: code,
   }
 }
@@ -97,41 +110,46 @@ function forEachBlock(link: Link, output: number, use: (block: number) => void):
   }
 }
 
-function countBranches(link: Link, code: readonly number[]): number {
+function countBranches(link: Link, output: number): number {
   const { attributes } = link.arch
-  const { Relocations } = link.blocks
+  const { count, position } = link.sections.Relocations
   const site = createSite()
-  let count = 0
-  for (const output of code)
-    forEachBlock(link, output, (block) => {
-      enterSection(site, link, link.blocks.Extent.section[block])
-      const end = Relocations.first[block] + Relocations.count[block]
-      for (let i = Relocations.first[block]; i < end; i++)
-        if (attributes[site.words[site.records + i * 2 + 1] >>> 28] & R_BRANCH) count++
-    })
-  return count
+  let branches = 0
+  for (const section of link.inputs[output]) {
+    enterSection(site, link, section)
+    const { words } = site
+    const end = position[section] / 4 + count[section] * 2
+    for (let at = position[section] / 4; at < end; at += 2) if (attributes[words[at + 1] >>> 28] & R_BRANCH) branches++
+  }
+  return branches
 }
 
 /** Places the blocks of a code section, with thunks among them; their addresses are final. */
 export function placeWithThunks(link: Link, ext: Extension, output: number): void {
   ext.output = output
   ext.base = link.outputs.Extent.address[output]
-  ext.size = 0
-  ext.head = ext.tail = ext.pending = 0
-  ext.waiting.fill(0)
-  ext.since.fill(0)
+  ext.size = ext.start = ext.end = ext.moved = ext.made = 0
+  ext.align = 4
   ext.rest = ext.rest.filter((other) => other !== output)
   ext.placed[output] = 1
   const { Extent, Placement, Relocations } = link.blocks
   forEachBlock(link, output, (block) => {
     const align = 2 ** Extent.alignPow2[block]
-    serveQueue(link, ext, align, Extent.size[block])
+    const size = Extent.size[block]
+    ext.start = alignUp(ext.end, align)
+    if (ext.queue.head < ext.queue.tail) serveQueue(link, ext, align, size)
+    ext.end = ext.start + size
+    if (align > ext.align) {
+      ext.align = align
+      ext.moved = mostMoved(link, ext)
+    }
     const offset = alignUp(ext.size, align)
     Placement.address[block] = ext.base + offset
-    ext.size = offset + Extent.size[block]
-    if (Relocations.count[block] > 0) noteBranches(link, ext, block)
+    ext.size = offset + size
+    if (Relocations.count[block] > 0) noteBranches(link, ext, block, offset)
   })
   serveRest(link, ext)
+  emptyQueue(link, ext.queue)
   link.outputs.Extent.size[output] = ext.size
 }
 
@@ -143,34 +161,42 @@ export function spawnThunks(link: Link): void {
 }
 
 /** Queues the branches of a block that see neither their target nor a thunk of it, by ascending address. */
-function noteBranches(link: Link, ext: Extension, block: number): void {
+function noteBranches(link: Link, ext: Extension, block: number, start: number): void {
   const { site } = ext
-  const { Extent, Relocations, Placement } = link.blocks
+  const { Extent, Relocations } = link.blocks
+  const { target } = link.symbols.Reference
   const { attributes } = link.arch
   enterSection(site, link, Extent.section[block])
+  const { words, records, firstSymbol } = site
   const first = Relocations.first[block]
   const count = Relocations.count[block]
   const descending = link.sections.Relocations.order[Extent.section[block]] === ORDER_DESCENDING
-  const shift = Placement.address[block] - Extent.offset[block]
+  const shift = start - Extent.offset[block]
   for (let n = 0; n < count; n++) {
     const i = descending ? first + count - 1 - n : first + n
-    const word = site.words[site.records + i * 2 + 1]
+    const word = words[records + i * 2 + 1]
     if ((attributes[word >>> 28] & R_BRANCH) === 0 || (word & 0x08000000) === 0) continue
-    const target = link.symbols.Reference.target[site.firstSymbol + (word & 0xffffff)]
-    if (target !== 0)
-      noteBranch(link, ext, shift + site.words[site.records + i * 2], target, pairedAddend(link, site, i))
+    const symbol = firstSymbol + (word & 0xffffff)
+    if (target[symbol] !== 0) noteBranch(link, ext, shift + words[records + i * 2], symbol, pairedAddend(link, site, i))
   }
   link.visited.rows += count
 }
 
-function noteBranch(link: Link, ext: Extension, place: number, target: number, addend: number): void {
-  if (isInReach(link.arch.branchReach, place, addressNow(link, ext, target) + addend)) return
-  const of = addBranchTarget(link.branchTargets, target, addend)
-  if (seesThunk(link, of, place)) return
-  ext.place[ext.tail] = place
-  ext.of[ext.tail] = of
-  ext.file[ext.tail++] = ext.site.file
-  if (ext.waiting[of]++ === 0) ext.pending++
+/**
+ * Most targets lie behind, and thunks moved them further this way, if at all: known from one column. One that lies ahead is
+ * not placed. What is left is looked at closely.
+ */
+function noteBranch(link: Link, ext: Extension, place: number, symbol: number, addend: number): void {
+  const { queue } = ext
+  const { branchReach } = link.arch
+  const slot = slotOf(link, symbol, addend)
+  const expected = slot & HAS_ROW || queue.measured !== ext.output ? 0 : queue.position[slot]
+  if (expected === 0 || expected <= ext.end + 1) {
+    if (expected !== 0 && expected <= ext.start && place - expected < branchReach) return
+    const address = addressNow(link, ext, link.symbols.Reference.target[symbol])
+    if (isInReach(branchReach, ext.base + place, address + addend)) return
+  }
+  if (!seesThunk(link, queue, slot, ext.base + place)) enqueue(queue, place, slot, expected)
 }
 
 /** Where a target lies, Infinity while that is open: stubs, and code that is still to come. */
@@ -185,70 +211,85 @@ function addressNow(link: Link, ext: Extension, target: number): number {
   return link.blocks.Placement.address[home] + Definition.offset[target]
 }
 
-function isDone(link: Link, ext: Extension, at: number): boolean {
-  const { Target } = link.branchTargets
-  const of = ext.of[at]
-  return isInReach(link.arch.branchReach, ext.place[at], addressNow(link, ext, Target.target[of]) + Target.addend[of])
-}
-
-/** Only the newest thunk of a target counts: older ones lie further behind. */
-function seesThunk(link: Link, of: number, place: number): boolean {
-  const thunk = link.branchTargets.Target.last[of]
-  return thunk !== 0 && isInReach(link.arch.branchReach, place, link.thunks.Thunk.address[thunk])
+/** `placed`: everything before it is, by where it would be without thunks. */
+function isDone(link: Link, ext: Extension, at: number, placed: number): boolean {
+  const { queue } = ext
+  const { branchReach } = link.arch
+  const expected = queue.expected[at]
+  const place = queue.place[at]
+  if (expected !== 0) {
+    if (expected > placed + 1) return false
+    const near = expected + ext.moved - place < branchReach - 4 && place - expected < branchReach
+    if (near && expected <= placed) return true
+  }
+  const slot = queue.slot[at]
+  const address = addressNow(link, ext, targetOf(link, slot)) + addendOf(link, slot)
+  return isInReach(branchReach, ext.base + place, address)
 }
 
 /** Makes thunks for the branches that would not reach past the next block, `size` bytes at `align`, and the thunks still to come. */
 function serveQueue(link: Link, ext: Extension, align: number, size: number): void {
   const { branchReach, thunkSize } = link.arch
-  for (; ext.head < ext.tail; ext.head++) {
-    const of = ext.of[ext.head]
-    if (isDone(link, ext, ext.head)) leave(ext, ext.head)
-    else if (!seesThunk(link, of, ext.place[ext.head])) {
+  const { queue } = ext
+  for (; queue.head < queue.tail; queue.head++) {
+    const at = queue.head
+    const place = ext.base + queue.place[at]
+    if (isDone(link, ext, at, ext.start)) leave(queue, at)
+    else if (!seesThunk(link, queue, queue.slot[at], place)) {
       const end = alignUp(ext.base + ext.size, align) + size
-      if (end + ext.pending * thunkSize <= ext.place[ext.head] + branchReach - 4) return
-      makeThunk(link, ext, ext.head)
+      if (end + queue.pending * thunkSize <= place + branchReach - 4) return
+      makeThunk(link, ext, at)
     }
   }
 }
 
-function leave(ext: Extension, at: number): void {
-  const of = ext.of[at]
-  if (at < ext.since[of] || ext.waiting[of] === 0) return
-  if (--ext.waiting[of] === 0) ext.pending--
-}
-
 function makeThunk(link: Link, ext: Extension, at: number): void {
-  const of = ext.of[at]
-  if (ext.waiting[of] > 0) ext.pending--
-  ext.waiting[of] = 0
-  ext.since[of] = ext.tail
+  const row = serveSlot(link, ext.queue, ext.queue.slot[at])
   ext.size = alignUp(ext.size, 4)
   const address = ext.base + ext.size
-  if (address > ext.place[at] + link.arch.branchReach - 4) {
+  const place = ext.base + ext.queue.place[at]
+  if (address > place + link.arch.branchReach - 4) {
     const text = 'a branch does not reach its target, and there is no room for a thunk within its reach'
-    error(link.messages, 'thunk-out-of-reach', text, locate(link, ext.file[at]))
+    error(link.messages, 'thunk-out-of-reach', text, locate(link, fileAt(link, ext.output, place)))
   }
-  addThunk(link.thunks, link.branchTargets, of, ext.output, address)
+  addThunk(link.thunks, link.branchTargets, row, ext.output, address)
   ext.size += link.arch.thunkSize
+  ext.made++
+  ext.moved = mostMoved(link, ext)
+}
+
+/** Each thunk moves what is behind it by its size and by what aligns it and later blocks anew. */
+function mostMoved(link: Link, ext: Extension): number {
+  return ext.made * alignUp(link.arch.thunkSize + 4, ext.align)
+}
+
+/** The file whose block holds an address of an output section that is placed. */
+function fileAt(link: Link, output: number, place: number): number {
+  const { address } = link.blocks.Placement
+  let found = 0
+  forEachBlock(link, output, (block) => {
+    if (address[block] <= place && (found === 0 || address[block] >= address[found])) found = block
+  })
+  return link.sections.Header.file[link.blocks.Extent.section[found]]
 }
 
 /** What still waits at the section's end gets a thunk there, but for stubs that will surely be within reach. */
 function serveRest(link: Link, ext: Extension): void {
-  const { Target } = link.branchTargets
+  const { queue } = ext
   const { branchReach, thunkSize } = link.arch
-  for (let at = ext.head; at < ext.tail; at++) {
-    const done = isDone(link, ext, at)
-    if (done || seesThunk(link, ext.of[at], ext.place[at])) leave(ext, at)
-    if (done) ext.of[at] = 0
+  for (let at = queue.head; at < queue.tail; at++) {
+    const done = isDone(link, ext, at, ext.end + 1)
+    if (done || seesThunk(link, queue, queue.slot[at], ext.base + queue.place[at])) leave(queue, at)
+    if (done) queue.slot[at] = 0
   }
-  const stubsEnd = stubsEndAfter(link, ext, ext.base + ext.size + ext.pending * thunkSize)
-  for (let at = ext.head; at < ext.tail; at++) {
-    const of = ext.of[at]
-    if (of === 0) continue
-    leave(ext, at)
-    if (isStub(link, Target.target[of]) && Target.addend[of] === 0 && stubsEnd <= ext.place[at] + branchReach - 4)
+  const stubsEnd = stubsEndAfter(link, ext, ext.base + ext.size + queue.pending * thunkSize)
+  for (let at = queue.head; at < queue.tail; at++) {
+    const slot = queue.slot[at]
+    const place = ext.base + queue.place[at]
+    if (slot === 0) continue
+    if (stubsEnd <= place + branchReach - 4 && addendOf(link, slot) === 0 && isStub(link, targetOf(link, slot)))
       continue
-    if (!seesThunk(link, of, ext.place[at])) makeThunk(link, ext, at)
+    if (!seesThunk(link, queue, slot, place)) makeThunk(link, ext, at)
   }
 }
 
