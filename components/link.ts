@@ -16,6 +16,7 @@ import type { Gots } from './gots.ts'
 import type { Imports } from './imports.ts'
 import type { Names } from './names.ts'
 import type { Outputs, Segments } from './outputs.ts'
+import type { Observer } from './observer.ts'
 import type { MessageStubs, MethodLists, Selectors } from './objectiveC.ts'
 import type { SectionNames } from './sectionNames.ts'
 import type { Sections } from './sections.ts'
@@ -132,6 +133,7 @@ export interface Link {
   host: Host
   arch: Arch
   messages: Messages
+  observer: Observer
   arenas: Arenas
   /** Texts of low-cardinality things, by the index that columns hold. */
   paths: string[]

@@ -1,6 +1,7 @@
 // link: the whole way from options to an output, for the library and the command.
 import type { Link } from '../components/link.ts'
-import { runPipeline } from '../systems/index.ts'
+import { createObserver, type Observer, traceStep } from '../components/observer.ts'
+import { beginOutput, finishOutput, runPipeline } from '../systems/index.ts'
 import { type Arch as ArchTable, withBranchReach } from './arch/arch.ts'
 import { arm64 } from './arch/arm64.ts'
 import { x86_64 } from './arch/x86_64.ts'
@@ -8,7 +9,15 @@ import { createMessages, error, type Messages } from './core/messages.ts'
 import { type Host, HostError } from './host/host.ts'
 import { inferTarget } from './inferTarget.ts'
 import { settle } from './settings.ts'
-import { type Arch, LinkFailure, type LinkOptions, type LinkResult, type OutputFile } from './types.ts'
+import {
+  type Arch,
+  LinkFailure,
+  type LinkOptions,
+  type LinkResult,
+  type LinkStats,
+  type OutputFile,
+  type TimeTrace,
+} from './types.ts'
 
 const ARCHITECTURES: Record<Arch, ArchTable> = { arm64, x86_64 }
 
@@ -17,7 +26,8 @@ const OUTPUT_MODE = 0o755
 /**
  * Links. Inputs are paths (read through `options.host`) or bytes; the output is written unless `write` is false, and comes
  * back in `outputFiles` then. Never prints, never exits; any number of links may run at once.
- * @throws LinkFailure with all errors and warnings; an existing output is then as it was. An AbortError after `signal`.
+ * @throws LinkFailure with all errors and warnings, the reason of `signal` after an abort, or what `onProgress` throws; an
+ * existing output is then as it was.
  */
 export async function link(options: LinkOptions): Promise<LinkResult> {
   const host = options.host
@@ -25,16 +35,24 @@ export async function link(options: LinkOptions): Promise<LinkResult> {
     throw new TypeError(
       'link: no host given: pass one, or import link from the package root, which brings that of Node',
     )
+  options.signal?.throwIfAborted()
+  const observer = createObserver(host, options)
+  const stats = options.stats === true ? await takeStats(observer) : null
   const messages = createMessages(options.errorLimit)
   const target = inferTarget(options, host)
   const settings = settle(options, target.arch, target.platform)
   const table = ARCHITECTURES[settings.arch]
   const arch = options.branchReach === undefined ? table : withBranchReach(table, options.branchReach)
-  const done = await runPipeline(settings, arch, host, messages)
+  const done = await runPipeline(settings, arch, host, messages, '', observer)
   failOnErrors(messages, done, options.fatalWarnings === true)
+  await beginOutput(observer)
+  const started = host.now()
   const outputFiles = options.write === false ? [outputFile(done)] : []
   if (options.write !== false) write(host, done, messages)
+  finishOutput(done, started)
   return {
+    ...(observer.trace === null ? {} : { timeTrace: await traceOf(observer) }),
+    ...(stats === null ? {} : { stats: stats(done) }),
     errors: [],
     warnings: messages.list.filter((message) => message.severity === 'warning'),
     outputFiles,
@@ -42,6 +60,20 @@ export async function link(options: LinkOptions): Promise<LinkResult> {
     reports: done.reports,
     dependencies: done.dependencies,
   }
+}
+
+/** Loaded when asked for, as is the writer of traces: start-up counts for small links. */
+async function takeStats(observer: Observer): Promise<(done: Link) => LinkStats> {
+  const { createStats, finishStats, observeSystem } = await import('./linkStats.ts')
+  const stats = createStats()
+  observer.afterSystem = (link, system) => observeSystem(stats, link, system)
+  return (done) => finishStats(stats, done)
+}
+
+async function traceOf(observer: Observer): Promise<TimeTrace> {
+  const { chromeTrace } = await import('./chromeTrace.ts')
+  traceStep(observer, 'ExecuteLinker', observer.began)
+  return chromeTrace(observer.trace!, Date.now() - (observer.host.now() - observer.began))
 }
 
 function failOnErrors(messages: Messages, done: Link, fatalWarnings: boolean): void {

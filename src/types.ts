@@ -73,7 +73,14 @@ export interface LinkOptions {
   secondaryPlatform?: Platform
   host?: Host
   signal?: AbortSignal
-  onProgress?: (done: number, total: number, what: string) => void
+  /** Called between systems and every some files while inputs are read. What it throws rejects the link. */
+  onProgress?: (progress: Progress) => void
+  /** The result has a `timeTrace`. */
+  timeTrace?: boolean
+  /** Steps of the trace that took less than these microseconds are counted, not listed. Default 500. */
+  timeTraceGranularity?: number
+  /** The result has `stats`. */
+  stats?: boolean
   metafile?: boolean
   demangle?: boolean
 
@@ -254,6 +261,59 @@ export interface SystemTiming extends Counters {
   bytes: number
 }
 
+/** How far a link is. */
+export interface Progress {
+  /** What runs now: a system, or `output` while the output is written. */
+  system: string
+  /** Files behind and files in all, for systems that go file by file; else 0 and 0. */
+  done: number
+  total: number
+  /** Share of the whole link that is behind, 0 to 1, judged by what its systems usually take. Never falls. */
+  fraction: number
+  /** Milliseconds since the link began. */
+  elapsed: number
+}
+
+/** An event of Chrome's Trace Event Format; times are in microseconds from the trace's start. */
+export interface TraceEvent {
+  name: string
+  /** `X` is a step from `ts` for `dur`, `M` names a process or a thread. */
+  ph: 'X' | 'M'
+  pid: number
+  tid: number
+  ts: number
+  dur?: number
+  cat?: string
+  args?: Record<string, string | number>
+}
+
+/** What `--time-trace` writes, as JSON: Perfetto, speedscope and about:tracing show it. */
+export interface TimeTrace {
+  traceEvents: TraceEvent[]
+  /** Microseconds since 1970. */
+  beginningOfTime: number
+}
+
+/** What a link held in memory; sizes are in bytes. Times are `LinkResult.timings`. */
+export interface LinkStats {
+  /** The most that the process has been using so far, and at the end of each system; 0 where the host does not tell. */
+  peakMemory: number
+  resident: Record<string, number>
+  /**
+   * Columns by kind of row, at their largest: `rows` in use, room for `capacity`, `bytes` of the rows in use, `reserved` for all
+   * (what is not in use takes no memory).
+   */
+  columns: Record<string, { rows: number; capacity: number; bytes: number; reserved: number }>
+  /** Tables beside the columns at their largest: indexes, lists in output order. */
+  tables: Record<string, number>
+  /** Bytes in use and reserved of the buffers that hold inputs, of the pool of names, and of the linker's own bytes. */
+  arenas: Record<string, { bytes: number; reserved: number }>
+  /** How many of each: files, symbols, relocations, stubs... */
+  counts: Record<string, number>
+  /** Sizes of the output: the file, its segments, the tables of __LINKEDIT. */
+  output: Record<string, number>
+}
+
 export interface Metafile {
   inputs: Record<string, { bytes: number; kind: string; loaded: boolean }>
   outputs: Record<
@@ -275,6 +335,8 @@ export interface LinkResult {
   outputFiles: OutputFile[]
   timings: SystemTiming[]
   metafile?: Metafile
+  timeTrace?: TimeTrace
+  stats?: LinkStats
   /** Text of `-map`, `-why_live` and the like, by the name of the option. */
   reports: Record<string, string>
   /** Every file that was read or looked for and not found, for `-dependency_info`. */

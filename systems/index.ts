@@ -1,5 +1,6 @@
 // The pipeline: the table of contents of the whole program. systems/README.md says of each what it reads and writes.
 import type { Link } from '../components/link.ts'
+import { checkpoint, createObserver, type Observer, traceStep } from '../components/observer.ts'
 import type { Arch } from '../src/arch/arch.ts'
 import type { Messages } from '../src/core/messages.ts'
 import type { Host } from '../src/host/host.ts'
@@ -27,6 +28,25 @@ import { writeSymtab } from './writeSymtab.ts'
 
 type System = (link: Link) => unknown
 
+/** What the systems take of a link of many files, in percent, to tell how far it is; the rest takes too little to count. */
+const SHARES: Readonly<Record<string, number>> = {
+  survey: 10,
+  load: 28,
+  resolve: 2,
+  define: 5,
+  gatherUnwind: 3,
+  fold: 3,
+  scan: 7,
+  unwind: 2,
+  allocate: 5,
+  numberSymbols: 5,
+  relocate: 8,
+  writeDyldInfo: 10,
+  writeSymtab: 6,
+  sign: 3,
+  output: 3,
+}
+
 /** From resolved names to what goes into the output. */
 const DECIDE: readonly (readonly [string, System])[] = [
   ['define', define],
@@ -53,7 +73,7 @@ const WRITE: readonly (readonly [string, System])[] = [
 ]
 
 /**
- * Runs the systems in order. Between them the caller's thread is free and an abort is seen. Stops where errors are, and after
+ * Runs the systems in order. Between them the event loop gets its turn and an abort is seen. Stops where errors are, and after
  * the system `last`.
  */
 export async function runPipeline(
@@ -62,11 +82,13 @@ export async function runPipeline(
   host: Host,
   messages: Messages,
   last = '',
+  observer = createObserver(host, settings),
 ): Promise<Link> {
+  await begin(observer, 'survey')
   const started = host.now()
   const allocated = host.allocated?.() ?? 0
-  const link = await survey(settings, arch, host, messages)
-  finish(link, 'survey', host.now() - started, allocated, 0)
+  const link = await survey(settings, arch, host, messages, observer)
+  finish(link, 'survey', started, allocated, 0)
   if (last === 'survey') return link
   do await run(link, 'load', load)
   while (await run(link, 'resolve', resolve))
@@ -83,23 +105,50 @@ export async function runPipeline(
   return link
 }
 
-async function run<T>(link: Link, name: string, system: (link: Link) => T): Promise<T> {
-  link.settings.signal?.throwIfAborted()
-  const { host } = link
+/** What comes after the systems: the caller writes the output. An abort is seen for the last time. */
+export async function beginOutput(observer: Observer): Promise<void> {
+  await begin(observer, 'output')
+}
+
+/** Completes what `beginOutput` began. */
+export function finishOutput(link: Link, started: number): void {
+  link.visited = { rows: 0, read: 0, hashed: 0, written: 0, probes: 0, allocated: 0 }
+  link.visited.written = link.image.length + link.tail.length
+  finish(link, 'output', started, link.host.allocated?.() ?? 0, probesOf(link))
+}
+
+async function begin(observer: Observer, system: string): Promise<void> {
+  observer.system = system
+  observer.from = system in SHARES ? shareBefore(system) : observer.to
+  observer.to = observer.from + (SHARES[system] ?? 0) / 100
+  await checkpoint(observer)
+}
+
+function shareBefore(system: string): number {
+  const names = Object.keys(SHARES)
+  return names.slice(0, names.indexOf(system)).reduce((sum, name) => sum + SHARES[name], 0) / 100
+}
+
+async function run<T>(link: Link, name: string, system: (link: Link) => T): Promise<Awaited<T>> {
+  const { host, observer } = link
+  await begin(observer, name)
   link.visited = { rows: 0, read: 0, hashed: 0, written: 0, probes: 0, allocated: 0 }
   const probes = probesOf(link)
   const allocated = host.allocated?.() ?? 0
   const started = host.now()
   const result = await system(link)
-  finish(link, name, host.now() - started, allocated, probes)
+  finish(link, name, started, allocated, probes)
   return result
 }
 
 /** Completes the counters of the system that has run. A system that runs again adds to its line. */
-function finish(link: Link, system: string, milliseconds: number, allocated: number, probes: number): void {
-  const { visited, timings } = link
+function finish(link: Link, system: string, started: number, allocated: number, probes: number): void {
+  const { visited, timings, host, observer } = link
+  const milliseconds = host.now() - started
   visited.probes += probesOf(link) - probes
-  visited.allocated = (link.host.allocated?.() ?? 0) - allocated
+  visited.allocated = (host.allocated?.() ?? 0) - allocated
+  traceStep(observer, system, started)
+  observer.afterSystem?.(link, system)
   const bytes = visited.read + visited.hashed + visited.written
   const known = timings.find((line) => line.system === system)
   if (known === undefined) {

@@ -15,6 +15,7 @@ import {
   FILE_SUBSECTIONS,
 } from '../components/files.ts'
 import { fileText, type Link, locate } from '../components/link.ts'
+import { checkpoint } from '../components/observer.ts'
 import { FormatError, readU32, toText } from '../src/core/bytes.ts'
 import { error, warn } from '../src/core/messages.ts'
 import * as macho from '../src/formats/macho/constants.ts'
@@ -29,8 +30,11 @@ import { loadRelocations } from './load/relocations.ts'
 import { loadSections } from './load/sections.ts'
 import { loadSymbols } from './load/symbols.ts'
 
+/** Files between two looks at what goes on outside. */
+const FILES_A_CHECK = 64
+
 /** Returns how many files were parsed. */
-export function load(link: Link): number {
+export async function load(link: Link): Promise<number> {
   const { files } = link
   const scratch = createSplitScratch()
   const names = createNameScratch()
@@ -42,7 +46,7 @@ export function load(link: Link): number {
     parseObject(link, file, scratch, names)
     link.visited.rows += files.Ranges.symbols[file]
     link.visited.read += files.Ranges.symbols[file] * macho.NLIST_SIZE + files.Tables.stringsSize[file]
-    parsed++
+    if (++parsed % FILES_A_CHECK === 0) await checkpoint(link.observer, file, files.count)
   }
   return parsed
 }

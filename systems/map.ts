@@ -6,6 +6,7 @@ import { BLOCK_FOLDED, BLOCK_LIVE } from '../components/blocks.ts'
 import { KEY_IMPORT } from '../components/gots.ts'
 import { nameText } from '../components/internal.ts'
 import type { Link } from '../components/link.ts'
+import { traceStep } from '../components/observer.ts'
 import {
   FILL_GOT,
   FILL_INPUTS,
@@ -32,6 +33,7 @@ interface Mapping {
 
 export function map(link: Link): void {
   if (!link.settings.map) return
+  const started = link.host.now()
   const symbols = gatherMapSymbols(link)
   const mapping: Mapping = { link, symbols, files: numberFiles(link, symbols), lines: [] }
   const { lines, files } = mapping
@@ -52,6 +54,7 @@ export function map(link: Link): void {
   lines.push('')
   link.visited.rows += lines.length
   link.reports.map = lines.join('\n')
+  traceStep(link.observer, 'Write map file', started)
 }
 
 function hex(value: number): string {

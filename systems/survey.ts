@@ -11,6 +11,7 @@ import { createImports } from '../components/imports.ts'
 import { createStabs, type Link } from '../components/link.ts'
 import { createNames } from '../components/names.ts'
 import { createMessageStubs, createMethodLists, createSelectors } from '../components/objectiveC.ts'
+import { checkpoint, type Observer } from '../components/observer.ts'
 import { createOutputs, createSegments, MAX_OUTPUTS } from '../components/outputs.ts'
 import { createSectionNames } from '../components/sectionNames.ts'
 import { createSections } from '../components/sections.ts'
@@ -39,12 +40,21 @@ const INTERNAL_BYTES = 1 << 20
 const MAX_POOL = 0x7fff0000
 const SPARE_SECTIONS = 512
 
-export async function survey(settings: Settings, arch: Arch, host: Host, messages: Messages): Promise<Link> {
-  const found = createSurvey(settings, arch, host, messages)
+/** Files between two looks at what goes on outside. */
+const FILES_A_CHECK = 64
+
+export async function survey(
+  settings: Settings,
+  arch: Arch,
+  host: Host,
+  messages: Messages,
+  observer: Observer,
+): Promise<Link> {
+  const found = createSurvey(settings, arch, host, messages, observer)
   findDirectories(found)
   found.expected = expectedBytes(found)
   if (settings.bundleLoader !== undefined) await addBundleLoader(found, settings.bundleLoader)
-  for (const input of settings.inputs) await addInput(found, input, true)
+  await addInputs(found)
   while (found.pendingAutolinks.length > 0) {
     const autolink = found.pendingAutolinks.shift()!
     const before = found.dylibs.length
@@ -59,6 +69,14 @@ export async function survey(settings: Settings, arch: Arch, host: Host, message
   checkClients(found)
   checkExtensionSafety(found)
   return reserve(found)
+}
+
+async function addInputs(found: Survey): Promise<void> {
+  const { inputs } = found.settings
+  for (let i = 0; i < inputs.length; i++) {
+    if (i % FILES_A_CHECK === 0) await checkpoint(found.observer, i, inputs.length)
+    await addInput(found, inputs[i], true)
+  }
 }
 
 /** Sizes of the named files, so that they share one arena. */
@@ -182,6 +200,7 @@ function reserve(found: Survey): Link {
     host: found.host,
     arch: found.arch,
     messages: found.messages,
+    observer: found.observer,
     arenas: found.arenas,
     paths: found.paths,
     archives: found.archives,

@@ -11,6 +11,7 @@ const status = runLd64(process.argv.slice(2), {
   cwd: process.cwd(),
   host: createNodeHost(),
   link: async (options) => (await import('../link.ts')).link(options),
+  columns: () => (process.stderr.isTTY ? process.stderr.columns : 0),
   program: programName(process.argv[1]),
 })
 

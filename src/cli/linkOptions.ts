@@ -55,10 +55,19 @@ function numberOptions(draft: Draft, args: ArgumentList, messages: Messages): vo
   if (level !== undefined && !/^\d+$/.test(level.values[0]!))
     error(messages, 'bad-number', `${level.spelling}: number expected, but got '${level.values[0]}'`)
   else if (level !== undefined) draft.optimize = Number(level.values[0])
+  traceOptions(draft, args, messages)
   const threads = lastValue(args, '--threads=')
   if (threads === undefined) return
   if (/^0*[1-9]\d*$/.test(threads)) draft.threads = Number(threads)
   else error(messages, 'bad-number', `--threads=: expected a positive integer, but got '${threads}'`)
+}
+
+function traceOptions(draft: Draft, args: ArgumentList, messages: Messages): void {
+  if (lastOf(args, '--time-trace', '--time-trace=') !== undefined) draft.timeTrace = true
+  const granularity = lastValue(args, '--time-trace-granularity=')
+  if (granularity === undefined) return
+  if (/^\d+$/.test(granularity)) draft.timeTraceGranularity = Number(granularity)
+  else error(messages, 'bad-number', `--time-trace-granularity=: number expected, but got '${granularity}'`)
 }
 
 function imageOptions(draft: Draft, args: ArgumentList, messages: Messages): void {

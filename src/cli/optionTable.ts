@@ -90,13 +90,14 @@ const LINK_ROWS: readonly Row[] = [
 
 const COMMAND_ROWS: readonly Row[] = [
   ['used', 0, '-help --help --help-hidden --version -v -w -t -demangle -fatal_warnings -print_statistics'],
-  ['used', 0, '-why_load -whyload -arch_errors_fatal -arch_multiple --print-dylib-search --time-trace --time'],
+  ['used', 0, '-why_load -whyload -arch_errors_fatal -arch_multiple --print-dylib-search'],
+  ['used', 0, '--time --time-trace --stats'],
   ['used', 1, '-map -dependency_info -why_live --dependency-file'],
   ['used', 'either', '-O'],
   [
     'used',
     'joined',
-    '--error-limit= --color-diagnostics= --message-format= --time-trace= --dependency-file= --metafile=',
+    '--error-limit= --color-diagnostics= --message-format= --time-trace= --time-trace-granularity= --dependency-file= --metafile=',
   ],
   ['used', 0, '--color-diagnostics --no-color-diagnostics --warn-dylib-install-name --no-warn-dylib-install-name'],
   ['used', 0, '--warn-duplicate-rpath --no-warn-duplicate-rpath'],
@@ -124,7 +125,7 @@ const ACCEPTED_ROWS: readonly Row[] = [
     'joined',
     '--bp-compression-sort= --bp-compression-sort-section= --bp-startup-sort= --compression-sort=',
   ],
-  ['accepted', 'joined', '--time-trace-granularity= --read-workers='],
+  ['accepted', 'joined', '--read-workers='],
   ['accepted', 3, '-sectorder'],
 ]
 

@@ -8,6 +8,7 @@ import { linkOptions, syslibroots } from './linkOptions.ts'
 import { type OptionTable, createOptionTable } from './optionTable.ts'
 import { type ParsedArguments, parseArguments } from './parseArguments.ts'
 import { type Printer, createPrinter, printMessages } from './printMessages.ts'
+import { createProgressLine } from './progressLine.ts'
 import { expandResponseFiles } from './responseFile.ts'
 import { searchPaths } from './searchPaths.ts'
 import { VERSION_LINE } from './version.ts'
@@ -19,6 +20,8 @@ export interface CommandIo {
   cwd: string
   host: Host
   link: (options: LinkOptions) => Promise<LinkResult>
+  /** Width of the terminal behind `stderr`, 0 when it is none; asked only when a link takes long. */
+  columns?: () => number
   /** What messages begin with, default `ld64.colonnade`. */
   program?: string
 }
@@ -111,21 +114,31 @@ function reportSearch(
 async function runLink(options: LinkOptions, args: ArgumentList, io: CommandIo, printer: Printer): Promise<number> {
   const messages = createMessages()
   const complete: Draft = { ...options, host: io.host, errorLimit: printer.limit }
+  const progress = createProgressLine(io.stderr, () => terminalWidth(io))
+  complete.onProgress = progress.show
   const output = options.output!
   const { writeDependencies, writeReports, writeTimeTrace } = await import('./writeReports.ts')
   try {
     const result = await io.link(complete)
+    progress.clear()
     printMessages(printer, [...result.warnings, ...result.errors])
-    writeReports(args, result, io, messages)
-    writeTimeTrace(args, result.timings, output, io.host, messages)
+    await writeReports(args, result, io, messages)
+    writeTimeTrace(args, result, output, io, messages)
     writeDependencies(args, result.dependencies, output, io.host, messages)
   } catch (cause) {
+    progress.clear()
     const failure = asFailure(cause)
     printMessages(printer, [...failure.warnings, ...failure.errors])
     writeDependencies(args, failure.dependencies, output, io.host, messages)
   }
   flush(printer, messages)
   return printer.errors > 0 ? 1 : 0
+}
+
+/** NO_COLOR and a dumb terminal ask for plain text, which a line that changes is not. */
+function terminalWidth(io: CommandIo): number {
+  const { NO_COLOR = '', TERM } = io.env
+  return NO_COLOR !== '' || TERM === 'dumb' ? 0 : (io.columns?.() ?? 0)
 }
 
 /** Whatever else was thrown is a fault of ours, except that the host may refuse. */

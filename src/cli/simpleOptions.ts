@@ -39,6 +39,7 @@ const FLAGS: Readonly<Record<string, FieldOf<boolean>>> = {
   '-reproducible': 'zeroArDate',
   '-map': 'map',
   '--metafile=': 'metafile',
+  '--stats': 'stats',
 }
 
 /** The last of the two says true or false. */

@@ -15,7 +15,12 @@ export interface Writers {
   host: Host
 }
 
-export function writeReports(args: ArgumentList, result: LinkResult, io: Writers, messages: Messages): void {
+export async function writeReports(
+  args: ArgumentList,
+  result: LinkResult,
+  io: Writers,
+  messages: Messages,
+): Promise<void> {
   for (const [key, text] of Object.entries(result.reports)) {
     const option = FILES[key.replace(/^-+/, '').replaceAll('-', '_')]
     const path = option === undefined ? undefined : lastValue(args, option)
@@ -25,7 +30,8 @@ export function writeReports(args: ArgumentList, result: LinkResult, io: Writers
   const metafile = lastValue(args, '--metafile=')
   if (metafile !== undefined && result.metafile !== undefined)
     writeSideFile(io.host, metafile, fromText(`${JSON.stringify(result.metafile)}\n`), messages)
-  if (has(args, '--time')) for (const timing of result.timings) io.stderr(timingLine(timing))
+  if (has(args, '--time')) io.stderr(timingText(result.timings))
+  if (result.stats !== undefined) io.stderr((await import('./statistics.ts')).statisticsText(result.stats))
   if (has(args, '-print_statistics')) io.stdout(statistics(result.timings))
 }
 
@@ -43,25 +49,19 @@ export function writeDependencies(
   if (rule !== undefined) writeSideFile(host, rule, fromText(dependencyRule(dependencies, output)), messages)
 }
 
-/** `--time-trace`: events of the Trace Event Format, one for each system, laid end to end. */
+/** `--time-trace`: beside the output, where `--time-trace=` says, or for `-` on stdout. */
 export function writeTimeTrace(
   args: ArgumentList,
-  timings: readonly SystemTiming[],
+  { timeTrace }: LinkResult,
   output: string,
-  host: Host,
+  io: Writers,
   messages: Messages,
 ): void {
-  const given = lastOf(args, '--time-trace', '--time-trace=')
-  if (given === undefined) return
-  let ts = 0
-  const traceEvents = timings.map(({ system, milliseconds, rows, bytes }) => {
-    const dur = Math.round(milliseconds * 1000)
-    const event = { name: system, ph: 'X', pid: 1, tid: 1, ts, dur, args: { rows, bytes } }
-    ts += dur
-    return event
-  })
-  const path = given.values[0] || `${output}.time-trace`
-  writeSideFile(host, path, fromText(JSON.stringify({ traceEvents })), messages)
+  if (timeTrace === undefined) return
+  const text = JSON.stringify(timeTrace)
+  const path = lastOf(args, '--time-trace', '--time-trace=')?.values[0] || `${output}.time-trace`
+  if (path === '-') io.stdout(text)
+  else writeSideFile(io.host, path, fromText(text), messages)
 }
 
 function writeSideFile(host: Host, path: string, contents: Uint8Array, messages: Messages): void {
@@ -73,8 +73,18 @@ function writeSideFile(host: Host, path: string, contents: Uint8Array, messages:
   }
 }
 
-function timingLine({ system, milliseconds, rows, bytes }: SystemTiming): string {
-  return `${system.padEnd(16)} ${milliseconds.toFixed(2).padStart(10)} ms ${rows} rows ${bytes} bytes\n`
+/** A line a system: wall time, rows gone over, time for one of them, bytes read, hashed and written. */
+function timingText(timings: readonly SystemTiming[]): string {
+  let text = ''
+  for (const { system, milliseconds, rows, bytes } of timings) {
+    const each = rows === 0 ? '-' : ((milliseconds * 1e6) / rows).toFixed(1)
+    text += `${system.padEnd(16)}${column(milliseconds.toFixed(2))} ms${column(rows)} rows${column(each)} ns/row${column(bytes)} bytes\n`
+  }
+  return text
+}
+
+function column(value: string | number): string {
+  return String(value).padStart(11)
 }
 
 function statistics(timings: readonly SystemTiming[]): string {

@@ -25,6 +25,10 @@ export interface Host {
   /** Milliseconds, monotonic. */
   now(): number
   random(into: Uint8Array): void
+  /** Resolves once the event loop has run what waits there; without it nothing else runs during a link. */
+  turn?(): Promise<void>
+  /** Bytes of memory that the process uses now, and the most it has used. */
+  memory?(): { resident: number; peak: number }
   /** Bytes of all buffers made so far; only hosts that count them have it. */
   allocated?(): number
 }

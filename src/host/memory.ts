@@ -47,6 +47,7 @@ export function createMemoryHost(initial: Readonly<Record<string, Uint8Array | s
     cwd: () => cwd,
     sha256: sha256Into,
     now: () => performance.now(),
+    ...(typeof setTimeout === 'function' ? { turn } : {}),
     random: fillRandom,
   }
 }
@@ -58,6 +59,10 @@ function normalize(path: string): string {
     else if (part !== '' && part !== '.') parts.push(part)
   }
   return `/${parts.join('/')}`
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => void setTimeout(resolve, 0))
 }
 
 function statOf(files: Map<string, MemoryFile>, path: string): FileStat | null {

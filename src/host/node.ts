@@ -20,6 +20,8 @@ export function createNodeHost(): Host {
     cwd: () => process.cwd(),
     sha256,
     now: () => performance.now(),
+    memory: () => ({ resident: process.memoryUsage.rss(), peak: process.resourceUsage().maxRSS * 1024 }),
+    turn: () => new Promise((resolve) => void setImmediate(resolve)),
     random: (into) => void crypto().randomFillSync(into),
   }
 }

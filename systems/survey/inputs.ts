@@ -1,5 +1,6 @@
 // Reads an input into the arena and tells what it is: object, archive with its members, dylib, stub.
 import { ARENA_LIMIT, placeInArena } from '../../components/arena.ts'
+import { traceStep } from '../../components/observer.ts'
 import {
   FILE_ARCHIVE,
   FILE_BROKEN,
@@ -56,7 +57,9 @@ export function readInput(survey: Survey, path: string, contents: Uint8Array | u
     const place = placeInArena(survey.arenas, stat.size, arenaHint(survey))
     survey.expected = Math.max(0, survey.expected - stat.size)
     const target = survey.arenas.list[place.arena].bytes
+    const started = survey.host.now()
     const size = survey.host.readInto(path, target, place.position, stat.size, 0)
+    traceStep(survey.observer, 'Read file', started, path)
     return { ...place, size, modified: stat.mtimeSeconds }
   } catch (trouble) {
     if (!(trouble instanceof HostError)) throw trouble

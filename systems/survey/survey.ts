@@ -1,6 +1,7 @@
 // What the survey collects before any column exists: plain growing columns of numbers, one element a file, element 0 unused.
 import { type Arenas, createArenas } from '../../components/arena.ts'
 import type { Dylib } from '../../components/link.ts'
+import type { Observer } from '../../components/observer.ts'
 import type { Arch } from '../../src/arch/arch.ts'
 import type { Messages } from '../../src/core/messages.ts'
 import type { Archive } from '../../src/formats/archive.ts'
@@ -35,6 +36,7 @@ export interface Survey {
   arch: Arch
   host: Host
   messages: Messages
+  observer: Observer
   arenas: Arenas
   rows: SurveyRows
   count: number
@@ -67,7 +69,13 @@ export interface Autolink {
   problem: string
 }
 
-export function createSurvey(settings: Settings, arch: Arch, host: Host, messages: Messages): Survey {
+export function createSurvey(
+  settings: Settings,
+  arch: Arch,
+  host: Host,
+  messages: Messages,
+  observer: Observer,
+): Survey {
   const rows = {} as SurveyRows
   for (const name of ROW_NAMES) rows[name] = [0]
   return {
@@ -75,6 +83,7 @@ export function createSurvey(settings: Settings, arch: Arch, host: Host, message
     arch,
     host,
     messages,
+    observer,
     arenas: createArenas(false),
     rows,
     count: 0,

@@ -2,7 +2,7 @@
 import { runLd64 } from '../../src/cli/runLd64.ts'
 import type { Host } from '../../src/host/host.ts'
 import { createMemoryHost } from '../../src/host/memory.ts'
-import type { LinkOptions, LinkResult } from '../../src/types.ts'
+import type { LinkOptions, LinkResult, Progress } from '../../src/types.ts'
 
 export const TARGET = ['-arch', 'arm64', '-platform_version', 'macos', '13.0', '14.2']
 
@@ -20,6 +20,10 @@ export interface RunSetup {
   program?: string
   result?: Partial<LinkResult>
   fail?: Error
+  /** What the link tells of its progress. */
+  progress?: readonly Progress[]
+  /** Width of the terminal. */
+  columns?: number
 }
 
 export async function runCommand(argv: readonly string[], setup: RunSetup = {}): Promise<Run> {
@@ -44,9 +48,11 @@ export async function runCommand(argv: readonly string[], setup: RunSetup = {}):
     host: setup.host ?? createMemoryHost(),
     link: async (options) => {
       run.options = options
+      for (const progress of setup.progress ?? []) options.onProgress?.(progress)
       if (setup.fail !== undefined) throw setup.fail
       return { ...empty, ...setup.result }
     },
+    columns: () => setup.columns ?? 0,
     ...(setup.program === undefined ? {} : { program: setup.program }),
   })
   return run

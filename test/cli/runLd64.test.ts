@@ -105,13 +105,6 @@ test('the map goes to its file, other reports to stdout', async () => {
   assert.equal(run.options?.map, true)
 })
 
-test('--time prints a line for each system', async () => {
-  const counters = { rows: 3, read: 9, hashed: 0, written: 0, probes: 0, allocated: 0 }
-  const timings = [{ system: 'load', milliseconds: 1.5, bytes: 9, ...counters }]
-  const run = await runCommand([...TARGET, 'a.o', '--time'], { result: { timings } })
-  assert.match(run.stderr, /^load +1\.50 ms 3 rows 9 bytes\n$/)
-})
-
 test('options that would give another kind of output are refused', async () => {
   const run = await runCommand([...TARGET, 'a.o', '-r'])
   assert.match(run.stderr, /error: -r is not supported/)
