@@ -1,4 +1,5 @@
 // Names: one entity a distinct external name, and the resolver from name to {global, import, undefined, tentative}.
+import { FormatError } from '../src/core/bytes.ts'
 import { hashBytes, sameText } from '../src/core/hash.ts'
 import { createKind, spawnRange } from '../src/ecs.ts'
 import type { Arenas } from './arena.ts'
@@ -41,14 +42,16 @@ export function createNames(rows: number, shared: boolean) {
   const components = { Text, Resolution, Offer }
   // About one name in four rows is distinct where objects share names; the index doubles from there.
   let mask = 1023
-  while (mask < rows / 2 && mask < 0x1ffffff) mask = mask * 2 + 1
+  while (mask < rows / 2 && mask < MAX_MASK) mask = mask * 2 + 1
   return {
     world: createKind(components, { reserve: rows }),
     count: 0,
     /** Entries of the index looked at past the first of each search. */
     probes: 0,
-    index: column('u32', (mask + 1) * ENTRY - 1),
+    index: column('u32', (mask + 1) * ENTRY - 1, shared),
     mask,
+    used: column('u32', REGIONS - 1, shared),
+    shared,
     pool: -1,
     ...components,
   }
@@ -58,13 +61,37 @@ export type Names = ReturnType<typeof createNames>
 
 /*
  * The hash index is no column: it is rebuilt at twice the size when half full. An entry is 4 words, one cache line access:
- *   name (0: empty), hash, offset, length | arena << 24
+ *   name (0: empty; PENDING | mention while a batch is looked up), hash, offset, length | arena << 24
+ * It has REGIONS equal parts, which probing never leaves: threads look up names of different regions at once. `used` counts
+ * the entries of each.
  */
 const ENTRY = 4
+const REGION_BITS = 4
+export const REGIONS = 1 << REGION_BITS
+const PENDING = 0x80000000
 const LENGTH_MASK = 0xffffff
+const MAX_MASK = 0x1ffffff
+/** An index that is emptier than this part although a region is full: names made to collide. */
+const EMPTIEST = 8
 
 /** Names are at most this long; the loader refuses longer ones. */
 export const MAX_NAME_LENGTH = LENGTH_MASK
+
+/*
+ * Mentions of external names, one entry each: `row`, the symbol that is to get the name; where its bytes lie: `start`, and
+ * `place`: length | arena << 24; `hash`; `slot`, its entry in the index once it has been looked up.
+ */
+export interface Mentions {
+  row: Uint32Array
+  start: Uint32Array
+  place: Uint32Array
+  hash: Uint32Array
+  slot: Uint32Array
+}
+
+export function createMentions(size: number, shared: boolean): Mentions {
+  return columns(size - 1, { row: 'u32', start: 'u32', place: 'u32', hash: 'u32', slot: 'u32' }, shared)
+}
 
 /** Finds the name bytes[offset .. offset + length) or makes a row for it. */
 export function internName(
@@ -75,17 +102,26 @@ export function internName(
   length: number,
   hash: number,
 ): NameId {
+  if (names.used[regionOf(names, hash)] + 1 >= regionSize(names)) growIndex(names)
   const at = probe(names, arenas, arenas.list[arena].view, offset, length, hash)
+  if (names.index[at] !== 0) return names.index[at]
+  names.used[regionOf(names, hash)]++
+  const name = addName(names, arenas, at, hash, offset, length | (arena << 24))
+  if (names.count * 2 > names.mask) growIndex(names)
+  return name
+}
+
+/** Makes the row of a new name, its bytes in the pool, and its entry at `at`. */
+function addName(names: Names, arenas: Arenas, at: number, hash: number, start: number, place: number): NameId {
   const { Text, index } = names
-  if (index[at] !== 0) return index[at]
   const name = ++names.count
-  const pooled = poolName(names, arenas, arenas.list[arena].bytes, offset, length)
-  Text.arena[name] = pooled < 0 ? arena : names.pool
-  Text.offset[name] = pooled < 0 ? offset : pooled
+  const length = place & LENGTH_MASK
+  const pooled = poolName(names, arenas, arenas.list[place >>> 24].view, start, length)
+  Text.arena[name] = pooled < 0 ? place >>> 24 : names.pool
+  Text.offset[name] = pooled < 0 ? start : pooled
   Text.length[name] = length
   Text.hash[name] = hash
-  setEntry(names, at, name)
-  if (names.count * 2 > names.mask) growIndex(names)
+  setEntry(names, index, at, name)
   return name
 }
 
@@ -93,32 +129,132 @@ export function internName(
  * Copies a new name to the pool of names (an arena), so that comparing, sorting and writing names stays within the few
  * megabytes of distinct ones: across 81 MB of inputs nearly each comparison missed the caches. -1 when the pool is full.
  */
-function poolName(names: Names, arenas: Arenas, bytes: Uint8Array, from: number, length: number): number {
+function poolName(names: Names, arenas: Arenas, view: DataView, from: number, length: number): number {
   if (names.pool < 0) return -1
   const pool = arenas.list[names.pool]
   const start = pool.used
   if (start + length > pool.bytes.length) return -1
-  const target = pool.bytes
-  for (let i = 0; i < length; i++) target[start + i] = bytes[from + i]
+  const target = pool.view
+  let i = 0
+  for (; i + 4 <= length; i += 4) target.setInt32(start + i, view.getInt32(from + i, true), true)
+  for (; i < length; i++) target.setUint8(start + i, view.getUint8(from + i))
   pool.used = start + length
   return start
 }
 
 /**
- * Reads the index entries of `count` hashes, then the first bytes of the names found there. The reads do not depend on one
- * another, so their cache and TLB misses overlap, where those of one lookup after another do not. Returns a sum that no one needs.
+ * Looks up mentions from .. to - 1 that fall into `region`, or all of them with -1: sets their `slot`. A name that is new gets
+ * an entry that names its first mention (PENDING | mention), which nameMentions makes a row of.
+ * @returns `to`, or the mention for which the region has no room: the index must grow first.
  */
-export function touchNames(names: Names, arenas: Arenas, hash: Uint32Array, count: number): number {
+export function findMentions(
+  names: Names,
+  arenas: Arenas,
+  mentions: Mentions,
+  from: number,
+  to: number,
+  region: number,
+  picked: Uint32Array,
+): number {
+  let at = from
+  while (at < to) {
+    let count = 0
+    for (; at < to && count < picked.length - 1; at++)
+      if (region < 0 || regionOf(names, mentions.hash[at]) === region) picked[count++] = at
+    touch(names, arenas, mentions.hash, picked, count)
+    const reached = findPicked(names, arenas, mentions, picked, count)
+    if (reached < count) return picked[reached]
+  }
+  return to
+}
+
+/** Returns how many of the picked mentions have been looked up. */
+function findPicked(names: Names, arenas: Arenas, mentions: Mentions, picked: Uint32Array, count: number): number {
+  const { index, used } = names
+  const { start, place, hash, slot } = mentions
+  const size = regionSize(names)
+  for (let i = 0; i < count; i++) {
+    const mention = picked[i]
+    const { view } = arenas.list[place[mention] >>> 24]
+    const entry = probe(names, arenas, view, start[mention], place[mention] & LENGTH_MASK, hash[mention])
+    slot[mention] = entry
+    if (index[entry] !== 0) continue
+    const region = regionOf(names, hash[mention])
+    if (used[region] + 1 >= size) return i
+    used[region]++
+    index[entry] = (PENDING | mention) >>> 0
+    index[entry + 1] = hash[mention]
+    index[entry + 2] = start[mention]
+    index[entry + 3] = place[mention]
+  }
+  return count
+}
+
+/**
+ * Reads the index entries of the picked mentions, then the first bytes of the names found there. The reads do not depend on one
+ * another, so their cache and TLB misses overlap, where those of one lookup after another do not. Leaves a sum that no one needs.
+ */
+function touch(names: Names, arenas: Arenas, hash: Uint32Array, picked: Uint32Array, count: number): void {
   const { index, mask } = names
   let sum = 0
-  for (let i = 0; i < count; i++) sum += index[(hash[i] & mask) * ENTRY]
-  if (names.pool < 0) return sum
-  const { bytes } = arenas.list[names.pool]
-  for (let i = 0; i < count; i++) {
-    const at = (hash[i] & mask) * ENTRY
-    if (index[at + 1] === hash[i]) sum += bytes[index[at + 2]]
+  for (let i = 0; i < count; i++) sum += index[(hash[picked[i]] & mask) * ENTRY]
+  if (names.pool >= 0) {
+    const { bytes } = arenas.list[names.pool]
+    for (let i = 0; i < count; i++) {
+      const at = (hash[picked[i]] & mask) * ENTRY
+      if (index[at + 1] === hash[picked[i]] && index[at + 3] >>> 24 === names.pool) sum += bytes[index[at + 2]]
+    }
   }
-  return sum & 0xff
+  picked[picked.length - 1] = sum
+}
+
+/** Looks up mentions from .. to - 1 in turn and gives their symbols the names. */
+export function internMentions(
+  names: Names,
+  arenas: Arenas,
+  mentions: Mentions,
+  from: number,
+  to: number,
+  nameOf: Uint32Array,
+  picked: Uint32Array,
+): void {
+  while (from < to) {
+    const reached = findMentions(names, arenas, mentions, from, to, -1, picked)
+    nameMentions(names, arenas, mentions, from, reached, nameOf)
+    if (reached < to || names.count * 2 > names.mask) growIndex(names)
+    from = reached
+  }
+}
+
+/** Gives the symbols of mentions from .. to - 1, which have been looked up, their names; new ones in the order of mention. */
+export function nameMentions(
+  names: Names,
+  arenas: Arenas,
+  mentions: Mentions,
+  from: number,
+  to: number,
+  nameOf: Uint32Array,
+): void {
+  const { index } = names
+  const { row, start, place, hash, slot } = mentions
+  for (let i = from; i < to; i++) {
+    const known = index[slot[i]]
+    nameOf[row[i]] = known >>> 31 === 0 ? known : addName(names, arenas, slot[i], hash[i], start[i], place[i])
+  }
+}
+
+/**
+ * Takes back the lookups of mentions from .. to - 1, of which none has been named, after a region of the index was full. All
+ * of them come after what is named, so that no search runs past a removed entry.
+ */
+export function forgetMentions(names: Names, mentions: Mentions, from: number, to: number): void {
+  const { index, used } = names
+  const { slot, hash } = mentions
+  for (let i = from; i < to; i++) {
+    if (index[slot[i]] !== (PENDING | i) >>> 0) continue
+    index[slot[i]] = 0
+    used[regionOf(names, hash[i])]--
+  }
 }
 
 /** The row of a name given as bytes, or 0. */
@@ -131,6 +267,7 @@ export function findName(names: Names, arenas: Arenas, bytes: Uint8Array, from: 
 function probe(names: Names, arenas: Arenas, view: DataView, from: number, length: number, hash: number): number {
   const { index, mask } = names
   const { list } = arenas
+  const inRegion = (mask >>> REGION_BITS) * ENTRY
   let at = (hash & mask) * ENTRY
   while (index[at] !== 0) {
     if (index[at + 1] === hash) {
@@ -138,30 +275,55 @@ function probe(names: Names, arenas: Arenas, view: DataView, from: number, lengt
       if ((place & LENGTH_MASK) === length && sameText(list[place >>> 24].view, index[at + 2], view, from, length))
         return at
     }
-    at = (at + ENTRY) & (mask * ENTRY)
+    at = (at & ~inRegion) | ((at + ENTRY) & inRegion)
     names.probes++
   }
   return at
 }
 
-function setEntry(names: Names, at: number, name: number): void {
-  const { Text, index } = names
+function setEntry(names: Names, index: Uint32Array, at: number, name: number): void {
+  const { Text } = names
   index[at] = name
   index[at + 1] = Text.hash[name]
   index[at + 2] = Text.offset[name]
   index[at + 3] = Text.length[name] | (Text.arena[name] << 24)
 }
 
+function regionShift(names: Names): number {
+  return 32 - Math.clz32(names.mask) - REGION_BITS
+}
+
+function regionOf(names: Names, hash: number): number {
+  return (hash & names.mask) >>> regionShift(names)
+}
+
+function regionSize(names: Names): number {
+  return (names.mask + 1) >>> REGION_BITS
+}
+
+/** Doubles the index, and again while a region is full. */
 function growIndex(names: Names): void {
-  names.mask = names.mask * 2 + 1
-  names.index = column('u32', (names.mask + 1) * ENTRY - 1)
-  const { mask, index } = names
+  do {
+    names.mask = names.mask * 2 + 1
+    if (names.mask > MAX_MASK || names.mask > Math.max(names.count, 1024) * EMPTIEST)
+      throw new FormatError('colliding-names', `of ${names.count} external names too many have the same hash`, 0)
+  } while (!fillIndex(names))
+}
+
+function fillIndex(names: Names): boolean {
+  const { mask, used } = names
   const { hash } = names.Text
+  const index = column('u32', (mask + 1) * ENTRY - 1, names.shared)
+  const inRegion = (mask >>> REGION_BITS) * ENTRY
+  names.index = index
+  used.fill(0)
   for (let name = 1; name <= names.count; name++) {
     let at = (hash[name] & mask) * ENTRY
-    while (index[at] !== 0) at = (at + ENTRY) & (mask * ENTRY)
-    setEntry(names, at, name)
+    if (++used[regionOf(names, hash[name])] >= regionSize(names)) return false
+    while (index[at] !== 0) at = (at & ~inRegion) | ((at + ENTRY) & inRegion)
+    setEntry(names, index, at, name)
   }
+  return true
 }
 
 /** Makes entities of the rows that internName has filled. */

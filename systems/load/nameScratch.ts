@@ -1,27 +1,19 @@
-/** Room for the external names of one object: rows, and where their bytes lie; made once, grown to the largest object. */
+import { createMentions, type Mentions } from '../../components/names.ts'
+
+/** How many lookups read ahead together: their entries and names fit the L1 and L2 caches. */
+const AHEAD = 512
+
+/** Room for the external names of one object; made once, grown to the largest object. */
 export interface NameScratch {
   count: number
-  row: Uint32Array
-  start: Uint32Array
-  length: Uint32Array
-  hash: Uint32Array
-  /** Keeps reads ahead from being optimized away. */
-  touched: number
+  mentions: Mentions
+  picked: Uint32Array
 }
 
 export function createNameScratch(): NameScratch {
-  return { count: 0, touched: 0, ...arrays(1024) }
+  return { count: 0, mentions: createMentions(1024, false), picked: new Uint32Array(AHEAD + 1) }
 }
 
 export function reserveNames(scratch: NameScratch, count: number): void {
-  if (count > scratch.row.length) Object.assign(scratch, arrays(count * 2))
-}
-
-function arrays(size: number) {
-  return {
-    row: new Uint32Array(size),
-    start: new Uint32Array(size),
-    length: new Uint32Array(size),
-    hash: new Uint32Array(size),
-  }
+  if (count > scratch.mentions.row.length) scratch.mentions = createMentions(count * 2, false)
 }

@@ -1,7 +1,7 @@
 // Symbol rows of one object, straight from its nlist records; external names are hashed and interned here, once.
 import type { Link } from '../../components/link.ts'
 import { locate } from '../../components/link.ts'
-import { internName, MAX_NAME_LENGTH, touchNames } from '../../components/names.ts'
+import { internMentions, MAX_NAME_LENGTH } from '../../components/names.ts'
 import {
   SYMBOL_ABSOLUTE,
   SYMBOL_ALT_ENTRY,
@@ -51,6 +51,7 @@ export function loadSymbols(
   files.Tables.strings[file] = strings
   files.Tables.stringsSize[file] = header.stringsSize
   reserveNames(found, count)
+  const { row, start: starts } = found.mentions
   let externals = 0
   for (let i = 0; i < count; i++) {
     const at = header.nlist / 4 + i * 4
@@ -63,8 +64,8 @@ export function loadSymbols(
       return badSymbol(link, file, i, `string index ${strx} is past the end of the string table`)
     const start = strings + strx
     if (type & macho.N_EXT) {
-      found.row[externals] = symbol
-      found.start[externals++] = start
+      row[externals] = symbol
+      starts[externals++] = start
     }
     const flags = symbolFlags(type, word >>> 16, words[at + 2], words[at + 3], hidden)
     if (flags < 0) return badSymbol(link, file, i, `has type 0x${type.toString(16)}, which is not supported`)
@@ -79,7 +80,9 @@ export function loadSymbols(
     if (flags & SYMBOL_ABSOLUTE && !loadAbsolute(link, file, i, flags, words, at)) return false
   }
   found.count = externals
-  return measureNames(link, file, found, stringsEnd, header.stringsSize * MAX_SHARING) && nameSymbols(link, file, found)
+  if (!measureNames(link, file, found, stringsEnd, header.stringsSize * MAX_SHARING)) return false
+  internMentions(link.names, link.arenas, found.mentions, 0, externals, Definition.name, found.picked)
+  return true
 }
 
 function loadAbsolute(link: Link, file: number, index: number, flags: number, words: Uint32Array, at: number): boolean {
@@ -101,16 +104,17 @@ function loadAbsolute(link: Link, file: number, index: number, flags: number, wo
 /** Length and hash of each external's name. */
 function measureNames(link: Link, file: number, found: NameScratch, end: number, mostSpelled: number): boolean {
   const first = link.files.Ranges.symbol[file]
-  const { row, start, length, hash, count } = found
-  measureStrings(link.arenas.list[link.files.Source.arena[file]].view, start, count, end, length, hash)
+  const arena = link.files.Source.arena[file]
+  const { row, start, place, hash } = found.mentions
+  measureStrings(link.arenas.list[arena].view, start, found.count, end, place, hash)
   let spelled = 0
-  for (let i = 0; i < count; i++) {
-    const size = length[i]
+  for (let i = 0; i < found.count; i++) {
+    const size = place[i]
     spelled += size
     if (size === 0 || start[i] + size >= end || size > MAX_NAME_LENGTH || spelled > mostSpelled)
       return badSymbol(link, file, row[i] - first, nameTrouble(start[i], size, end))
+    place[i] = size | (arena << 24)
   }
-  link.visited.hashed += spelled
   return true
 }
 
@@ -119,17 +123,6 @@ function nameTrouble(from: number, size: number, end: number): string {
   if (size === 0) return 'is external and has no name'
   if (size > MAX_NAME_LENGTH) return `has a name of ${size} bytes, at most ${MAX_NAME_LENGTH} are possible`
   return 'shares its name with too many others'
-}
-
-/** Interns the names; what the index holds for them is touched ahead, so that the cache misses of a file overlap. */
-function nameSymbols(link: Link, file: number, found: NameScratch): boolean {
-  const { name } = link.symbols.Definition
-  const { row, start, length, hash, count } = found
-  const arena = link.files.Source.arena[file]
-  found.touched += touchNames(link.names, link.arenas, hash, count)
-  for (let i = 0; i < count; i++)
-    name[row[i]] = internName(link.names, link.arenas, arena, start[i], length[i], hash[i])
-  return true
 }
 
 function badSymbol(link: Link, file: number, index: number, text: string): false {

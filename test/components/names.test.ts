@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { createArenas, placeInArena } from '../../components/arena.ts'
+import {
+  createMentions,
+  createNames,
+  findMentions,
+  findName,
+  forgetMentions,
+  internMentions,
+  internName,
+  nameMentions,
+  REGIONS,
+} from '../../components/names.ts'
+import { fromText, toText } from '../../src/core/bytes.ts'
+import { hashBytes, measureStrings } from '../../src/core/hash.ts'
+
+/** An arena with the texts, each with its NUL, and a pool of names of `poolSize` bytes. */
+function fixture(texts: readonly string[], rows: number, poolSize: number) {
+  const arenas = createArenas(false)
+  const all = fromText(texts.map((text) => `${text}\0`).join(''))
+  const { arena, position } = placeInArena(arenas, all.length, 0)
+  arenas.list[arena].bytes.set(all, position)
+  const names = createNames(rows, false)
+  const pool = placeInArena(arenas, 1 << 26, poolSize)
+  arenas.list[pool.arena].used = 0
+  names.pool = pool.arena
+  const start = new Uint32Array(texts.length)
+  let at = position
+  for (const [i, text] of texts.entries()) {
+    start[i] = at
+    at += fromText(text).length + 1
+  }
+  return { arenas, names, arena, start, end: at }
+}
+
+function lookUp(texts: readonly string[], batch: number, regionsOneByOne: boolean) {
+  const { arenas, names, arena, start, end } = fixture(texts, texts.length, 1024)
+  const mentions = createMentions(texts.length, false)
+  const found = new Uint32Array(texts.length)
+  mentions.start.set(start)
+  measureStrings(arenas.list[arena].view, start, texts.length, end, mentions.place, mentions.hash)
+  for (let i = 0; i < texts.length; i++) {
+    mentions.row[i] = i
+    mentions.place[i] |= arena << 24
+  }
+  const picked = new Uint32Array(9)
+  const byRegion = (from: number, to: number) => {
+    for (let region = REGIONS - 1; region >= 0; region--)
+      if (findMentions(names, arenas, mentions, from, to, region, picked) < to) {
+        forgetMentions(names, mentions, from, to)
+        return false
+      }
+    return true
+  }
+  for (let from = 0; from < texts.length; from += batch) {
+    const to = Math.min(texts.length, from + batch)
+    if (regionsOneByOne && byRegion(from, to)) nameMentions(names, arenas, mentions, from, to, found)
+    else internMentions(names, arenas, mentions, from, to, found, picked)
+  }
+  return { names, arenas, found }
+}
+
+/** Ids as a Map gives them: in the order of first mention. */
+function expected(texts: readonly string[]): number[] {
+  const ids = new Map<string, number>()
+  return texts.map((text) => ids.get(text) ?? ids.set(text, ids.size + 1).get(text)!)
+}
+
+const someTexts = fc.array(fc.stringMatching(/^[a-d_]{1,9}$/), { minLength: 1, maxLength: 3000, size: 'max' })
+
+test('names get their rows in the order of first mention, whole or region by region, in batches of any size', () => {
+  fc.assert(
+    fc.property(someTexts, fc.integer({ min: 1, max: 4000 }), fc.boolean(), (texts, batch, regions) => {
+      const { found } = lookUp(texts, batch, regions)
+      assert.deepEqual([...found], expected(texts))
+    }),
+    { seed: 20261122, numRuns: 25 },
+  )
+})
+
+test('the index grows past its first size and finds every name again', () => {
+  const texts = Array.from({ length: 40000 }, (_, i) => `_name_${i * 7919}`)
+  const { names, arenas, found } = lookUp(texts, 1 << 20, true)
+  assert.equal(names.count, 40000)
+  for (let i = 0; i < texts.length; i += 97) {
+    const bytes = fromText(texts[i])
+    assert.equal(findName(names, arenas, bytes, 0, bytes.length), found[i])
+  }
+  const absent = fromText('_absent')
+  assert.equal(findName(names, arenas, absent, 0, absent.length), 0)
+})
+
+test('a single name and a batch agree, and the row keeps the bytes', () => {
+  const texts = ['_main', '_printf', '__ZN3fooEv', '_x']
+  const { arenas, names, arena, start } = fixture(texts, 64, 1024)
+  const ids = texts.map((text, i) => {
+    const bytes = fromText(text)
+    return internName(names, arenas, arena, start[i], bytes.length, hashBytes(bytes, 0, bytes.length))
+  })
+  assert.deepEqual(ids, [1, 2, 3, 4])
+  for (const [i, id] of ids.entries()) {
+    const { bytes } = arenas.list[names.Text.arena[id]]
+    assert.equal(toText(bytes, names.Text.offset[id], names.Text.offset[id] + names.Text.length[id]), texts[i])
+    assert.equal(names.Text.arena[id], names.pool)
+  }
+})
+
+test('a string is measured and hashed as its bytes are, at every length and alignment', () => {
+  for (let length = 1; length < 40; length++) {
+    for (let shift = 0; shift < 4; shift++) {
+      const bytes = new Uint8Array(length + shift + 8).fill(0xff)
+      for (let i = 0; i < length; i++) bytes[shift + i] = 1 + ((i * 37 + length) % 255)
+      bytes[shift + length] = 0
+      const [sizes, hashes] = [new Uint32Array(1), new Uint32Array(1)]
+      measureStrings(new DataView(bytes.buffer), Uint32Array.of(shift), 1, shift + length + 1, sizes, hashes)
+      assert.deepEqual([sizes[0], hashes[0]], [length, hashBytes(bytes, shift, shift + length)])
+    }
+  }
+})
+
+test('names made to collide are an error, not an index that grows without end', () => {
+  const { arenas, names, arena, start } = fixture(['_a'], 8192, 1024)
+  assert.throws(() => {
+    for (let i = 0; i < 8192; i++) {
+      arenas.list[arena].bytes.set(fromText(`${i}`.padStart(8, '0')), start[0])
+      internName(names, arenas, arena, start[0], 8, 12345)
+    }
+  }, /too many have the same hash/)
+})
