@@ -30,6 +30,8 @@ export const FILE_FORCE_LOAD = 1 << 7
 export const FILE_BROKEN = 1 << 8
 /** Its external symbols (or, for an archive, its index) have been put into the resolver. */
 export const FILE_RESOLVED = 1 << 11
+/** Defines absolute or thread-local symbols or refers to some: its references need a closer look. */
+export const FILE_SPECIAL = 1 << 12
 
 export function createFiles(rows: number, shared: boolean) {
   /** Where the bytes lie. `arena` indexes link.arenas, `position` is in bytes, `path` indexes link.paths. */

@@ -6,32 +6,28 @@ import { SYMBOL_ABSOLUTE, SYMBOL_DEFINED, SYMBOL_EXTERNAL, SYMBOL_WEAK_DEF } fro
 
 const WEAK_EXTERNAL = SYMBOL_WEAK_DEF | SYMBOL_EXTERNAL
 
-export function coalesce(link: Link): void {
+/** For a file that has a weak definition that lost. */
+export function coalesceFile(link: Link, file: number): void {
   const { blocks, symbols, names, files } = link
   const { flags, name, block, offset } = symbols.Definition
   const { symbol: winner } = names.Resolution
-  for (const file of link.order) {
-    const first = files.Ranges.symbol[file]
-    const end = first + files.Ranges.symbols[file]
-    let losers = 0
-    let simple = (files.Source.flags[file] & FILE_SUBSECTIONS) !== 0
-    for (let symbol = first; symbol < end; symbol++) {
-      if ((flags[symbol] & WEAK_EXTERNAL) !== WEAK_EXTERNAL || winner[name[symbol]] === symbol || block[symbol] === 0)
-        continue
-      losers++
-      if (offset[symbol] !== 0 || offset[winner[name[symbol]]] !== 0) simple = false
-      blocks.Extent.flags[block[symbol]] |= BLOCK_COALESCED
-      blocks.Placement.leader[block[symbol]] = block[winner[name[symbol]]]
-    }
-    if (losers === 0) continue
-    if (!simple) moveAliases(link, first, end)
-    for (let symbol = first; symbol < end; symbol++) {
-      if ((flags[symbol] & SYMBOL_DEFINED) === 0 || !(blocks.Extent.flags[block[symbol]] & BLOCK_COALESCED)) continue
-      const keeps = flags[symbol] & SYMBOL_EXTERNAL ? winner[name[symbol]] === symbol : !simple || offset[symbol] !== 0
-      if (!keeps) continue
-      blocks.Extent.flags[block[symbol]] &= ~BLOCK_COALESCED
-      blocks.Placement.leader[block[symbol]] = 0
-    }
+  const first = files.Ranges.symbol[file]
+  const end = first + files.Ranges.symbols[file]
+  let simple = (files.Source.flags[file] & FILE_SUBSECTIONS) !== 0
+  for (let symbol = first; symbol < end; symbol++) {
+    if ((flags[symbol] & WEAK_EXTERNAL) !== WEAK_EXTERNAL || winner[name[symbol]] === symbol || block[symbol] === 0)
+      continue
+    if (offset[symbol] !== 0 || offset[winner[name[symbol]]] !== 0) simple = false
+    blocks.Extent.flags[block[symbol]] |= BLOCK_COALESCED
+    blocks.Placement.leader[block[symbol]] = block[winner[name[symbol]]]
+  }
+  if (!simple) moveAliases(link, first, end)
+  for (let symbol = first; symbol < end; symbol++) {
+    if ((flags[symbol] & SYMBOL_DEFINED) === 0 || !(blocks.Extent.flags[block[symbol]] & BLOCK_COALESCED)) continue
+    const keeps = flags[symbol] & SYMBOL_EXTERNAL ? winner[name[symbol]] === symbol : !simple || offset[symbol] !== 0
+    if (!keeps) continue
+    blocks.Extent.flags[block[symbol]] &= ~BLOCK_COALESCED
+    blocks.Placement.leader[block[symbol]] = 0
   }
 }
 

@@ -21,46 +21,39 @@ import {
   WHERE_IMPORT,
   WHERE_UNDEFINED,
 } from '../../components/names.ts'
-import { SYMBOL_ABSOLUTE, SYMBOL_EXTERNAL, SYMBOL_THREAD_LOCAL, SYMBOL_WEAK_DEF } from '../../components/symbols.ts'
+import { SYMBOL_ABSOLUTE, SYMBOL_THREAD_LOCAL, SYMBOL_WEAK_DEF } from '../../components/symbols.ts'
 import { spawnRange } from '../../src/ecs.ts'
 import { EXPORT_THREAD_LOCAL, EXPORT_WEAK } from '../../src/formats/exportTable.ts'
 import { BIND_SPECIAL_DYLIB_FLAT_LOOKUP } from '../../src/formats/macho/constants.ts'
 import { addImport, findInDylibs } from '../kernels/imports.ts'
 
-const REFERENCED = NAME_STRONG_REF | NAME_WEAK_REF | NAME_WANTED
+/** Columns for `candidates` imports and the few that nothing in an object mentions. */
+export function reserveImports(link: Link, candidates: number): void {
+  link.imports = createImports(candidates + wantedNames(link).length + 8, false)
+}
 
-export function defineImports(link: Link): void {
-  const candidates = countCandidates(link)
-  const imports = createImports(candidates, false)
-  link.imports = imports
-  const dynamic = new Set(link.settings.dynamicLookup ?? [])
-  const { files, symbols, names } = link
-  for (const file of link.order) {
-    const first = files.Ranges.symbol[file]
-    for (let symbol = first; symbol < first + files.Ranges.symbols[file]; symbol++)
-      if (symbols.Definition.flags[symbol] & SYMBOL_EXTERNAL && symbols.Definition.name[symbol] !== 0)
-        consider(link, symbols.Definition.name[symbol], dynamic)
-  }
-  if (link.messenger.name !== 0) consider(link, link.messenger.name, dynamic)
-  for (let name = 1; name <= names.count; name++)
-    if (names.Resolution.flags[name] & NAME_WANTED) consider(link, name, dynamic)
+/** Imports that no object mentions, behind those that one does. */
+export function defineOtherImports(link: Link): void {
+  const dynamic = dynamicNames(link)
+  if (link.messenger.name !== 0) considerImport(link, link.messenger.name, dynamic)
+  for (const name of wantedNames(link)) considerImport(link, name, dynamic)
   referToStubBinder(link)
-  spawnRange(imports.world, imports.count, [imports.Library, imports.Use])
+  spawnRange(link.imports.world, link.imports.count, [link.imports.Library, link.imports.Use])
 }
 
-function countCandidates(link: Link): number {
-  const { where, flags, symbol } = link.names.Resolution
-  const definition = link.symbols.Definition.flags
-  let count = 8
-  for (let name = 1; name <= link.names.count; name++) {
-    if (where[name] === WHERE_UNDEFINED && flags[name] & REFERENCED) count++
-    else if (where[name] === WHERE_GLOBAL && (definition[symbol[name]] & SYMBOL_WEAK_DEF || isInterposable(link)))
-      count++
-  }
-  return count
+function wantedNames(link: Link): number[] {
+  const { flags } = link.names.Resolution
+  const found: number[] = []
+  for (let name = 1; name <= link.names.count; name++) if (flags[name] & NAME_WANTED) found.push(name)
+  return found
 }
 
-function isInterposable(link: Link): boolean {
+export function dynamicNames(link: Link): ReadonlySet<string> {
+  return new Set(link.settings.dynamicLookup ?? [])
+}
+
+/** Exports of strong definitions are bound too. */
+export function isInterposable(link: Link): boolean {
   return (
     (link.settings.flatNamespace === true && link.settings.outputType !== 'execute') ||
     link.settings.interposable === true
@@ -68,7 +61,7 @@ function isInterposable(link: Link): boolean {
 }
 
 /** Once a name; the order of first mention on the command line is the order of imports. */
-function consider(link: Link, name: number, dynamic: ReadonlySet<string>): void {
+export function considerImport(link: Link, name: number, dynamic: ReadonlySet<string>): void {
   const { where, import: imported } = link.names.Resolution
   if (imported[name] !== 0) return
   if (where[name] === WHERE_GLOBAL) considerOwn(link, name)

@@ -29,6 +29,7 @@ import {
 } from '../../components/symbols.ts'
 import { error } from '../../src/core/messages.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
+import { fileOfRow } from '../kernels/ranks.ts'
 import { HostError } from '../../src/host/host.ts'
 
 const HEADER_NAMES = {
@@ -65,20 +66,33 @@ function defineOwn(link: Link, text: string, block: number, offset: number, flag
 /** Tentative definitions become zero-fill blocks in `__DATA,__common`, in command-line order of the winners, whose symbols define them. */
 export function defineCommons(link: Link): void {
   const { symbols, names, files } = link
-  const { Definition } = symbols
+  const tentative = namesThatAre(link, WHERE_TENTATIVE)
+  if (tentative.length === 0) return
+  const place = new Float64Array(files.count + 1)
+  for (let i = 0; i < link.order.length; i++) place[link.order[i]] = (i + 1) * 4294967296
+  const keys = Float64Array.from(tentative, (name) => {
+    const symbol = names.Resolution.symbol[name]
+    return place[fileOfRow(link, symbol)] + symbol
+  }).sort()
   let section = 0
-  for (const file of link.order) {
-    const first = files.Ranges.symbol[file]
+  for (let i = 0; i < keys.length; i++) {
+    const symbol = keys[i] % 4294967296
+    if (keys[i] === symbol || (symbols.Definition.flags[symbol] & SYMBOL_COMMON) === 0) continue
+    if (section === 0) section = addInternalSection(link, '__DATA', '__common', macho.S_ZEROFILL, 0, CONTENT_ZEROFILL)
+    const file = link.order[Math.floor(keys[i] / 4294967296) - 1]
     const { words } = link.arenas.list[files.Source.arena[file]]
-    for (let symbol = first; symbol < first + files.Ranges.symbols[file]; symbol++) {
-      if ((Definition.flags[symbol] & SYMBOL_COMMON) === 0) continue
-      const name = Definition.name[symbol]
-      if (names.Resolution.where[name] !== WHERE_TENTATIVE || names.Resolution.symbol[name] !== symbol) continue
-      if (section === 0) section = addInternalSection(link, '__DATA', '__common', macho.S_ZEROFILL, 0, CONTENT_ZEROFILL)
-      const given = (words[files.Tables.nlist[file] / 4 + (symbol - first) * 4 + 1] >>> 24) & 0xf
-      defineCommon(link, symbol, section, given || naturalAlignment(Definition.offset[symbol]))
-    }
+    const index = symbol - files.Ranges.symbol[file]
+    const given = (words[files.Tables.nlist[file] / 4 + index * 4 + 1] >>> 24) & 0xf
+    defineCommon(link, symbol, section, given || naturalAlignment(symbols.Definition.offset[symbol]))
   }
+}
+
+/** The names of one state, of which there are few. */
+function namesThatAre(link: Link, wanted: number): number[] {
+  const { where } = link.names.Resolution
+  const found: number[] = []
+  for (let name = 1; name <= link.names.count; name++) if (where[name] === wanted) found.push(name)
+  return found
 }
 
 /** Of a tentative definition that gives no alignment: the power of two that holds it, at most a section's largest. */
@@ -104,15 +118,15 @@ function defineCommon(link: Link, symbol: number, section: number, alignPow2: nu
 
 /** section$start$SEG$SECT and its kin, for whoever refers to them: addresses are set by allocate. */
 export function defineBoundaries(link: Link): void {
-  boundariesOf(link, NAME_WANTED)
-  boundariesOf(link, NAME_STRONG_REF | NAME_WEAK_REF)
+  const names = namesThatAre(link, WHERE_UNDEFINED).filter((name) => mayBeBoundary(link, name))
+  boundariesOf(link, names, NAME_WANTED)
+  boundariesOf(link, names, NAME_STRONG_REF | NAME_WEAK_REF)
 }
 
-function boundariesOf(link: Link, wantedBy: number): void {
+function boundariesOf(link: Link, names: readonly number[], wantedBy: number): void {
   const { Resolution } = link.names
-  for (let name = 1; name <= link.names.count; name++) {
+  for (const name of names) {
     if (Resolution.where[name] !== WHERE_UNDEFINED || (Resolution.flags[name] & wantedBy) === 0) continue
-    if (!mayBeBoundary(link, name)) continue
     const parts = /^(section|segment)\$(start|end)\$([^$]*)(?:\$(.*))?$/.exec(nameText(link, name))
     if (parts === null || (parts[1] === 'section') !== (parts[4] !== undefined)) continue
     const block = parts[1] === 'section' ? addPlaceholder(link, parts[3], parts[4], 0) : 0

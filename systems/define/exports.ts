@@ -1,0 +1,81 @@
+// Which names are exported, and with that, what each name means.
+import { nameText } from '../../components/internal.ts'
+import type { Link } from '../../components/link.ts'
+import { NAME_AUTO_HIDE, NAME_EXPORTED, NAME_PRIVATE, WHERE_GLOBAL, WHERE_UNDEFINED } from '../../components/names.ts'
+import {
+  SYMBOL_ABSOLUTE,
+  SYMBOL_PRIVATE,
+  SYMBOL_SYNTHETIC,
+  SYMBOL_THREAD_LOCAL,
+  SYMBOL_WEAK_DEF,
+} from '../../components/symbols.ts'
+import { warn } from '../../src/core/messages.ts'
+import { compilePatterns, matches } from '../../src/core/patterns.ts'
+import { isInterposable, reserveImports } from './imports.ts'
+
+const SPECIAL = SYMBOL_ABSOLUTE | SYMBOL_THREAD_LOCAL
+
+/*
+ * What a name means to whoever mentions it, by name: a Reference.target without its top bit, which nothing has yet, and
+ *   MEANS_SPECIAL   bit 30: an absolute or thread-local symbol
+ *   MEANS_OPEN      all of 31 bits: perhaps an import, to be decided at the first mention
+ */
+export const MEANS_SPECIAL = 0x40000000
+export const MEANS_OPEN = 0x7fffffff
+
+/**
+ * External definitions are exported unless they are private; lists of exported and unexported names decide over both.
+ * Returns what each name means, one word, so that symbols need one look.
+ */
+export function decideExports(link: Link): Uint32Array {
+  const { settings, names, symbols } = link
+  const { where, flags, symbol } = names.Resolution
+  const exported = settings.exportedSymbols === undefined ? null : compilePatterns(settings.exportedSymbols)
+  const unexported = compilePatterns(settings.unexportedSymbols ?? [])
+  const listed = exported !== null || unexported.literals.size + unexported.globs.length > 0
+  const interposable = isInterposable(link)
+  const meaning = new Uint32Array(names.count + 1)
+  let open = 0
+  for (let name = 1; name <= names.count; name++) {
+    if (where[name] === WHERE_UNDEFINED) {
+      meaning[name] = MEANS_OPEN
+      open++
+    }
+    if (where[name] !== WHERE_GLOBAL) continue
+    const is = symbols.Definition.flags[symbol[name]]
+    let hidden = is & SYMBOL_WEAK_DEF ? (flags[name] & NAME_PRIVATE) !== 0 : (is & SYMBOL_PRIVATE) !== 0
+    if (listed && !(is & SYMBOL_SYNTHETIC && hidden)) hidden = hideByLists(link, name, hidden, exported, unexported)
+    if (settings.noExportedSymbols) hidden = true
+    if (hidden) symbols.Definition.flags[symbol[name]] |= SYMBOL_PRIVATE
+    else {
+      symbols.Definition.flags[symbol[name]] &= ~SYMBOL_PRIVATE
+      flags[name] |= NAME_EXPORTED
+    }
+    meaning[name] = is & SPECIAL ? symbol[name] | MEANS_SPECIAL : symbol[name]
+    if (!hidden && (is & SYMBOL_ABSOLUTE) === 0 && (is & SYMBOL_WEAK_DEF || interposable)) {
+      meaning[name] = MEANS_OPEN
+      open++
+    }
+  }
+  reserveImports(link, open)
+  return meaning
+}
+
+type PatternList = ReturnType<typeof compilePatterns>
+
+function hideByLists(
+  link: Link,
+  name: number,
+  hidden: boolean,
+  exported: PatternList | null,
+  unexported: PatternList,
+): boolean {
+  const text = nameText(link, name)
+  if (matches(unexported, text)) return true
+  if (exported === null) return hidden
+  if (!matches(exported, text)) return true
+  if (!hidden) return false
+  if (link.names.Resolution.flags[name] & NAME_AUTO_HIDE) return false
+  if (exported.literals.has(text)) warn(link.messages, 'hidden-export', `cannot export hidden symbol ${text}`)
+  return true
+}
