@@ -6,11 +6,10 @@ import * as macho from '../../src/formats/macho/constants.ts'
 
 export function writeExports(link: Link): void {
   const { externals, externalCount: count } = link.table
-  const { bytes, offset, length } = link.table.externalNames
   const { flags } = link.symbols.Definition
   const { address } = link.symbols.Reference
   const rows = {
-    names: new Uint32Array(count),
+    names: link.table.externalNames,
     flags: new Uint8Array(count),
     addresses: new Float64Array(count),
     others: null,
@@ -21,7 +20,6 @@ export function writeExports(link: Link): void {
     const symbol = externals[i]
     const is = flags[symbol]
     const absolute = (is & SYMBOL_ABSOLUTE) !== 0
-    rows.names[i] = i
     rows.addresses[i] = address[symbol] - (absolute ? 0 : link.settings.imageBase)
     rows.flags[i] =
       (is & SYMBOL_WEAK_DEF ? macho.EXPORT_SYMBOL_FLAGS_WEAK_DEFINITION : 0) |
@@ -29,11 +27,5 @@ export function writeExports(link: Link): void {
       (absolute ? macho.EXPORT_SYMBOL_FLAGS_KIND_ABSOLUTE : 0)
     if (is & SYMBOL_WEAK_DEF) link.weakFlags |= macho.MH_WEAK_DEFINES | macho.MH_BINDS_TO_WEAK
   }
-  link.linkedit.exports = {
-    bytes:
-      count === 0
-        ? new Uint8Array(0)
-        : encodeExportTrie(rows, { bytes: [bytes], arena: new Uint8Array(count), offset, length }),
-    offset: 0,
-  }
+  link.linkedit.exports = { bytes: encodeExportTrie(rows), offset: 0 }
 }

@@ -1,61 +1,23 @@
-import { ByteSink, FormatError, toText, ulebSize } from '../../core/bytes.ts'
+import { FormatError, toText, ulebSize } from '../../core/bytes.ts'
 import { EXPORT_SYMBOL_FLAGS_REEXPORT, EXPORT_SYMBOL_FLAGS_STUB_AND_RESOLVER } from '../macho/constants.ts'
-import { appendName, type NameTable } from './bind.ts'
-import { appendUleb64, type Cursor, cursorOver, readByte, readRoundedUleb, readUleb, skipCstring } from './cursor.ts'
-import { commonPrefix, sortNames } from './sortNames.ts'
+import { type Cursor, cursorOver, readByte, readRoundedUleb, readUleb, skipCstring } from './cursor.ts'
+import { buildTrie, placeNodes, type TrieNodes } from './exportTrieNodes.ts'
+import { type NameRows, sortNames } from './sortNames.ts'
 
 const NAME_LIMIT = 1 << 16
 
 /**
- * Exports, one row each, in any order, no name twice: `names` rows of the name table, `flags` EXPORT_SYMBOL_FLAGS_*,
- * `addresses` in bytes from the image base (or the absolute value), `others` the library ordinal of a re-export or the
- * resolver's address, `importNames` the name row under which a re-export is looked up, 0 for the same name.
+ * Exports, one row each, in any order, no name twice: `flags` EXPORT_SYMBOL_FLAGS_*, `addresses` in bytes from the image
+ * base (or the absolute value, negative for 2^64 and so much less), `others` the library ordinal of a re-export or the
+ * resolver's address, `importNames` the name under which a re-export is looked up, empty for the same name.
  */
 export type ExportRows = {
-  names: Uint32Array
+  names: NameRows
   flags: Uint8Array
   addresses: Float64Array
   others: Uint32Array | null
-  importNames: Uint32Array | null
+  importNames: NameRows | null
   count: number
-}
-
-// Layout of the nodes, one column each, node 0 the root; the children of a node have consecutive ids.
-//   from, to   exports order[from, to) lie below the node
-//   start, end the edge to the node is bytes [start, end) of the name of order[from]
-//   terminal   whether order[from] itself is the node
-//   first, children  ids of the children
-//   size       bytes of the node without the child offsets; offset  its place in the trie
-//   layout     node ids in the order they are written (a node, then its first child's subtree, and so on)
-type Nodes = {
-  from: Uint32Array
-  to: Uint32Array
-  start: Uint32Array
-  end: Uint32Array
-  terminal: Uint8Array
-  first: Uint32Array
-  children: Uint8Array
-  size: Uint32Array
-  offset: Uint32Array
-  layout: Uint32Array
-  count: number
-}
-
-function allocateNodes(capacity: number): Nodes {
-  const column = () => new Uint32Array(capacity)
-  return {
-    from: column(),
-    to: column(),
-    start: column(),
-    end: column(),
-    terminal: new Uint8Array(capacity),
-    first: column(),
-    children: new Uint8Array(capacity),
-    size: column(),
-    offset: column(),
-    layout: column(),
-    count: 0,
-  }
 }
 
 /**
@@ -63,158 +25,89 @@ function allocateNodes(capacity: number): Nodes {
  * the names, so it does not depend on the order of the rows. Unpadded; empty when there are no rows. Throws RangeError
  * when a name comes twice or the trie passes 4 GiB.
  */
-export function encodeExportTrie(rows: ExportRows, table: NameTable): Uint8Array {
+export function encodeExportTrie(rows: ExportRows): Uint8Array {
   if (rows.count === 0) return new Uint8Array(0)
-  const order = sortNames(table, rows.names, rows.count)
-  const shared = sharedPrefixes(rows, table, order)
-  const nodes = buildNodes(rows, table, order, shared)
-  for (let node = 0; node < nodes.count; node++) nodes.size[node] = fixedSize(nodes, node, rows, table, order)
-  const sink = new ByteSink(placeNodes(nodes))
-  for (let i = 0; i < nodes.count; i++) appendNode(sink, nodes, nodes.layout[i], rows, table, order)
-  return sink.finish()
+  const sorted = sortNames(rows.names, rows.count)
+  const nodes = buildTrie(rows.names, sorted, terminalSizes(rows))
+  const bytes = new Uint8Array(placeNodes(nodes))
+  for (let node = nodes.first; node < nodes.end; node++) writeNode(bytes, nodes, node, rows, sorted.order)
+  return bytes
 }
 
-// shared[i] is how many bytes the names at order[i - 1] and order[i] have in common.
-function sharedPrefixes(rows: ExportRows, table: NameTable, order: Uint32Array): Uint32Array {
-  const { names, count } = rows
-  const shared = new Uint32Array(count)
-  for (let i = 1; i < count; i++) {
-    const before = names[order[i - 1]]
-    const row = names[order[i]]
-    shared[i] = commonPrefix(table, before, row, 0)
-    if (shared[i] === table.length[before] && shared[i] === table.length[row])
-      throw new RangeError('expected each exported name once, got one twice')
+/** By row, with the size field. */
+function terminalSizes(rows: ExportRows): Uint32Array {
+  const sizes = new Uint32Array(rows.count)
+  for (let i = 0; i < rows.count; i++) {
+    const size = terminalSize(rows, i)
+    sizes[i] = ulebSize(size) + size
   }
-  return shared
+  return sizes
 }
 
-// Every node but the root is terminal or has two children, so there are at most twice as many as names.
-function buildNodes(rows: ExportRows, table: NameTable, order: Uint32Array, shared: Uint32Array): Nodes {
-  const nodes = allocateNodes(2 * rows.count + 1)
-  const stack = new Uint32Array(2 * rows.count + 1)
-  nodes.to[0] = rows.count
-  nodes.count = 1
-  let depth = 1
-  let written = 0
-  while (depth > 0) {
-    const node = stack[--depth]
-    nodes.layout[written++] = node
-    const length = table.length[rows.names[order[nodes.from[node]]]]
-    closeEdge(nodes, node, length, shared)
-    splitRange(nodes, node, shared)
-    for (let child = nodes.children[node]; child > 0; ) stack[depth++] = nodes.first[node] + --child
-  }
-  return nodes
-}
-
-function closeEdge(nodes: Nodes, node: number, length: number, shared: Uint32Array): void {
-  let end = length
-  for (let i = nodes.from[node] + 1; i < nodes.to[node]; i++) if (shared[i] < end) end = shared[i]
-  if (node === 0) end = 0
-  nodes.end[node] = end
-  nodes.terminal[node] = end === length ? 1 : 0
-}
-
-function splitRange(nodes: Nodes, node: number, shared: Uint32Array): void {
-  const end = nodes.end[node]
-  const to = nodes.to[node]
-  let from = nodes.from[node] + nodes.terminal[node]
-  nodes.first[node] = nodes.count
-  while (from < to) {
-    let next = from + 1
-    while (next < to && shared[next] > end) next++
-    const child = nodes.count++
-    nodes.from[child] = from
-    nodes.to[child] = next
-    nodes.start[child] = end
-    from = next
-  }
-  nodes.children[node] = nodes.count - nodes.first[node]
-}
-
-function fixedSize(nodes: Nodes, node: number, rows: ExportRows, table: NameTable, order: Uint32Array): number {
-  let size = 2
-  if (nodes.terminal[node] === 1) {
-    const terminal = terminalSize(rows, table, order[nodes.from[node]])
-    size = 1 + ulebSize(terminal) + terminal
-  }
-  const first = nodes.first[node]
-  const last = first + nodes.children[node]
-  for (let child = first; child < last; child++) size += nodes.end[child] - nodes.start[child] + 1
-  return size
-}
-
-function terminalSize(rows: ExportRows, table: NameTable, i: number): number {
+function terminalSize(rows: ExportRows, i: number): number {
   const flags = rows.flags[i]
   const other = rows.others === null ? 0 : rows.others[i]
-  if ((flags & EXPORT_SYMBOL_FLAGS_REEXPORT) !== 0) {
-    const name = rows.importNames === null ? 0 : rows.importNames[i]
-    return ulebSize(flags) + ulebSize(other) + 1 + (name === 0 ? 0 : table.length[name])
-  }
+  if ((flags & EXPORT_SYMBOL_FLAGS_REEXPORT) !== 0)
+    return ulebSize(flags) + ulebSize(other) + 1 + (rows.importNames === null ? 0 : rows.importNames.length[i])
   const address = rows.addresses[i]
   const size = ulebSize(flags) + (address < 0 ? 10 : ulebSize(address))
   return (flags & EXPORT_SYMBOL_FLAGS_STUB_AND_RESOLVER) !== 0 ? size + ulebSize(other) : size
 }
 
-// A child's offset is a ULEB128 in its parent: offsets grow, and with them sizes, until nothing changes any more.
-function placeNodes(nodes: Nodes): number {
-  const { layout, offset, first, children, size, count } = nodes
-  for (;;) {
-    let place = 0
-    let moved = false
-    for (let i = 0; i < count; i++) {
-      const node = layout[i]
-      if (offset[node] !== place) moved = true
-      offset[node] = place
-      place += size[node]
-      const last = first[node] + children[node]
-      for (let child = first[node]; child < last; child++) place += offsetSize(offset[child])
-      if (place > 0xffffffff) throw new RangeError(`expected an export trie below 4 GiB, got ${place} bytes`)
-    }
-    if (!moved) return place
+function writeNode(bytes: Uint8Array, nodes: TrieNodes, node: number, rows: ExportRows, order: Uint32Array): void {
+  const { names } = rows
+  const { depth, leaf, offset, sibling } = nodes
+  const start = depth[node]
+  const row = order[leaf[node]]
+  let at = offset[node]
+  if (names.length[row] === start) at = writeTerminal(bytes, at, rows, row)
+  else bytes[at++] = 0
+  bytes[at++] = nodes.children[node]
+  for (let left = nodes.children[node], child = node + 1; left > 0; left--, child = sibling[child]) {
+    const from = names.offset[order[leaf[child]]]
+    at = copyBytes(bytes, at, names.bytes, from + start, from + depth[child])
+    bytes[at++] = 0
+    at = writeUleb(bytes, at, offset[child])
   }
 }
 
-function offsetSize(offset: number): number {
-  return offset < 128 ? 1 : offset < 16384 ? 2 : offset < 2097152 ? 3 : offset < 268435456 ? 4 : 5
-}
-
-function appendNode(
-  sink: ByteSink,
-  nodes: Nodes,
-  node: number,
-  rows: ExportRows,
-  table: NameTable,
-  order: Uint32Array,
-): void {
-  if (nodes.terminal[node] === 1) appendTerminal(sink, rows, table, order[nodes.from[node]])
-  else sink.u8(0)
-  sink.u8(nodes.children[node])
-  const last = nodes.first[node] + nodes.children[node]
-  for (let child = nodes.first[node]; child < last; child++) {
-    const name = rows.names[order[nodes.from[child]]]
-    const bytes = table.bytes[table.arena[name]]
-    const at = table.offset[name]
-    for (let i = nodes.start[child]; i < nodes.end[child]; i++) sink.u8(bytes[at + i])
-    sink.u8(0)
-    sink.uleb(nodes.offset[child])
-  }
-}
-
-function appendTerminal(sink: ByteSink, rows: ExportRows, table: NameTable, i: number): void {
+function writeTerminal(bytes: Uint8Array, at: number, rows: ExportRows, i: number): number {
   const flags = rows.flags[i]
   const other = rows.others === null ? 0 : rows.others[i]
-  sink.uleb(terminalSize(rows, table, i))
-  sink.uleb(flags)
+  at = writeUleb(bytes, at, terminalSize(rows, i))
+  at = writeUleb(bytes, at, flags)
   if ((flags & EXPORT_SYMBOL_FLAGS_REEXPORT) !== 0) {
-    const name = rows.importNames === null ? 0 : rows.importNames[i]
-    sink.uleb(other)
-    if (name === 0) sink.u8(0)
-    else appendName(sink, table, name)
-    return
+    at = writeUleb(bytes, at, other)
+    if (rows.importNames !== null) {
+      const from = rows.importNames.offset[i]
+      at = copyBytes(bytes, at, rows.importNames.bytes, from, from + rows.importNames.length[i])
+    }
+    bytes[at++] = 0
+    return at
   }
-  appendUleb64(sink, rows.addresses[i])
-  if ((flags & EXPORT_SYMBOL_FLAGS_STUB_AND_RESOLVER) !== 0) sink.uleb(other)
+  at = writeUleb(bytes, at, rows.addresses[i])
+  return (flags & EXPORT_SYMBOL_FLAGS_STUB_AND_RESOLVER) !== 0 ? writeUleb(bytes, at, other) : at
+}
+
+function copyBytes(bytes: Uint8Array, at: number, source: Uint8Array, from: number, to: number): number {
+  while (from < to) bytes[at++] = source[from++]
+  return at
+}
+
+/** Unsigned LEB128; a negative value is 2^64 and so much less, ten bytes. */
+function writeUleb(bytes: Uint8Array, at: number, value: number): number {
+  if (value < 0) return writeNegative(bytes, at, value)
+  for (; value > 0x7fffffff; value = Math.floor(value / 128)) bytes[at++] = (value % 128) | 0x80
+  let low = value | 0
+  for (; low > 127; low >>>= 7) bytes[at++] = low | 0x80
+  bytes[at++] = low
+  return at
+}
+
+function writeNegative(bytes: Uint8Array, at: number, value: number): number {
+  for (let i = 0; i < 9; i++, value = Math.floor(value / 128)) bytes[at++] = (((value % 128) + 128) % 128) | 0x80
+  bytes[at++] = 1
+  return at
 }
 
 // What a terminal holds, one object for a whole walk: `importAt` to `importEnd` is the import name of a re-export.

@@ -1,126 +1,238 @@
-import type { NameTable } from './bind.ts'
+/** Names in one buffer: row r is the `length[r]` bytes at `offset[r]` of `bytes`. */
+export type NameRows = { bytes: Uint8Array; offset: Uint32Array; length: Uint32Array }
 
-const SMALL = 12
+/** `order`: rows in byte order of their names; `shared[i]`: how many bytes the names of order[i - 1] and order[i] have in common. */
+export type SortedNames = { order: Uint32Array; shared: Uint32Array }
 
-/** Bytes that two names have in common from the start, given that the first `known` are equal. */
-export function commonPrefix(names: NameTable, a: number, b: number, known: number): number {
-  const left = names.bytes[names.arena[a]]
-  const right = names.bytes[names.arena[b]]
-  const from = names.offset[a]
-  const start = names.offset[b]
-  const end = Math.min(names.length[a], names.length[b])
-  let at = known
-  while (at < end && left[from + at] === right[start + at]) at++
-  return at
+const KEY_BYTES = 4
+const RADIX = 256
+const SIGN = 0x80000000
+
+/** From here on counting digits beats insertion. */
+const MANY_RUNS = 40
+
+// Layout of the work: a range [from, to) of positions, whose names have the same first bytes, is sorted by the next four bytes,
+// then split where these differ. Neighbours with the same four bytes are moved together: names that come file by file have many.
+//   order          row of each position; moved  the other side of a move
+//   starts         first position of each run of equal keys, and `to` behind the last one
+//   keys, runs     the runs to sort; a key has the first byte highest, 0 behind the end of a name, and the highest bit
+//                  flipped, so that keys compare as signed numbers; otherKeys, otherRuns  the other side of a radix pass
+//   counts         of one digit
+//   pending        ranges to do, three numbers each: from, to, bytes known equal
+//   count          of runs; differing  bits in which their keys differ; ascending  whether they are in order
+type Sorting = {
+  names: NameRows
+  order: Uint32Array
+  moved: Uint32Array
+  shared: Uint32Array
+  starts: Uint32Array
+  keys: Int32Array
+  runs: Uint32Array
+  otherKeys: Int32Array
+  otherRuns: Uint32Array
+  counts: Uint32Array
+  pending: number[]
+  count: number
+  differing: number
+  ascending: boolean
 }
 
 /**
- * Positions 0..count-1 in the byte order of the names `rows[position]`; a prefix stands before what it starts. Names
- * hold no NUL. Multikey quicksort on four bytes at a time, the keys beside the order, so that most comparisons stay out
- * of the arenas.
+ * Sorts rows 0..count-1; a prefix stands before what it starts, equal names (all of whose bytes are then shared) in order of
+ * their rows. Names hold no NUL. All passes are stable: rows whose names lie side by side stay together, so that the names'
+ * bytes are read in runs, four of each name a pass.
  */
-export function sortNames(names: NameTable, rows: Uint32Array, count: number): Uint32Array {
-  const order = new Uint32Array(count)
-  for (let i = 0; i < count; i++) order[i] = i
-  const keys = new Uint32Array(count)
-  // Ranges still to sort, three numbers each: from, to, bytes known equal; `~bytes` when the keys are those already.
-  const pending = [0, count, 0]
+export function sortNames(names: NameRows, count: number): SortedNames {
+  const sorting = createSorting(names, count)
+  const { order, pending } = sorting
+  if (count > 1) pending.push(0, count, 0)
   while (pending.length > 0) {
-    let known = pending.pop()!
+    const known = pending.pop()!
     const to = pending.pop()!
     const from = pending.pop()!
-    const fresh = known >= 0
-    if (!fresh) known = ~known
-    if (to - from <= SMALL) {
-      insertionSort(names, rows, order, from, to, known)
-      continue
-    }
-    if (fresh) fillKeys(names, rows, order, keys, from, to, known)
-    partition(order, keys, from, to, known, pending)
+    if (to - from === 2) sortPair(sorting, from, known)
+    else sortRange(sorting, from, to, known)
   }
+  return { order, shared: sorting.shared }
+}
+
+function createSorting(names: NameRows, count: number): Sorting {
+  return {
+    names,
+    order: countUp(new Uint32Array(count)),
+    moved: new Uint32Array(count),
+    shared: new Uint32Array(count),
+    starts: new Uint32Array(count + 1),
+    keys: new Int32Array(count),
+    runs: new Uint32Array(count),
+    otherKeys: new Int32Array(count),
+    otherRuns: new Uint32Array(count),
+    counts: new Uint32Array(RADIX),
+    pending: [],
+    count: 0,
+    differing: 0,
+    ascending: true,
+  }
+}
+
+// One loop a function, here and wherever a loop runs long the first time: code that is compiled in the midst of a loop knows
+// nothing of what follows and is thrown away there, which costs milliseconds.
+
+function countUp(order: Uint32Array): Uint32Array {
+  for (let i = 0; i < order.length; i++) order[i] = i
   return order
 }
 
-function fillKeys(
-  names: NameTable,
-  rows: Uint32Array,
-  order: Uint32Array,
-  keys: Uint32Array,
-  from: number,
-  to: number,
-  known: number,
-): void {
-  const { bytes, arena, offset, length } = names
+function sortRange(sorting: Sorting, from: number, to: number, known: number): void {
+  findRuns(sorting, from, to, known)
+  compareRuns(sorting)
+  if (!sorting.ascending) {
+    if (sorting.count < MANY_RUNS) insertRuns(sorting)
+    else radixSort(sorting)
+    moveRuns(sorting, from)
+    sorting.order.set(sorting.moved.subarray(from, to), from)
+  }
+  split(sorting, from, to, known)
+}
+
+function sortPair(sorting: Sorting, from: number, known: number): void {
+  const { order, shared } = sorting
+  const { bytes, offset, length } = sorting.names
+  const a = order[from]
+  const b = order[from + 1]
+  const left = offset[a]
+  const right = offset[b]
+  const end = Math.min(length[a], length[b])
+  let at = known
+  while (at < end && bytes[left + at] === bytes[right + at]) at++
+  shared[from + 1] = at
+  const isAfter = at === end ? length[a] > end : bytes[left + at] > bytes[right + at]
+  if (!isAfter) return
+  order[from] = b
+  order[from + 1] = a
+}
+
+function findRuns(sorting: Sorting, from: number, to: number, known: number): void {
+  const { order, starts, keys, runs } = sorting
+  const { bytes, offset, length } = sorting.names
+  let last = 0
+  let count = 0
   for (let i = from; i < to; i++) {
-    const row = rows[order[i]]
-    const arenaBytes = bytes[arena[row]]
+    const row = order[i]
     const at = offset[row] + known
     const left = length[row] - known
-    let key = left > 0 ? arenaBytes[at] << 24 : 0
-    if (left > 1) key |= arenaBytes[at + 1] << 16
-    if (left > 2) key |= arenaBytes[at + 2] << 8
-    if (left > 3) key |= arenaBytes[at + 3]
-    keys[i] = key
+    let key = SIGN | 0
+    if (left >= KEY_BYTES) key ^= (bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]
+    else {
+      if (left > 0) key ^= bytes[at] << 24
+      if (left > 1) key |= bytes[at + 1] << 16
+      if (left > 2) key |= bytes[at + 2] << 8
+    }
+    if (key === last && i > from) continue
+    starts[count] = i
+    keys[count] = key
+    runs[count] = count
+    last = key
+    count++
   }
+  starts[count] = to
+  sorting.count = count
 }
 
-function partition(
-  order: Uint32Array,
-  keys: Uint32Array,
-  from: number,
-  to: number,
-  known: number,
-  pending: number[],
-): void {
-  const pivot = median(keys[from], keys[(from + to) >>> 1], keys[to - 1])
-  let low = from
-  let high = to
-  for (let i = from; i < high; ) {
+function compareRuns(sorting: Sorting): void {
+  const { keys, count } = sorting
+  let differing = 0
+  let ascending = true
+  for (let i = 1; i < count; i++) {
+    differing |= keys[i] ^ keys[i - 1]
+    if (keys[i] < keys[i - 1]) ascending = false
+  }
+  sorting.differing = differing
+  sorting.ascending = ascending
+}
+
+function insertRuns(sorting: Sorting): void {
+  const { keys, runs, count } = sorting
+  for (let i = 1; i < count; i++) {
     const key = keys[i]
-    if (key === pivot) {
-      i++
-      continue
-    }
-    const other = key < pivot ? low++ : --high
-    const moved = order[i]
-    keys[i] = keys[other]
-    order[i] = order[other]
-    keys[other] = key
-    order[other] = moved
-    if (key < pivot) i++
-  }
-  if (low - from > 1) pending.push(from, low, ~known)
-  if (to - high > 1) pending.push(high, to, ~known)
-  // A key that ends in NUL ends the name: these names are equal.
-  if (high - low > 1 && (pivot & 0xff) !== 0) pending.push(low, high, known + 4)
-}
-
-function median(a: number, b: number, c: number): number {
-  return Math.max(Math.min(a, b), Math.min(Math.max(a, b), c))
-}
-
-function insertionSort(
-  names: NameTable,
-  rows: Uint32Array,
-  order: Uint32Array,
-  from: number,
-  to: number,
-  known: number,
-): void {
-  for (let i = from + 1; i < to; i++) {
-    const moved = order[i]
+    const run = runs[i]
     let at = i
-    while (at > from && isAfter(names, rows[order[at - 1]], rows[moved], known)) {
-      order[at] = order[at - 1]
-      at--
+    for (; at > 0 && keys[at - 1] > key; at--) {
+      keys[at] = keys[at - 1]
+      runs[at] = runs[at - 1]
     }
-    order[at] = moved
+    keys[at] = key
+    runs[at] = run
   }
 }
 
-function isAfter(names: NameTable, a: number, b: number, known: number): boolean {
-  const shared = commonPrefix(names, a, b, known)
-  if (shared >= names.length[b]) return names.length[a] > shared
-  if (shared >= names.length[a]) return false
-  return names.bytes[names.arena[a]][names.offset[a] + shared] > names.bytes[names.arena[b]][names.offset[b] + shared]
+/** From the lowest digit up; digits that all keys have in common are left out. */
+function radixSort(sorting: Sorting): void {
+  const { counts, count, differing } = sorting
+  for (let shift = 0; shift < 32; shift += 8) {
+    if (((differing >>> shift) & 0xff) === 0) continue
+    const { keys, runs, otherKeys, otherRuns } = sorting
+    counts.fill(0)
+    countDigits(counts, keys, count, shift)
+    placeDigits(counts)
+    scatter(sorting, shift)
+    sorting.keys = otherKeys
+    sorting.runs = otherRuns
+    sorting.otherKeys = keys
+    sorting.otherRuns = runs
+  }
+}
+
+function countDigits(counts: Uint32Array, keys: Int32Array, count: number, shift: number): void {
+  for (let i = 0; i < count; i++) counts[((keys[i] ^ SIGN) >>> shift) & 0xff]++
+}
+
+function placeDigits(counts: Uint32Array): void {
+  let at = 0
+  for (let digit = 0; digit < RADIX; digit++) {
+    const here = counts[digit]
+    counts[digit] = at
+    at += here
+  }
+}
+
+function scatter(sorting: Sorting, shift: number): void {
+  const { counts, keys, runs, otherKeys, otherRuns, count } = sorting
+  for (let i = 0; i < count; i++) {
+    const key = keys[i]
+    const at = counts[((key ^ SIGN) >>> shift) & 0xff]++
+    otherKeys[at] = key
+    otherRuns[at] = runs[i]
+  }
+}
+
+function moveRuns(sorting: Sorting, from: number): void {
+  const { order, moved, starts, runs, count } = sorting
+  let to = from
+  for (let i = 0; i < count; i++) {
+    const end = starts[runs[i] + 1]
+    for (let at = starts[runs[i]]; at < end; at++) moved[to++] = order[at]
+  }
+}
+
+/** Names differ where keys do; those with the same key are still to sort by what follows, unless they end within it. */
+function split(sorting: Sorting, from: number, to: number, known: number): void {
+  const { starts, keys, runs, shared, pending, count } = sorting
+  let start = from
+  let at = from
+  for (let i = 0; i < count; i++) {
+    at += starts[runs[i] + 1] - starts[runs[i]]
+    if (i + 1 < count && keys[i + 1] === keys[i]) continue
+    if (at - start > 1) {
+      if ((keys[i] & 0xff) !== 0) pending.push(start, at, known + KEY_BYTES)
+      else endNames(sorting, start, at)
+    }
+    if (at < to) shared[at] = known + (Math.clz32(keys[i] ^ keys[i + 1]) >> 3)
+    start = at
+  }
+}
+
+/** Equal names. */
+function endNames(sorting: Sorting, from: number, to: number): void {
+  sorting.shared.fill(sorting.names.length[sorting.order[from]], from + 1, to)
 }

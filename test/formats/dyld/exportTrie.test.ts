@@ -8,7 +8,7 @@ import {
   encodeExportTrie,
   walkExportTrie,
 } from '../../../src/formats/dyld/exportTrie.ts'
-import { LIBRARY, linkDylib, sourceFor, tableOf } from './linked.ts'
+import { LIBRARY, linkDylib, nameRows, sourceFor } from './linked.ts'
 
 type Export = { name: string; flags: number; address: number; other: number; importName: string }
 
@@ -21,16 +21,15 @@ function decode(bytes: Uint8Array): Export[] {
 }
 
 function encode(rows: Export[]): Uint8Array {
-  const names = ['', ...rows.map((row) => row.name), ...rows.map((row) => row.importName)]
   const columns: ExportRows = {
-    names: Uint32Array.from(rows, (_, i) => i + 1),
+    names: nameRows(rows.map((row) => row.name)),
     flags: Uint8Array.from(rows, (row) => row.flags),
     addresses: Float64Array.from(rows, (row) => row.address),
     others: Uint32Array.from(rows, (row) => row.other),
-    importNames: Uint32Array.from(rows, (row, i) => (row.importName === '' ? 0 : 1 + rows.length + i)),
+    importNames: nameRows(rows.map((row) => row.importName)),
     count: rows.length,
   }
-  return encodeExportTrie(columns, tableOf(names))
+  return encodeExportTrie(columns)
 }
 
 function byName(a: Export, b: Export): number {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fromText, readU32, readU64 } from '../../../src/core/bytes.ts'
 import type { NameTable } from '../../../src/formats/dyld/bind.ts'
+import type { NameRows } from '../../../src/formats/dyld/sortNames.ts'
 
 const LC_SEGMENT_64 = 0x19
 const LC_DYLD_INFO_ONLY = 0x80000022
@@ -77,6 +78,18 @@ export function padded(ours: Uint8Array, theirs: Uint8Array): Uint8Array {
   const out = new Uint8Array(Math.max(ours.length, theirs.length))
   out.set(ours)
   return out
+}
+
+/** Names behind each other. */
+export function nameRows(names: string[]): NameRows {
+  const encoded = names.map(fromText)
+  const rows = {
+    bytes: Uint8Array.from(encoded.flatMap((name) => [...name])),
+    offset: new Uint32Array(names.length),
+    length: Uint32Array.from(encoded, (name) => name.length),
+  }
+  for (let i = 1; i < names.length; i++) rows.offset[i] = rows.offset[i - 1] + rows.length[i - 1]
+  return rows
 }
 
 /** A name table over `names` in two arenas, rows in order. */

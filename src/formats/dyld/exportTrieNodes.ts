@@ -1,0 +1,152 @@
+// The nodes of an export trie, built from sorted names, and their places.
+import type { NameRows, SortedNames } from './sortNames.ts'
+
+// Layout of the nodes, one column each. Ids ascend in the order in which nodes are written (a node, then its first child's
+// subtree, and so on), from `first` (the root) to `end`; the first child of `node` is node + 1. 0 is no node.
+//   leaf      position in the order of names of the leftmost name below the node
+//   depth     bytes of the path to the node: of that name, when it ends here
+//   children  how many; sibling  the next child of the same parent
+//   parent    0 for the root
+//   size      bytes of the node; offset  its place in the trie
+export type TrieNodes = {
+  leaf: Uint32Array
+  depth: Uint32Array
+  children: Uint8Array
+  sibling: Uint32Array
+  parent: Uint32Array
+  size: Uint32Array
+  offset: Uint32Array
+  first: number
+  end: number
+}
+
+// Branching nodes whose leftmost name is not met yet, from the root down: what is known of each so far.
+type Open = { depth: number[]; child: number[]; children: number[]; size: number[] }
+
+/**
+ * Builds the nodes from the last name to the first one: then a node is complete when its leftmost name is met, and nodes come
+ * about in the reverse of their order. `terminals[i]` are the bytes of the terminal of row i with its size field. Every node but the
+ * root is terminal or has two children, so there are at most twice as many as names. Throws RangeError when a name comes twice.
+ */
+export function buildTrie(names: NameRows, sorted: SortedNames, terminals: Uint8Array | Uint32Array): TrieNodes {
+  const { order, shared } = sorted
+  const count = order.length
+  const nodes = allocateNodes(2 * count + 2)
+  const open: Open = { depth: [0], child: [0], children: [0], size: [0] }
+  for (let i = count - 1; i >= 0; i--) {
+    const row = order[i]
+    const length = names.length[row]
+    const before = i === 0 ? -1 : shared[i]
+    if (before === length) throw new RangeError('expected each exported name once, got one twice')
+    let top = open.depth.length - 1
+    if (before > open.depth[top]) top = openNode(open, before)
+    if (length > open.depth[top]) {
+      const leaf = addNode(nodes, i, length, terminals[row] + 1)
+      attach(nodes, open, leaf, length)
+    }
+    while (top >= 0 && open.depth[top] > before) {
+      const node = closeNode(nodes, open, i, length === open.depth[top] ? terminals[row] : 1)
+      if (--top < 0) break
+      if (before > open.depth[top]) top = openNode(open, before)
+      attach(nodes, open, node, nodes.depth[node])
+    }
+  }
+  return nodes
+}
+
+function allocateNodes(capacity: number): TrieNodes {
+  const column = () => new Uint32Array(capacity)
+  return {
+    leaf: column(),
+    depth: column(),
+    children: new Uint8Array(capacity),
+    sibling: column(),
+    parent: column(),
+    size: column(),
+    offset: column(),
+    first: capacity,
+    end: capacity,
+  }
+}
+
+function addNode(nodes: TrieNodes, leaf: number, depth: number, size: number): number {
+  const node = --nodes.first
+  nodes.leaf[node] = leaf
+  nodes.depth[node] = depth
+  nodes.size[node] = size
+  return node
+}
+
+function openNode(open: Open, depth: number): number {
+  open.child.push(0)
+  open.children.push(0)
+  open.size.push(0)
+  return open.depth.push(depth) - 1
+}
+
+/** The deepest open node gets its id. */
+function closeNode(nodes: TrieNodes, open: Open, leaf: number, terminal: number): number {
+  const node = addNode(nodes, leaf, open.depth.pop()!, open.size.pop()! + terminal + 1)
+  nodes.children[node] = open.children.pop()!
+  for (let child = open.child.pop()!; child !== 0; child = nodes.sibling[child]) nodes.parent[child] = node
+  return node
+}
+
+/** Into the deepest open node: the bytes of the edge, a NUL, and an offset of at least one byte. */
+function attach(nodes: TrieNodes, open: Open, child: number, depth: number): void {
+  const top = open.depth.length - 1
+  nodes.sibling[child] = open.child[top]
+  open.child[top] = child
+  open.children[top]++
+  open.size[top] += depth - open.depth[top] + 2
+}
+
+/**
+ * Fills `offset` and returns the size of the trie. An offset is a ULEB128 in the parent: where offsets reach one byte more, parents
+ * grow, and with them offsets, until nothing changes any more. Offsets ascend, so that for each length of ULEB128 one
+ * bound says which nodes have reached it. Throws RangeError when the trie passes 4 GiB.
+ */
+export function placeNodes(nodes: TrieNodes): number {
+  const bounds = [nodes.end, nodes.end, nodes.end, nodes.end]
+  for (;;) {
+    const size = addSizes(nodes)
+    if (size > 0xffffffff) throw new RangeError(`expected an export trie below 4 GiB, got ${size} bytes`)
+    let moved = false
+    for (let i = 0; i < bounds.length; i++) {
+      const bound = firstFrom(nodes, 128 ** (i + 1), bounds[i])
+      if (bound === bounds[i]) continue
+      growParents(nodes, bound, bounds[i])
+      bounds[i] = bound
+      moved = true
+    }
+    if (!moved) return size
+  }
+}
+
+function addSizes(nodes: TrieNodes): number {
+  const { offset, size, first, end } = nodes
+  let place = 0
+  for (let node = first; node < end; node++) {
+    offset[node] = place
+    place += size[node]
+  }
+  return place
+}
+
+function growParents(nodes: TrieNodes, from: number, to: number): void {
+  const { parent, size } = nodes
+  for (let node = from; node < to; node++) size[parent[node]]++
+}
+
+/** The first node before `end` at `limit` or behind, else `end`. */
+function firstFrom(nodes: TrieNodes, limit: number, end: number): number {
+  const { offset } = nodes
+  let low = nodes.first
+  let high = end
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (offset[middle] < limit) low = middle + 1
+    else high = middle
+  }
+  return low
+}
