@@ -30,6 +30,11 @@ const OUTPUT_MODE = 0o755
  * existing output is then as it was.
  */
 export async function link(options: LinkOptions): Promise<LinkResult> {
+  return (await linkKeeping(options)).result
+}
+
+/** As `link`, with the columns of the finished link. */
+export async function linkKeeping(options: LinkOptions): Promise<{ result: LinkResult; done: Link }> {
   const host = options.host
   if (host === undefined)
     throw new TypeError(
@@ -50,7 +55,7 @@ export async function link(options: LinkOptions): Promise<LinkResult> {
   const outputFiles = options.write === false ? [outputFile(done)] : []
   if (options.write !== false) write(host, done, messages)
   finishOutput(done, started)
-  return {
+  const result = {
     ...(observer.trace === null ? {} : { timeTrace: await traceOf(observer) }),
     ...(stats === null ? {} : { stats: stats(done) }),
     errors: [],
@@ -60,6 +65,7 @@ export async function link(options: LinkOptions): Promise<LinkResult> {
     reports: done.reports,
     dependencies: done.dependencies,
   }
+  return { result, done }
 }
 
 /** Loaded when asked for, as is the writer of traces: start-up counts for small links. */

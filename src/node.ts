@@ -1,7 +1,8 @@
 // The package's entry under Node.js: the library with the file system as its host.
 import { createNodeHost } from './host/node.ts'
 import { link as linkWith } from './link.ts'
-import type { LinkOptions, LinkResult } from './types.ts'
+import { context as contextWith } from './session.ts'
+import type { LinkOptions, LinkResult, Session } from './types.ts'
 
 export { createNodeHost } from './host/node.ts'
 export * from './index.ts'
@@ -9,4 +10,9 @@ export * from './index.ts'
 /** As the core's `link`; without `options.host` paths are those of this machine's file system. */
 export function link(options: LinkOptions): Promise<LinkResult> {
   return linkWith(options.host === undefined ? { ...options, host: createNodeHost() } : options)
+}
+
+/** As the core's `context`; without `options.host` paths are those of this machine's file system. */
+export function context(options: LinkOptions): Session {
+  return contextWith(options.host === undefined ? { ...options, host: createNodeHost() } : options)
 }

@@ -343,6 +343,59 @@ export interface LinkResult {
   dependencies: Dependencies
 }
 
+/**
+ * What a caller knows to have changed. With any of the first three, only that is looked at and all else is taken to be as it was;
+ * without them (`{}`, or nothing) every file that the last link looked for is checked.
+ */
+export interface Changes {
+  /** Paths of inputs or other files that the link reads; an Input with `contents` replaces the one in memory of the same path. */
+  changed?: readonly (string | Input)[]
+  /** Inputs that come last from now on. */
+  added?: readonly (string | Input)[]
+  /** Paths (or names of libraries and frameworks) of inputs that take part no more. */
+  removed?: readonly string[]
+  /** Options that replace those of the session from now on, `inputs` too. */
+  options?: Partial<LinkOptions>
+}
+
+/** `noop`: the output stands as it is. `full`: everything was read and linked anew. */
+export type RebuildMode = 'noop' | 'full'
+
+export interface RebuildResult extends LinkResult {
+  mode: RebuildMode
+  /** Why this mode, for people. */
+  reason: string
+  /** Paths of what was found, or named, to have changed since the last link; empty for the first. */
+  changedInputs: string[]
+  /** Blocks that were placed and relocated, and pages of the output that were written. */
+  dirtyBlocks: number
+  dirtyPages: number
+}
+
+export interface WatchOptions {
+  /** Called after each rebuild; `failure` is a LinkFailure, or what else went wrong, and `result` null then. */
+  onRebuild: (result: RebuildResult | null, failure: unknown) => void
+  /** Milliseconds without further events before a rebuild begins. Default 50. */
+  delay?: number
+  /** Milliseconds between two looks at all files where the host cannot watch directories. Default 500. */
+  interval?: number
+}
+
+/** A link that is kept to be brought up to date. Rebuilds run one after the other. */
+export interface Session {
+  /**
+   * Brings the output up to date.
+   * @throws LinkFailure, or the reason of an abort; the output is then as it was, and the next rebuild works.
+   */
+  rebuild(changes?: Changes): Promise<RebuildResult>
+  /** Links if that is still to be done, then rebuilds whenever a file changes that the link has read or looked for. */
+  watch(options: WatchOptions): Promise<void>
+  /** Aborts the rebuild that is running; resolves when it has stopped. */
+  cancel(): Promise<void>
+  /** Cancels, ends watching, and frees what the session holds. */
+  dispose(): Promise<void>
+}
+
 /** Thrown by `link` when there are errors. */
 export class LinkFailure extends Error {
   readonly errors: Message[]

@@ -24,7 +24,7 @@ const LAYERS: readonly RegExp[] = [
   /^(components|src\/arch)\//,
   /^(systems\/(?!index\.ts$).*|src\/image\.ts)$/,
   /^systems\/index\.ts$/,
-  /^src\/(?!(index|node)\.ts$)[^/]+\.ts$/,
+  /^src\/(session\/.*|(?!(index|node)\.ts$)[^/]+\.ts)$/,
   /^src\/index\.ts$/,
   /^src\/host\//,
   /^src\/node\.ts$/,

@@ -29,6 +29,11 @@ export interface Host {
   turn?(): Promise<void>
   /** Bytes of memory that the process uses now, and the most it has used. */
   memory?(): { resident: number; peak: number }
+  /**
+   * Calls `changed` when something in one of the directories may have changed. Returns what ends that. Throws a HostError when
+   * it cannot; without it files are looked at in intervals.
+   */
+  watch?(directories: readonly string[], changed: () => void): () => void
   /** Bytes of all buffers made so far; only hosts that count them have it. */
   allocated?(): number
 }

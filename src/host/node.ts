@@ -22,6 +22,7 @@ export function createNodeHost(): Host {
     now: () => performance.now(),
     memory: () => ({ resident: process.memoryUsage.rss(), peak: process.resourceUsage().maxRSS * 1024 }),
     turn: () => new Promise((resolve) => void setImmediate(resolve)),
+    watch,
     random: (into) => void crypto().randomFillSync(into),
   }
 }
@@ -198,6 +199,24 @@ function sha256(bytes: Uint8Array, from: number, to: number, digest: Uint8Array,
   const { hash, createHash } = crypto() as Partial<typeof import('node:crypto')>
   const part = bytes.subarray(from, to)
   digest.set(hash === undefined ? createHash!('sha256').update(part).digest() : hash('sha256', part, 'buffer'), at)
+}
+
+function watch(directories: readonly string[], changed: () => void): () => void {
+  const watchers: fs.FSWatcher[] = []
+  const end = () => {
+    for (const watcher of watchers) watcher.close()
+  }
+  try {
+    for (const directory of directories) {
+      const watcher = fs.watch(directory, changed)
+      watchers.push(watcher)
+      watcher.on('error', changed)
+    }
+  } catch (cause) {
+    end()
+    throw toHostError(cause)
+  }
+  return end
 }
 
 function toHostError(cause: unknown): HostError {

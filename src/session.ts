@@ -1,0 +1,221 @@
+// session: a link that is kept, so that its output can be brought up to date.
+import { BLOCK_FOLDED, BLOCK_LIVE } from '../components/blocks.ts'
+import type { Link } from '../components/link.ts'
+import type { FileStat, Host } from './host/host.ts'
+import { linkKeeping } from './link.ts'
+import { type FileRecords, isSameFile, recordFiles } from './session/fileRecords.ts'
+import {
+  applyChanges,
+  changedOption,
+  digestMemory,
+  findChanges,
+  type MemoryDigests,
+  namedChanges,
+} from './session/plan.ts'
+import { type Watching, watchFiles } from './session/watchFiles.ts'
+import type { Changes, LinkOptions, LinkResult, RebuildResult, Session, SystemTiming, WatchOptions } from './types.ts'
+
+/** As `settle` has it. */
+const DEFAULT_OUTPUT = 'a.out'
+
+/** What the last link left behind. */
+interface Kept {
+  options: LinkOptions
+  /** Of the last attempt, whether it succeeded or not. */
+  records: FileRecords
+  memory: MemoryDigests
+  /** Null after a failure. */
+  result: LinkResult | null
+  /** The output as it was written; null where none is. */
+  output: FileStat | null
+}
+
+interface State {
+  host: Host
+  options: LinkOptions
+  kept: Kept | null
+  /** The rebuilds asked for so far: each waits for the one before. */
+  last: Promise<unknown>
+  /** Of the rebuilds that are not finished. */
+  aborts: Set<AbortController>
+  watching: Watching | null
+  disposed: boolean
+}
+
+/**
+ * A session: `rebuild` links the first time, and later does what is needed. Options are those of `link`. Any number of
+ * sessions may stand side by side.
+ */
+export function context(options: LinkOptions): Session {
+  if (options.host === undefined)
+    throw new TypeError(
+      'context: no host given: pass one, or import context from the package root, which brings that of Node',
+    )
+  const state: State = {
+    host: options.host,
+    options,
+    kept: null,
+    last: Promise.resolve(),
+    aborts: new Set(),
+    watching: null,
+    disposed: false,
+  }
+  return {
+    rebuild: (changes = {}) => enqueue(state, changes),
+    watch: (wishes) => watch(state, wishes),
+    cancel: () => cancel(state),
+    dispose: () => dispose(state),
+  }
+}
+
+function enqueue(state: State, changes: Changes): Promise<RebuildResult> {
+  const abort = new AbortController()
+  state.aborts.add(abort)
+  const next = state.last.then(() => rebuild(state, changes, abort)).finally(() => state.aborts.delete(abort))
+  state.last = next.catch(() => undefined)
+  return next
+}
+
+async function rebuild(state: State, changes: Changes, abort: AbortController): Promise<RebuildResult> {
+  if (state.disposed) throw new Error('rebuild: the session is disposed')
+  abort.signal.throwIfAborted()
+  const { host, kept } = state
+  const options = applyChanges(state.options, changes)
+  state.options = options
+  const started = host.now()
+  const memory = digestMemory(host, options)
+  const named = kept === null ? null : namedChanges(changes)
+  const found = kept === null ? null : (named ?? findChanges(host, kept.records, kept.memory, memory))
+  const reason = whyLink(host, kept, options, found?.reason ?? '')
+  const check = checkTiming(host.now() - started, named === null ? (kept?.records.size ?? 0) : named.paths.length)
+  if (reason === '' && kept !== null && kept.result !== null) return noop(kept.result, check)
+  const { result, done } = await linkNow(state, options, memory, abort)
+  return {
+    ...result,
+    timings: [check, ...result.timings],
+    mode: 'full',
+    reason,
+    changedInputs: found?.paths ?? [],
+    dirtyBlocks: countBlocks(done),
+    dirtyPages: Math.ceil((done.image.length + done.tail.length) / done.settings.pageSize),
+  }
+}
+
+/** Why the output is not up to date; empty when it is. `found`: the files that changed, in words. */
+function whyLink(host: Host, kept: Kept | null, options: LinkOptions, found: string): string {
+  if (kept === null) return 'nothing is linked yet'
+  if (kept.result === null) return 'the last rebuild failed'
+  const option = changedOption(kept.options, options)
+  if (option !== null && option !== 'inputs') return `option ${option} changed`
+  if (found !== '') return found
+  if (option !== null) return 'the list of inputs changed'
+  if (kept.output === null) return ''
+  const now = host.stat(options.output ?? DEFAULT_OUTPUT)
+  if (now === null) return 'the output is gone'
+  return isSameFile(now, kept.output) ? '' : 'the output was changed by someone else'
+}
+
+function noop(result: LinkResult, check: SystemTiming): RebuildResult {
+  return {
+    ...result,
+    timings: [check],
+    mode: 'noop',
+    reason: 'nothing changed',
+    changedInputs: [],
+    dirtyBlocks: 0,
+    dirtyPages: 0,
+  }
+}
+
+async function linkNow(
+  state: State,
+  options: LinkOptions,
+  memory: MemoryDigests,
+  abort: AbortController,
+): Promise<{ result: LinkResult; done: Link }> {
+  const host = options.host ?? state.host
+  const records: FileRecords = new Map()
+  const kept: Kept = { options, records, memory, result: null, output: null }
+  const forward = () => abort.abort(options.signal?.reason)
+  if (options.signal?.aborted === true) forward()
+  options.signal?.addEventListener('abort', forward)
+  state.kept = kept
+  try {
+    const linked = await linkKeeping({ ...options, host: recordFiles(host, records), signal: abort.signal })
+    kept.result = linked.result
+    if (options.write !== false) kept.output = host.stat(linked.done.settings.output)
+    return linked
+  } finally {
+    options.signal?.removeEventListener('abort', forward)
+  }
+}
+
+function countBlocks({ blocks }: Link): number {
+  const { flags } = blocks.Extent
+  let live = 0
+  for (let block = 1; block <= blocks.count; block++)
+    if ((flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) === BLOCK_LIVE) live++
+  return live
+}
+
+function checkTiming(milliseconds: number, rows: number): SystemTiming {
+  return {
+    system: 'check',
+    milliseconds,
+    rows,
+    bytes: 0,
+    read: 0,
+    hashed: 0,
+    written: 0,
+    probes: 0,
+    allocated: 0,
+  }
+}
+
+/** A rebuild on its way is reported too, so that the first look at the files comes after it. */
+async function watch(state: State, wishes: WatchOptions): Promise<void> {
+  if (state.disposed) throw new Error('watch: the session is disposed')
+  state.watching?.end()
+  let pending = false
+  const watching = watchFiles(state.host, wishes, () => {
+    if (pending || state.watching !== watching) return
+    pending = true
+    void state.last.then(async () => {
+      pending = false
+      if (state.watching === watching && isStale(state)) await rebuildWatched(state, watching, wishes)
+    })
+  })
+  state.watching = watching
+  if (isStale(state)) await rebuildWatched(state, watching, wishes)
+  else watching.follow(state.kept!.records)
+}
+
+function isStale({ host, kept, options }: State): boolean {
+  if (kept === null) return true
+  return findChanges(host, kept.records, kept.memory, digestMemory(host, options)).paths.length > 0
+}
+
+async function rebuildWatched(state: State, watching: Watching, { onRebuild }: WatchOptions): Promise<void> {
+  let [result, failure]: [RebuildResult | null, unknown] = [null, null]
+  try {
+    result = await enqueue(state, {})
+  } catch (trouble) {
+    failure = trouble
+  }
+  if (state.watching !== watching) return
+  if (state.kept !== null) watching.follow(state.kept.records)
+  onRebuild(result, failure)
+}
+
+async function cancel(state: State): Promise<void> {
+  for (const abort of state.aborts) abort.abort()
+  await state.last
+}
+
+async function dispose(state: State): Promise<void> {
+  state.disposed = true
+  state.watching?.end()
+  state.watching = null
+  await cancel(state)
+  state.kept = null
+}
