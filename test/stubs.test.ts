@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { type EmbeddedStub, findEmbeddedStub, stubNames } from '../src/stubs/index.ts'
+import { type EmbeddedStub, findEmbeddedStub, stubTexts } from '../src/stubs/index.ts'
 import type { Arch } from '../src/types.ts'
 import { libcxx, libSystem } from './helpers/paths.ts'
 
@@ -15,7 +15,7 @@ function stubOf(library: string): EmbeddedStub {
 }
 
 function namesOf(library: string, arch: Arch): string[] {
-  return stubNames(stubOf(library), arch).split(/\s+/)
+  return stubTexts(stubOf(library), arch).join(' ').trim().split(/\s+/)
 }
 
 /** What a link with `library` can resolve: its own names and those of what it re-exports. */

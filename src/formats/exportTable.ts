@@ -1,5 +1,5 @@
 // The exported names of one dylib, in columns, found through an open-addressing hash index.
-import { FormatError, fromText } from '../core/bytes.ts'
+import { FormatError, fromText, toText } from '../core/bytes.ts'
 import { hashBytes, sameBytes } from '../core/hash.ts'
 
 /** Bits of `ExportTable.flags`. */
@@ -11,8 +11,11 @@ export const EXPORT_ABSOLUTE = 8
 /** Most bytes of names one table takes; an export trie can spell far more than it stores. */
 const MAX_NAME_BYTES = 0x10000000
 
+/** Lookups in texts before all of their names become rows: so many cost about what reading a system library's 4,000 names does. */
+const MAX_TEXT_LOOKUPS = 64
+
 /**
- * Read-only set of exported names.
+ * Set of exported names.
  *
  * bytes            names, one after another, no separators
  * offset, length   u32 a row: the name is bytes[offset, offset + length)
@@ -20,6 +23,7 @@ const MAX_NAME_BYTES = 0x10000000
  * flags            u8 a row: EXPORT_*
  * index            u32, power of two long, at most half full: row + 1, or 0 for an empty slot; linear probing from
  *                  hash & (index.length - 1)
+ * unread           names that become rows when they are first asked for; null where all are rows
  */
 export interface ExportTable {
   bytes: Uint8Array
@@ -29,6 +33,13 @@ export interface ExportTable {
   flags: Uint8Array
   index: Uint32Array
   count: number
+  unread: UnreadExports | null
+}
+
+/** Names without flags in `texts`, separated by white space, and how many of them may still be looked up there. */
+interface UnreadExports {
+  texts: readonly string[]
+  left: number
 }
 
 /** Growing columns of names to come; equal names may be added more than once. */
@@ -112,9 +123,7 @@ export function addExportText(builder: ExportTableBuilder, text: string, flags: 
   builder.flags[builder.count++] = flags
 }
 
-/**
- * The row that holds the name bytes[from, from + length), or -1. `hash` is hashBytes of it. Pure and allocation-free.
- */
+/** The row that holds the name bytes[from, from + length), or -1. `hash` is hashBytes of it. */
 export function findExport(table: ExportTable, bytes: Uint8Array, from: number, length: number, hash: number): number {
   const index = table.index
   const mask = index.length - 1
@@ -123,7 +132,58 @@ export function findExport(table: ExportTable, bytes: Uint8Array, from: number, 
     if (table.hash[row] !== hash || table.length[row] !== length) continue
     if (sameBytes(table.bytes, table.offset[row], bytes, from, length)) return row
   }
-  return -1
+  return table.unread === null ? -1 : readExport(table, table.unread, bytes, from, length, hash)
+}
+
+function readExport(
+  table: ExportTable,
+  unread: UnreadExports,
+  bytes: Uint8Array,
+  from: number,
+  length: number,
+  hash: number,
+): number {
+  if (unread.left-- === 0) {
+    readAllExports(table)
+    return findExport(table, bytes, from, length, hash)
+  }
+  const name = toText(bytes, from, from + length)
+  if (name === '' || /\s/.test(name) || !unread.texts.some((text) => holdsWord(text, name))) return -1
+  return addRow(table, bytes, from, length, hash)
+}
+
+function holdsWord(text: string, word: string): boolean {
+  for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, at + 1))
+    if (isBetweenWords(text, at - 1) && isBetweenWords(text, at + word.length)) return true
+  return false
+}
+
+function isBetweenWords(text: string, at: number): boolean {
+  return at < 0 || at >= text.length || text.charCodeAt(at) <= 0x20
+}
+
+/** For a table that createTextExports made: its columns have room for MAX_TEXT_LOOKUPS rows more, its bytes grow. */
+function addRow(table: ExportTable, bytes: Uint8Array, from: number, length: number, hash: number): number {
+  const row = table.count++
+  const at = row === 0 ? 0 : table.offset[row - 1] + table.length[row - 1]
+  if (at + length > table.bytes.length) {
+    const grown = new Uint8Array((at + length) * 2)
+    grown.set(table.bytes)
+    table.bytes = grown
+  }
+  table.bytes.set(bytes.subarray(from, from + length), at)
+  table.offset[row] = at
+  table.length[row] = length
+  table.hash[row] = hash
+  insertRow(table, row)
+  return row
+}
+
+function insertRow({ index, hash }: ExportTable, row: number): void {
+  const mask = index.length - 1
+  let slot = hash[row] & mask
+  while (index[slot] !== 0) slot = (slot + 1) & mask
+  index[slot] = row + 1
 }
 
 function indexSize(count: number): number {
@@ -134,8 +194,7 @@ function indexSize(count: number): number {
 
 /** A repeated name keeps its first row; a strong definition takes the place of a weak one (ld64.lld). */
 function insertRows(table: ExportTable, builder: ExportTableBuilder): number {
-  const { offset, length, hash, flags, index, bytes } = table
-  const mask = index.length - 1
+  const { offset, length, hash, flags, bytes } = table
   let at = 0
   for (let i = 0; i < builder.count; i++) {
     const size = builder.length[i]
@@ -147,9 +206,7 @@ function insertRows(table: ExportTable, builder: ExportTableBuilder): number {
       length[row] = size
       hash[row] = nameHash
       flags[row] = builder.flags[i]
-      let slot = nameHash & mask
-      while (index[slot] !== 0) slot = (slot + 1) & mask
-      index[slot] = row + 1
+      insertRow(table, row)
     } else if ((flags[found] & EXPORT_WEAK) !== 0 && (builder.flags[i] & EXPORT_WEAK) === 0) {
       flags[found] = builder.flags[i]
     }
@@ -158,18 +215,23 @@ function insertRows(table: ExportTable, builder: ExportTableBuilder): number {
   return table.count
 }
 
-/** Hashes and indexes what was added, in its order, without repeats. The builder must not be used afterwards. */
-export function createExportTable(builder: ExportTableBuilder): ExportTable {
-  const rows = builder.count
-  const table: ExportTable = {
-    bytes: builder.bytes.slice(0, builder.used),
+function emptyTable(bytes: Uint8Array, rows: number): ExportTable {
+  return {
+    bytes,
     offset: new Uint32Array(rows),
     length: new Uint32Array(rows),
     hash: new Uint32Array(rows),
     flags: new Uint8Array(rows),
     index: new Uint32Array(indexSize(rows)),
     count: 0,
+    unread: null,
   }
+}
+
+/** Hashes and indexes what was added, in its order, without repeats. The builder must not be used afterwards. */
+export function createExportTable(builder: ExportTableBuilder): ExportTable {
+  const rows = builder.count
+  const table = emptyTable(builder.bytes.slice(0, builder.used), rows)
   const count = insertRows(table, builder)
   if (count === rows) return table
   table.offset = table.offset.slice(0, count)
@@ -179,8 +241,37 @@ export function createExportTable(builder: ExportTableBuilder): ExportTable {
   return table
 }
 
-/** A new table: `table` without the names in `removed`, then the strong names in `added`. `table` is left as it is. */
+/**
+ * The names in `texts`, separated by white space, which are looked up there: a small link asks for a handful of thousands.
+ * Those that are in `builder` too have the flags that they have there, and are rows at once.
+ */
+export function createTextExports(texts: readonly string[], builder: ExportTableBuilder): ExportTable {
+  const table = emptyTable(builder.bytes, builder.count + MAX_TEXT_LOOKUPS)
+  insertRows(table, builder)
+  table.unread = { texts, left: MAX_TEXT_LOOKUPS }
+  return table
+}
+
+/** Makes rows of all names, for who goes over them; the rows of before are void. */
+export function readAllExports(table: ExportTable): void {
+  if (table.unread === null) return
+  const builder = createExportTableBuilder(8192)
+  for (const text of table.unread.texts)
+    for (const name of text.split(/\s+/)) {
+      if (name !== '') addExportText(builder, name, 0)
+    }
+  const known = { ...table }
+  Object.assign(table, createExportTable(builder))
+  for (let row = 0; row < known.count; row++) {
+    if (known.flags[row] === 0) continue
+    const found = findExport(table, known.bytes, known.offset[row], known.length[row], known.hash[row])
+    table.flags[found] = known.flags[row]
+  }
+}
+
+/** A new table: `table` without the names in `removed`, then the strong names in `added`. The names of `table` stay as they are. */
 export function amendExports(table: ExportTable, removed: readonly string[], added: readonly string[]): ExportTable {
+  readAllExports(table)
   const gone = new Uint8Array(table.count)
   for (const name of removed) {
     const row = findExportText(table, name)

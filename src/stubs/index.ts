@@ -100,8 +100,8 @@ export function findEmbeddedStub(library: string): EmbeddedStub | null {
   return null
 }
 
-/** Every name that the stub's library exports on `arch`, weak ones included, re-exported ones not, as white-space separated text. */
-export function stubNames(stub: EmbeddedStub, arch: Arch): string {
-  const own = stub.symbols[arch]
-  return own === undefined ? stub.symbols.all.trim() : `${stub.symbols.all.trim()}\n${own.trim()}`
+/** Every name that the stub's library exports on `arch`, weak ones included, re-exported ones not, as white-space separated texts. */
+export function stubTexts({ symbols }: EmbeddedStub, arch: Arch): string[] {
+  const own = symbols[arch]
+  return own === undefined ? [symbols.all] : [symbols.all, own]
 }

@@ -4,7 +4,7 @@ import { findName, NAME_OVERRIDES_WEAK, WHERE_GLOBAL } from '../../components/na
 import { SYMBOL_WEAK_DEF } from '../../components/symbols.ts'
 import { EXPORT_WEAK } from '../../src/formats/exportTable.ts'
 
-/** Before commons and aliases are defined: a tentative definition overrides nothing (ld64.lld). Cost: a probe a weak export. */
+/** Before commons and aliases are defined: a tentative definition overrides nothing (ld64.lld). Cost: a probe a weak export (all have rows). */
 export function findOverrides(link: Link): void {
   const { where, symbol, flags } = link.names.Resolution
   const definition = link.symbols.Definition.flags

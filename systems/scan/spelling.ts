@@ -5,7 +5,7 @@ import { WHERE_GLOBAL, WHERE_IMPORT, WHERE_TENTATIVE } from '../../components/na
 import { SYMBOL_DEFINED, SYMBOL_EXTERNAL } from '../../components/symbols.ts'
 import { toText } from '../../src/core/bytes.ts'
 import { demangledFunction } from '../../src/core/demangle.ts'
-import { findExportText } from '../../src/formats/exportTable.ts'
+import { findExportText, readAllExports } from '../../src/formats/exportTable.ts'
 import { dylibText } from '../kernels/dylibText.ts'
 import { shownText, symbolText } from '../kernels/places.ts'
 import { fileOfSymbol } from '../kernels/ranks.ts'
@@ -98,6 +98,7 @@ function otherCase(link: Link, text: string, locals: ReadonlySet<string>, file: 
   }
   for (const index of link.dylibOrder) {
     const { exports } = link.dylibs[index].file
+    readAllExports(exports)
     for (let row = 0; row < exports.count; row++) {
       if (exports.length[row] !== text.length) continue
       const other = toText(exports.bytes, exports.offset[row], exports.offset[row] + exports.length[row])

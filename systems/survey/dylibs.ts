@@ -6,16 +6,17 @@ import { error, warn } from '../../src/core/messages.ts'
 import { createDylibFile, type DylibFile, readDylib } from '../../src/formats/dylib.ts'
 import {
   addExportText,
-  createExportTable,
   createExportTableBuilder,
+  createTextExports,
   EXPORT_THREAD_LOCAL,
   EXPORT_WEAK,
+  type ExportTableBuilder,
 } from '../../src/formats/exportTable.ts'
 import { platformText } from '../../src/formats/macho/platformText.ts'
 import { applyLdDirectives, readTbd, type TbdDocument, UNCHECKED_PLATFORMS } from '../../src/formats/tbd.ts'
 import { PLATFORM_NUMBERS } from '../../src/formats/tbd/platforms.ts'
 import { fullVersionText, versionText } from '../../src/settings.ts'
-import { type EmbeddedStub, findEmbeddedStub, stubNames } from '../../src/stubs/index.ts'
+import { type EmbeddedStub, findEmbeddedStub, stubTexts } from '../../src/stubs/index.ts'
 import type { Input } from '../../src/types.ts'
 import { dylibText } from '../kernels/dylibText.ts'
 import { classify, pickArchitecture, readInput } from './inputs.ts'
@@ -176,25 +177,22 @@ function addStub(found: Survey, stub: EmbeddedStub, input: Input, rank: number, 
 }
 
 function stubFile(found: Survey, stub: EmbeddedStub): DylibFile {
-  const weak = new Set(stub.weakSymbols.split(/\s+/))
-  const threadLocal = new Set(stub.threadLocalSymbols.split(/\s+/))
-  const builder = createExportTableBuilder(8192)
-  for (const name of stubNames(stub, found.settings.arch).split(/\s+/))
-    if (name !== '')
-      addExportText(
-        builder,
-        name,
-        (weak.has(name) ? EXPORT_WEAK : 0) | (threadLocal.has(name) ? EXPORT_THREAD_LOCAL : 0),
-      )
+  const flagged = createExportTableBuilder()
+  addWords(flagged, stub.weakSymbols, EXPORT_WEAK)
+  addWords(flagged, stub.threadLocalSymbols, EXPORT_THREAD_LOCAL)
   return {
     ...createDylibFile(),
     installName: stub.installName,
     currentVersion: stub.currentVersion,
     compatibilityVersion: stub.compatibilityVersion,
-    exports: createExportTable(builder),
+    exports: createTextExports(stubTexts(stub, found.settings.arch), flagged),
     reexports: [...stub.reexports],
     appExtensionSafe: true,
   }
+}
+
+function addWords(builder: ExportTableBuilder, text: string, flags: number): void {
+  for (const name of text.split(/\s+/)) if (name !== '') addExportText(builder, name, flags)
 }
 
 /** Reads what the dylibs re-export, and what those re-export, each once; a cycle ends where it meets itself. */

@@ -12,6 +12,7 @@ import {
   addExportText,
   createExportTable,
   createExportTableBuilder,
+  createTextExports,
   EXPORT_ABSOLUTE,
   EXPORT_THREAD_LOCAL,
   EXPORT_WEAK,
@@ -201,6 +202,35 @@ test('an export table finds every name of many and no other', () => {
   for (let i = 0; i < 20000; i++) assert.equal(findExportText(table, `_name_${i * 7919}`), i)
   assert.equal(findExportText(table, '_name_'), -1)
   assert.equal(findExportText(createExportTable(createExportTableBuilder(0)), ''), -1)
+})
+
+test('names in a text become rows when they are asked for, those with flags at once', () => {
+  const builder = createExportTableBuilder()
+  addExportText(builder, '_weak', EXPORT_WEAK)
+  const table = createTextExports(['\n_a _ab\n_weak _b c\n', '_own'], builder)
+  assert.deepEqual(names(table), ['_weak'])
+  for (const name of ['_own', '_b', '_ab', '_a', 'c']) assert.ok(findExportText(table, name) > 0, name)
+  for (const name of ['', ' ', '_', 'b', '_a _ab', '_weak _b', 'own', '_owner'])
+    assert.equal(findExportText(table, name), -1)
+  assert.equal(findExportText(table, '_weak'), 0)
+  assert.deepEqual(names(table), ['_a', '_ab', '_b', '_own', '_weak', 'c'])
+})
+
+test('a text that is asked for many names is read whole, and answers as before', () => {
+  const builder = createExportTableBuilder()
+  addExportText(builder, '_name_7', EXPORT_WEAK)
+  const text = Array.from({ length: 200 }, (_, i) => `_name_${i}`).join('\n')
+  const table = createTextExports([text], builder)
+  for (let round = 0; round < 2; round++) {
+    for (let i = 0; i < 200; i++) {
+      const row = findExportText(table, `_name_${i}`)
+      assert.ok(row >= 0)
+      assert.equal(table.flags[row], i === 7 ? EXPORT_WEAK : 0)
+      assert.equal(findExportText(table, `_name_${i}_`), -1)
+    }
+  }
+  assert.equal(table.count, 200)
+  assert.equal(table.unread, null)
 })
 
 test('a repeated name keeps one row, and a strong definition wins over a weak one', () => {
