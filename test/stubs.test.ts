@@ -166,7 +166,8 @@ test('each weak name is a name of its library, and the replaceable operators are
   for (const library of LIBRARIES) {
     const names = new Set(namesOf(library, 'arm64'))
     const weak = stubOf(library)
-      .weakSymbols.split(/\s+/)
+      .weakSymbols()
+      .split(/\s+/)
       .filter((name) => name !== '')
     assert.deepEqual(
       weak.filter((name) => !names.has(name)),

@@ -13,7 +13,10 @@ declare const PROGRAM_ID: string
 
 const text = program.toString()
 const source = text.slice(text.indexOf('//') + 2, -2)
-const script = new Script(source, { filename: __filename, cachedData: readCache(__filename.replace(/\.js$/, '.cache')) })
+const script = new Script(source, {
+  filename: __filename,
+  cachedData: readCache(__filename.replace(/\.js$/, '.cache')),
+})
 script.runInThisContext()(exports, require, module)
 
 function readCache(path: string): Buffer | undefined {

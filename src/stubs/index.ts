@@ -6,6 +6,9 @@ import { libiconvSymbols } from './libiconv.ts'
 import { libobjcSymbols, libobjcSymbolsArm64, libobjcSymbolsX86_64 } from './libobjc.ts'
 import { libSystemSymbols, libSystemSymbolsArm64, libSystemSymbolsX86_64 } from './libSystem.ts'
 
+// A text is made when a link asks for it: as constants all of them were read into memory at each start, 210 KB.
+type Text = () => string
+
 /** Symbol names as they stand in a symbol table, separated by white space; each field may start and end with it. */
 export interface EmbeddedStub {
   readonly installName: string
@@ -14,14 +17,16 @@ export interface EmbeddedStub {
   /** Install names of the libraries whose exports count as this one's; each has an embedded stub too. */
   readonly reexports: readonly string[]
   /** `all` is what both architectures export; no name stands in two of the fields. */
-  readonly symbols: { readonly all: string; readonly x86_64?: string; readonly arm64?: string }
+  readonly symbols: { readonly all: Text; readonly x86_64?: Text; readonly arm64?: Text }
   /** Those of `symbols.all` that are weak definitions (EXPORT_SYMBOL_FLAGS_WEAK_DEFINITION), which dyld coalesces. */
-  readonly weakSymbols: string
+  readonly weakSymbols: Text
   /** Those of `symbols.all` that are thread-local (EXPORT_SYMBOL_FLAGS_KIND_THREAD_LOCAL). */
-  readonly threadLocalSymbols: string
+  readonly threadLocalSymbols: Text
 }
 
 const packed = (major: number, minor = 0): PackedVersion => (major << 16) | (minor << 8)
+
+const none: Text = () => ''
 
 const stubs: readonly EmbeddedStub[] = [
   {
@@ -30,8 +35,8 @@ const stubs: readonly EmbeddedStub[] = [
     compatibilityVersion: packed(1),
     reexports: [],
     symbols: { all: libSystemSymbols, x86_64: libSystemSymbolsX86_64, arm64: libSystemSymbolsArm64 },
-    weakSymbols: '__os_debug_log_redirect_func',
-    threadLocalSymbols: '',
+    weakSymbols: () => '__os_debug_log_redirect_func',
+    threadLocalSymbols: none,
   },
   {
     installName: '/usr/lib/libc++.1.dylib',
@@ -39,8 +44,8 @@ const stubs: readonly EmbeddedStub[] = [
     compatibilityVersion: packed(1),
     reexports: ['/usr/lib/libc++abi.dylib'],
     symbols: { all: libcxxSymbols },
-    weakSymbols: '',
-    threadLocalSymbols: '',
+    weakSymbols: none,
+    threadLocalSymbols: none,
   },
   {
     installName: '/usr/lib/libc++abi.dylib',
@@ -49,7 +54,7 @@ const stubs: readonly EmbeddedStub[] = [
     reexports: [],
     symbols: { all: libcxxabiSymbols },
     weakSymbols: libcxxabiWeakSymbols,
-    threadLocalSymbols: '',
+    threadLocalSymbols: none,
   },
   {
     installName: '/usr/lib/libobjc.A.dylib',
@@ -57,8 +62,8 @@ const stubs: readonly EmbeddedStub[] = [
     compatibilityVersion: packed(1),
     reexports: [],
     symbols: { all: libobjcSymbols, x86_64: libobjcSymbolsX86_64, arm64: libobjcSymbolsArm64 },
-    weakSymbols: '',
-    threadLocalSymbols: '',
+    weakSymbols: none,
+    threadLocalSymbols: none,
   },
   {
     installName: '/usr/lib/libiconv.2.dylib',
@@ -66,8 +71,8 @@ const stubs: readonly EmbeddedStub[] = [
     compatibilityVersion: packed(7),
     reexports: [],
     symbols: { all: libiconvSymbols },
-    weakSymbols: '',
-    threadLocalSymbols: '',
+    weakSymbols: none,
+    threadLocalSymbols: none,
   },
 ]
 
@@ -103,5 +108,5 @@ export function findEmbeddedStub(library: string): EmbeddedStub | null {
 /** Every name that the stub's library exports on `arch`, weak ones included, re-exported ones not, as white-space separated texts. */
 export function stubTexts({ symbols }: EmbeddedStub, arch: Arch): string[] {
   const own = symbols[arch]
-  return own === undefined ? [symbols.all] : [symbols.all, own]
+  return own === undefined ? [symbols.all()] : [symbols.all(), own()]
 }

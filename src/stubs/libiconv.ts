@@ -1,3 +1,3 @@
-export const libiconvSymbols = `
+export const libiconvSymbols = () => `
 _iconv _iconv_canonicalize _iconv_close _iconv_open _iconv_open_into _iconvctl _iconvlist _libiconv _libiconv_close _libiconv_open _libiconv_open_into _libiconv_set_relocation_prefix _libiconvctl _libiconvlist _libcharset_set_relocation_prefix _locale_charset __libiconv_version
 `

@@ -178,8 +178,8 @@ function addStub(found: Survey, stub: EmbeddedStub, input: Input, rank: number, 
 
 function stubFile(found: Survey, stub: EmbeddedStub): DylibFile {
   const flagged = createExportTableBuilder()
-  addWords(flagged, stub.weakSymbols, EXPORT_WEAK)
-  addWords(flagged, stub.threadLocalSymbols, EXPORT_THREAD_LOCAL)
+  addWords(flagged, stub.weakSymbols(), EXPORT_WEAK)
+  addWords(flagged, stub.threadLocalSymbols(), EXPORT_THREAD_LOCAL)
   return {
     ...createDylibFile(),
     installName: stub.installName,
