@@ -27,10 +27,11 @@ function linkOf(arch: Arch, more: readonly string[]): string[] {
   return [...target, ...more, ...helloInputs(arch), '-lSystem', '-o', join(folder, 'out')]
 }
 
-/** A link waits for promises only, so that it is over when the event loop turns. */
+/** The program says how it went in the exit status, and is over then. */
 async function run(link: readonly string[]): Promise<void> {
   process.argv = [process.execPath, 'ld64.js', ...link]
+  process.exitCode = undefined
   program({}, createRequire(import.meta.url), {})
-  await setImmediate()
+  while (process.exitCode === undefined) await setImmediate()
   if (process.exitCode !== 0) throw new Error(`the command failed: ${link.join(' ')}`)
 }
