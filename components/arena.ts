@@ -1,5 +1,6 @@
 // The input arena: a few large buffers that hold the bytes of all inputs. A place is (arena, u32 position).
 import { alignUp } from '../src/core/align.ts'
+import { memory } from './columns.ts'
 
 /** At most this much in one arena: positions are u32, and a read is limited to 2^31 - 1 bytes. */
 export const ARENA_LIMIT = 0x7fff0000
@@ -35,12 +36,11 @@ export function placeInArena(arenas: Arenas, size: number, hint: number): { aren
 }
 
 function addArena(arenas: Arenas, size: number): void {
-  const length = alignUp(size + 16, 16)
-  const buffer = (arenas.shared ? new SharedArrayBuffer(length) : new ArrayBuffer(length)) as ArrayBuffer
-  arenas.list.push({
-    bytes: new Uint8Array(buffer),
-    words: new Uint32Array(buffer),
-    view: new DataView(buffer),
-    used: 0,
-  })
+  arenas.list.push(createArena(alignUp(size + 16, 16), arenas.shared))
+}
+
+/** An empty arena of `size` bytes, a multiple of 16. */
+export function createArena(size: number, shared: boolean): Arena {
+  const buffer = memory(size, shared)
+  return { bytes: new Uint8Array(buffer), words: new Uint32Array(buffer), view: new DataView(buffer), used: 0 }
 }

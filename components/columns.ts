@@ -22,7 +22,10 @@ export function columns<L extends Record<string, ColumnType>>(rows: number, layo
 /** One column of elements 0..rows, zero-filled; on a SharedArrayBuffer when workers are to see it. */
 export function column<T extends ColumnType>(type: T, rows: number, shared = false): InstanceType<(typeof TYPES)[T]> {
   const Type = TYPES[type]
-  const size = (rows + 1) * Type.BYTES_PER_ELEMENT
-  const buffer = shared ? new SharedArrayBuffer(size) : new ArrayBuffer(size)
-  return new Type(buffer as ArrayBuffer) as InstanceType<(typeof TYPES)[T]>
+  return new Type(memory((rows + 1) * Type.BYTES_PER_ELEMENT, shared)) as InstanceType<(typeof TYPES)[T]>
+}
+
+/** `size` zero bytes. The type hides the difference, which matters to few: text decoders and random generators refuse shared memory. */
+export function memory(size: number, shared: boolean): ArrayBuffer {
+  return (shared ? new SharedArrayBuffer(size) : new ArrayBuffer(size)) as ArrayBuffer
 }

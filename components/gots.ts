@@ -18,7 +18,8 @@ export function createGots(rows: number, shared: boolean) {
     count: 0,
     /** Entries of the index looked at past the first of each search. */
     probes: 0,
-    index: column('u32', 255),
+    index: column('u32', 255, shared),
+    shared,
     mask: 255,
     ...components,
   }
@@ -58,7 +59,7 @@ export function addGot(gots: Gots, kind: number, index: number): GotId {
 /** The hash index is no column: it is rebuilt at twice the size when half full. */
 function growIndex(gots: Gots): void {
   gots.mask = gots.mask * 2 + 1
-  gots.index = column('u32', gots.mask)
+  gots.index = column('u32', gots.mask, gots.shared)
   for (let got = 1; got <= gots.count; got++) gots.index[probeGot(gots, gots.Key.kind[got], gots.Key.index[got])] = got
 }
 

@@ -1,4 +1,5 @@
 // The linker's own names, symbols and blocks: rows from the reserved range of the internal file.
+import { createArena } from './arena.ts'
 import { fromText, toText } from '../src/core/bytes.ts'
 import { hashBytes } from '../src/core/hash.ts'
 import { spawnRange } from '../src/ecs.ts'
@@ -20,14 +21,10 @@ export function internalBytes(link: Link, size: number, alignment = 1): number {
 /** The one arena that may be replaced: no column holds a view of it. */
 function growInternal(link: Link, size: number): void {
   const old = link.arenas.list[link.internal.arena]
-  const bytes = new Uint8Array(new ArrayBuffer(Math.ceil(Math.max(size, old.bytes.length * 2) / 16) * 16))
-  bytes.set(old.bytes)
-  link.arenas.list[link.internal.arena] = {
-    bytes,
-    words: new Uint32Array(bytes.buffer),
-    view: new DataView(bytes.buffer),
-    used: old.used,
-  }
+  const grown = createArena(Math.ceil(Math.max(size, old.bytes.length * 2) / 16) * 16, link.arenas.shared)
+  grown.bytes.set(old.bytes)
+  grown.used = old.used
+  link.arenas.list[link.internal.arena] = grown
 }
 
 /** The row of a name given as text, made when it is new. */

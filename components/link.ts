@@ -1,6 +1,7 @@
 // The link: its worlds, the few things that are not rows, and where its bytes lie. Nothing lives outside of it.
 import type { Arch } from '../src/arch/arch.ts'
 import { type Messages, warn } from '../src/core/messages.ts'
+import type { Pool } from '../src/core/pool.ts'
 import type { Archive } from '../src/formats/archive.ts'
 import type { DylibFile } from '../src/formats/dylib.ts'
 import type { UnwindPlan } from '../src/formats/unwind.ts'
@@ -134,6 +135,7 @@ export interface Link {
   arch: Arch
   messages: Messages
   observer: Observer
+  pool: Pool
   arenas: Arenas
   /** Texts of low-cardinality things, by the index that columns hold. */
   paths: string[]

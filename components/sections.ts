@@ -38,7 +38,9 @@ export function createSections(rows: number, shared: boolean) {
   const Relocations = columns(rows, { position: 'u32', count: 'u32', order: 'u8' }, shared)
   /** Its blocks, ascending by input offset, and the output section they go to. */
   const Blocks = columns(rows, { first: 'u32', count: 'u32', output: 'u32' }, shared)
-  const components = { Header, Bytes, Relocations, Blocks }
+  /** Rebases and binds of its live blocks, at most. */
+  const Fixups = columns(rows, { rebases: 'u32', binds: 'u32' }, shared)
+  const components = { Header, Bytes, Relocations, Blocks, Fixups }
   return { world: createKind(components, { reserve: rows }), count: 0, ...components }
 }
 

@@ -20,8 +20,9 @@ export function createBranchTargets(rows: number, shared: boolean) {
   return {
     world: createKind(components, { reserve: rows }),
     count: 0,
-    index: column('u32', 1023),
+    index: column('u32', 1023, shared),
     mask: 1023,
+    shared,
     ...components,
   }
 }
@@ -58,7 +59,7 @@ export function addBranchTarget(targets: BranchTargets, target: number, addend: 
 /** The index is as large as the rows there are, not as those that there might be: few branches need a thunk. */
 function growIndex(targets: BranchTargets): void {
   targets.mask = targets.mask * 2 + 1
-  targets.index = column('u32', targets.mask)
+  targets.index = column('u32', targets.mask, targets.shared)
   for (let row = 1; row <= targets.count; row++)
     targets.index[probe(targets, targets.Target.target[row], targets.Target.addend[row])] = row
 }

@@ -2,32 +2,30 @@
 import type { Link } from '../components/link.ts'
 import { createObserver, type Observer, traceStep } from '../components/observer.ts'
 import { beginOutput, finishOutput, runPipeline } from '../systems/index.ts'
-import { type Arch as ArchTable, withBranchReach } from './arch/arch.ts'
-import { arm64 } from './arch/arm64.ts'
-import { x86_64 } from './arch/x86_64.ts'
+import { withBranchReach } from './arch/arch.ts'
+import { ARCHITECTURES } from './arch/architectures.ts'
 import { createMessages, error, type Messages } from './core/messages.ts'
+import { WorkerFailure } from './core/pool.ts'
 import { type Host, HostError } from './host/host.ts'
 import { inferTarget } from './inferTarget.ts'
 import { settle } from './settings.ts'
 import {
-  type Arch,
   LinkFailure,
   type LinkOptions,
   type LinkResult,
   type LinkStats,
+  type Message,
   type OutputFile,
   type TimeTrace,
 } from './types.ts'
-
-const ARCHITECTURES: Record<Arch, ArchTable> = { arm64, x86_64 }
 
 const OUTPUT_MODE = 0o755
 
 /**
  * Links. Inputs are paths (read through `options.host`) or bytes; the output is written unless `write` is false, and comes
  * back in `outputFiles` then. Never prints, never exits; any number of links may run at once.
- * @throws LinkFailure with all errors and warnings, the reason of `signal` after an abort, or what `onProgress` throws; an
- * existing output is then as it was.
+ * @throws LinkFailure with all errors and warnings (a worker that failed is one), the reason of `signal` after an abort, or
+ * what `onProgress` throws; an existing output is then as it was.
  */
 export async function link(options: LinkOptions): Promise<LinkResult> {
   return (await linkKeeping(options)).result
@@ -48,7 +46,9 @@ export async function linkKeeping(options: LinkOptions): Promise<{ result: LinkR
   const settings = settle(options, target.arch, target.platform)
   const table = ARCHITECTURES[settings.arch]
   const arch = options.branchReach === undefined ? table : withBranchReach(table, options.branchReach)
-  const done = await runPipeline(settings, arch, host, messages, '', observer)
+  const done = await runPipeline(settings, arch, host, messages, '', observer).catch((trouble) =>
+    failOnWorker(messages, trouble),
+  )
   failOnErrors(messages, done, options.fatalWarnings === true)
   await beginOutput(observer)
   const started = host.now()
@@ -82,9 +82,22 @@ async function traceOf(observer: Observer): Promise<TimeTrace> {
   return chromeTrace(observer.trace!, Date.now() - (observer.host.now() - observer.began))
 }
 
+function failOnWorker(messages: Messages, trouble: unknown): never {
+  if (!(trouble instanceof WorkerFailure)) throw trouble
+  error(messages, 'worker-failed', `a worker thread failed: ${trouble.message}`)
+  const [errors, warnings] = bySeverity(messages)
+  throw new LinkFailure(errors, warnings, { read: [], missing: [] })
+}
+
+function bySeverity(messages: Messages): [Message[], Message[]] {
+  return [
+    messages.list.filter((message) => message.severity === 'error'),
+    messages.list.filter((message) => message.severity === 'warning'),
+  ]
+}
+
 function failOnErrors(messages: Messages, done: Link, fatalWarnings: boolean): void {
-  const errors = messages.list.filter((message) => message.severity === 'error')
-  const warnings = messages.list.filter((message) => message.severity === 'warning')
+  const [errors, warnings] = bySeverity(messages)
   if (errors.length > 0 || (fatalWarnings && warnings.length > 0))
     throw new LinkFailure(errors, warnings, done.dependencies)
 }

@@ -1,11 +1,16 @@
 // The package's entry under Node.js: the library with the file system as its host.
-import { createNodeHost } from './host/node.ts'
+import type { Host } from './host/host.ts'
+import { createNodeHost as createHost } from './host/node.ts'
 import { link as linkWith } from './link.ts'
 import { context as contextWith } from './session.ts'
 import type { LinkOptions, LinkResult, Session } from './types.ts'
 
-export { createNodeHost } from './host/node.ts'
 export * from './index.ts'
+
+/** The file system, clock and threads of this process. */
+export function createNodeHost(): Host {
+  return createHost(new URL('./worker.js', import.meta.url))
+}
 
 /** As the core's `link`; without `options.host` paths are those of this machine's file system. */
 export function link(options: LinkOptions): Promise<LinkResult> {

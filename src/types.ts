@@ -206,8 +206,10 @@ export interface LinkOptions {
   /** Bytes that an arm64 branch is taken to reach, at most 128 MiB: tests of thunks lower it. */
   branchReach?: number
   errorLimit?: number
-  /** Worker threads; 1 runs without. Only 1 is offered today. */
+  /** Threads of a link that is large enough to use them; 1 runs without workers. Default: what the host can run at once. */
   threads?: number
+  /** Bytes of input from which workers are started: tests lower it. */
+  threadsFrom?: number
 }
 
 export type Severity = 'error' | 'warning' | 'note'

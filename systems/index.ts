@@ -3,6 +3,7 @@ import type { Link } from '../components/link.ts'
 import { checkpoint, createObserver, type Observer, traceStep } from '../components/observer.ts'
 import type { Arch } from '../src/arch/arch.ts'
 import type { Messages } from '../src/core/messages.ts'
+import { createPool, type Pool, stopWorkers } from '../src/core/pool.ts'
 import type { Host } from '../src/host/host.ts'
 import type { Settings } from '../src/settings.ts'
 import { allocate } from './allocate.ts'
@@ -84,10 +85,27 @@ export async function runPipeline(
   last = '',
   observer = createObserver(host, settings),
 ): Promise<Link> {
+  const pool = createPool(settings.signal)
+  try {
+    return await runSystems(settings, arch, host, messages, last, observer, pool)
+  } finally {
+    stopWorkers(pool)
+  }
+}
+
+async function runSystems(
+  settings: Settings,
+  arch: Arch,
+  host: Host,
+  messages: Messages,
+  last: string,
+  observer: Observer,
+  pool: Pool,
+): Promise<Link> {
   await begin(observer, 'survey')
   const started = host.now()
   const allocated = host.allocated?.() ?? 0
-  const link = await survey(settings, arch, host, messages, observer)
+  const link = await survey(settings, arch, host, messages, observer, pool)
   finish(link, 'survey', started, allocated, 0)
   if (last === 'survey') return link
   do await run(link, 'load', load)

@@ -42,9 +42,10 @@ interface Scan {
 }
 
 export function scan(link: Link): void {
+  const { shared } = link.arenas
   keepFrames(link)
-  link.gots = createGots(link.symbols.count + link.imports.count + 16, false)
-  link.tlvs = createGots(link.imports.count + 1, false)
+  link.gots = createGots(link.symbols.count + link.imports.count + 16, shared)
+  link.tlvs = createGots(link.imports.count + 1, shared)
   const state: Scan = {
     site: createSite(),
     forms: relocationForms(link.arch.attributes),
@@ -71,7 +72,7 @@ export function scan(link: Link): void {
   spawnGots(link.gots)
   spawnGots(link.tlvs)
   const slots = link.gots.count + link.tlvs.count + link.stubs.count + link.selectors.count
-  link.fixups = createFixups(state.rebases + state.binds + slots * 2, state.binds + slots * 2, false)
+  link.fixups = createFixups(state.rebases + state.binds + slots * 2, state.binds + slots * 2, shared)
 }
 
 function scanFile(link: Link, state: Scan, file: number): void {
@@ -82,6 +83,7 @@ function scanFile(link: Link, state: Scan, file: number): void {
     if (sections.Relocations.count[section] === 0 || content === CONTENT_DROPPED || content === CONTENT_COMPACT_UNWIND)
       continue
     enterSection(state.site, link, section)
+    const { rebases, binds } = state
     state.threadVariables = (sections.Header.flags[section] & macho.SECTION_TYPE) === macho.S_THREAD_LOCAL_VARIABLES
     state.initPointers = content === CONTENT_INIT_POINTERS
     const start = sections.Blocks.first[section]
@@ -92,6 +94,8 @@ function scanFile(link: Link, state: Scan, file: number): void {
           : (blocks.Extent.flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) === BLOCK_LIVE
       if (live && blocks.Relocations.count[block] > 0) scanBlock(link, state, block)
     }
+    sections.Fixups.rebases[section] = state.rebases - rebases
+    sections.Fixups.binds[section] = state.binds - binds
     link.visited.rows += sections.Relocations.count[section]
   }
 }
@@ -308,7 +312,7 @@ function call(link: Link, state: Scan, made: number): void {
 
 function makeStubs(link: Link, count: number): void {
   const { imports, settings } = link
-  const stubs = createStubs(count, false)
+  const stubs = createStubs(count, link.arenas.shared)
   link.stubs = stubs
   stubs.count = count
   spawnRange(stubs.world, count, [stubs.Stub, stubs.LazyBind])

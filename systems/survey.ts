@@ -3,6 +3,7 @@
 // First, because columns are never grown: all archive members and autolinked libraries are counted, loaded or not.
 // Cost: bytes read, plus a pass over load commands and literal sections.
 
+import { createArena } from '../components/arena.ts'
 import { createBlocks } from '../components/blocks.ts'
 import { createFiles, FILE_ARCHIVE, FILE_INTERNAL, FILE_LOADED, FILE_PARSED } from '../components/files.ts'
 import { createFixups } from '../components/fixups.ts'
@@ -22,6 +23,7 @@ import { createUnwinds } from '../components/unwinds.ts'
 import type { Arch } from '../src/arch/arch.ts'
 import { FormatError } from '../src/core/bytes.ts'
 import { error, type Messages } from '../src/core/messages.ts'
+import type { Pool } from '../src/core/pool.ts'
 import { spawnRange } from '../src/ecs.ts'
 import type { Host } from '../src/host/host.ts'
 import type { Settings } from '../src/settings.ts'
@@ -31,6 +33,7 @@ import { addArchive, addObject, classify, pickArchitecture, readInput } from './
 import { checkClients, checkExtensionSafety, markReexports } from './survey/reexports.ts'
 import { findDirectories, findFramework, findLibrary } from './survey/search.ts'
 import { createSurvey, type Survey } from './survey/survey.ts'
+import { startThreads } from './survey/threads.ts'
 
 /** Rows kept for the linker's own symbols and blocks beyond those that inputs can cause. */
 const INTERNAL_ROWS = 4096
@@ -49,10 +52,12 @@ export async function survey(
   host: Host,
   messages: Messages,
   observer: Observer,
+  pool: Pool,
 ): Promise<Link> {
   const found = createSurvey(settings, arch, host, messages, observer)
   findDirectories(found)
   found.expected = expectedBytes(found)
+  found.arenas.shared = startThreads(pool, settings, host, found.expected)
   if (settings.bundleLoader !== undefined) await addBundleLoader(found, settings.bundleLoader)
   await addInputs(found)
   while (found.pendingAutolinks.length > 0) {
@@ -68,7 +73,7 @@ export async function survey(
   await addReexports(found)
   checkClients(found)
   checkExtensionSafety(found)
-  return reserve(found)
+  return reserve(found, pool)
 }
 
 async function addInputs(found: Survey): Promise<void> {
@@ -183,7 +188,7 @@ async function addBundleLoader(found: Survey, path: string): Promise<void> {
 
 /** Makes the worlds, each at its final capacity, and moves the survey's columns into the file rows. */
 // long: one line for each part of the link
-function reserve(found: Survey): Link {
+function reserve(found: Survey, pool: Pool): Link {
   const { rows } = found
   let [sections, symbols, blocks, unwinds] = [0, 0, 0, 0]
   for (let file = 1; file <= found.count; file++) {
@@ -194,13 +199,14 @@ function reserve(found: Survey): Link {
   }
   const spare = symbols + unwinds + INTERNAL_ROWS + (found.settings.sectCreate?.length ?? 0)
   const names = symbols + archiveNames(found) + INTERNAL_ROWS + listed(found.settings)
-  const shared = false
+  const { shared } = found.arenas
   const link: Link = {
     settings: found.settings,
     host: found.host,
     arch: found.arch,
     messages: found.messages,
     observer: found.observer,
+    pool,
     arenas: found.arenas,
     paths: found.paths,
     archives: found.archives,
@@ -339,7 +345,7 @@ function fillFiles(link: Link, found: Survey): void {
   spawnRange(
     link.sections.world,
     section - 1 + SPARE_SECTIONS,
-    Object.values(pick(link.sections, ['Header', 'Bytes', 'Relocations', 'Blocks'])),
+    Object.values(pick(link.sections, ['Header', 'Bytes', 'Relocations', 'Blocks', 'Fixups'])),
   )
   spawnRange(link.symbols.world, symbol - 1, [link.symbols.Definition, link.symbols.Reference])
   spawnRange(link.blocks.world, block - 1, [
@@ -369,8 +375,8 @@ function addInternalFile(link: Link): void {
   files.Source.path[file] = link.paths.push('<internal>') - 1
   files.Order.rank[file] = 0xffffffff
   internal.arena = link.arenas.list.length
-  const bytes = new Uint8Array(new ArrayBuffer(INTERNAL_BYTES))
-  link.arenas.list.push({ bytes, words: new Uint32Array(bytes.buffer), view: new DataView(bytes.buffer), used: 16 })
+  link.arenas.list.push(createArena(INTERNAL_BYTES, link.arenas.shared))
+  link.arenas.list[internal.arena].used = 16
   files.Source.arena[file] = internal.arena
   internal.section = link.sections.count + 1
   internal.block = link.blocks.count + 1
@@ -387,6 +393,5 @@ function addNamePool(link: Link, found: Survey): void {
   for (const archive of found.archives)
     for (let i = 0; i < archive.index.count; i++) size += archive.index.nameLength[i]
   link.names.pool = link.arenas.list.length
-  const bytes = new Uint8Array(new ArrayBuffer(Math.ceil(Math.min(size, MAX_POOL) / 16) * 16))
-  link.arenas.list.push({ bytes, words: new Uint32Array(bytes.buffer), view: new DataView(bytes.buffer), used: 0 })
+  link.arenas.list.push(createArena(Math.ceil(Math.min(size, MAX_POOL) / 16) * 16, link.arenas.shared))
 }

@@ -2,6 +2,7 @@
 // Reads: linkedit tables, outputs, segments. Writes: table offsets, __LINKEDIT's extent, image.
 // After every table is made, before sign, which hashes the whole. Cost: bytes of __LINKEDIT.
 
+import { memory } from '../components/columns.ts'
 import { type Link, LINKEDIT_ORDER } from '../components/link.ts'
 import { alignUp } from '../src/core/align.ts'
 import { fromText } from '../src/core/bytes.ts'
@@ -32,7 +33,7 @@ export function writeHeader(link: Link): void {
   Extent.fileSize[segment] = end - Extent.fileOffset[segment]
   Extent.size[segment] = alignUp(Extent.fileSize[segment], link.settings.pageSize)
   link.image.set(encodeHeader(link), 0)
-  link.tail = new Uint8Array(Extent.fileSize[segment])
+  link.tail = new Uint8Array(memory(Extent.fileSize[segment], link.arenas.shared))
   for (const name of LINKEDIT_ORDER) {
     const table = link.linkedit[name]
     if (table !== undefined) link.tail.set(table.bytes, table.offset - Extent.fileOffset[segment])

@@ -24,10 +24,10 @@ const LAYERS: readonly RegExp[] = [
   /^(components|src\/arch)\//,
   /^(systems\/(?!index\.ts$).*|src\/image\.ts)$/,
   /^systems\/index\.ts$/,
-  /^src\/(session\/.*|(?!(index|node)\.ts$)[^/]+\.ts)$/,
+  /^src\/(session\/.*|(?!(index|node|worker)\.ts$)[^/]+\.ts)$/,
   /^src\/index\.ts$/,
   /^src\/host\//,
-  /^src\/node\.ts$/,
+  /^src\/(node|worker)\.ts$/,
   /^src\/cli\//,
 ]
 

@@ -9,6 +9,21 @@ export interface FileStat {
   isFile: boolean
 }
 
+/** A thread that answers messages with those of `serve` (src/serve.ts). */
+export interface HostWorker {
+  /** Structured clone; memory of SharedArrayBuffers is shared. */
+  post(message: unknown): void
+  /** Whether the process stays alive for it; a new one does not hold it. */
+  hold(wanted: boolean): void
+  stop(): void
+}
+
+/** `failed`: an exception that nothing caught, or the thread's end before `stop`. */
+export interface WorkerEvents {
+  message(message: unknown): void
+  failed(reason: string): void
+}
+
 export interface Host {
   /** null when there is no such file. */
   stat(path: string): FileStat | null
@@ -36,6 +51,10 @@ export interface Host {
   watch?(directories: readonly string[], changed: () => void): () => void
   /** Bytes of all buffers made so far; only hosts that count them have it. */
   allocated?(): number
+  /** Threads that can run at once. */
+  parallelism?(): number
+  /** Absent where there are no threads: a link then runs on its caller's. Throws a HostError when it cannot. */
+  startWorker?(events: WorkerEvents): HostWorker
 }
 
 export class HostError extends Error {

@@ -1,7 +1,7 @@
 // The Host of Node.js. All calls are synchronous: the linker reads and writes in long runs, not in many small requests.
 import fs from 'node:fs'
 import path from 'node:path'
-import { type FileStat, type Host, HostError } from './host.ts'
+import { type FileStat, type Host, HostError, type HostWorker, type WorkerEvents } from './host.ts'
 import { errorText } from './hostMessages.ts'
 
 /** One system call moves at most 2^31 - 4096 bytes (read(2), writev(2)); 2^30 keeps requests aligned. */
@@ -10,7 +10,17 @@ const MAX_REQUEST = 0x40000000
 const MAX_VECTOR = 1024
 const RENAME_TRIES = 5
 
-export function createNodeHost(): Host {
+/** The only argument of a worker, by which a file that is both command and worker knows which it is. */
+export const WORKER_WORD = '--colonnade-worker'
+
+/** @param workerFile what workers run: absolute path or URL of a file that calls `serveWorker`; without it there are none. */
+export function createNodeHost(workerFile?: string | URL): Host {
+  const host = basicHost()
+  if (workerFile === undefined) return host
+  return { ...host, parallelism: () => os().availableParallelism(), startWorker: (events) => start(workerFile, events) }
+}
+
+function basicHost(): Host {
   return {
     stat,
     readInto,
@@ -223,6 +233,44 @@ function watch(directories: readonly string[], changed: () => void): () => void 
     throw toHostError(cause)
   }
   return end
+}
+
+function os(): typeof import('node:os') {
+  return process.getBuiltinModule('node:os')
+}
+
+function threads(): typeof import('node:worker_threads') {
+  return process.getBuiltinModule('node:worker_threads')
+}
+
+function start(file: string | URL, events: WorkerEvents): HostWorker {
+  const { Worker, SHARE_ENV } = threads()
+  const worker = new Worker(file, { argv: [WORKER_WORD], env: SHARE_ENV as never, trackUnmanagedFds: false })
+  let stopped = false
+  const failed = (reason: string) => {
+    if (!stopped) events.failed(reason)
+  }
+  worker.on('message', (message) => events.message(message))
+  worker.on('messageerror', (cause) => failed(cause.message))
+  worker.on('error', (cause) => failed(cause.message))
+  worker.on('exit', (code) => failed(`ended with exit code ${code}`))
+  worker.unref()
+  return {
+    post: (message) => worker.postMessage(message),
+    hold: (wanted) => (wanted ? worker.ref() : worker.unref()),
+    stop: () => {
+      stopped = true
+      void worker.terminate()
+    },
+  }
+}
+
+/** In a thread that `startWorker` made: answers each message through `answer`. False in any other thread. */
+export function serveWorker(answer: (message: unknown, reply: (message: unknown) => void) => void): boolean {
+  const { parentPort } = threads()
+  if (parentPort === null) return false
+  parentPort.on('message', (message) => answer(message, (reply) => parentPort.postMessage(reply)))
+  return true
 }
 
 function toHostError(cause: unknown): HostError {

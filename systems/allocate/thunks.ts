@@ -61,8 +61,8 @@ export function extendBranches(link: Link, list: readonly number[]): Extension |
   for (const output of code) end = alignUp(end, 2 ** Section.alignPow2[output]) + Extent.size[output]
   if (end <= arch.branchReach - 4) return null
   const branches = code.reduce((sum, output) => sum + countBranches(link, output), 0)
-  link.thunks = createThunks(branches, false)
-  link.branchTargets = createBranchTargets(branches, false)
+  link.thunks = createThunks(branches, link.arenas.shared)
+  link.branchTargets = createBranchTargets(branches, link.arenas.shared)
   const queue = createBranchQueue(link, branches)
   const largest = code.reduce((most, output) => (Extent.size[output] > Extent.size[most] ? output : most), code[0])
   measureSymbols(link, queue, largest)

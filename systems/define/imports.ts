@@ -29,7 +29,7 @@ import { addImport, findInDylibs } from '../kernels/imports.ts'
 
 /** Columns for `candidates` imports and the few that nothing in an object mentions. */
 export function reserveImports(link: Link, candidates: number): void {
-  link.imports = createImports(candidates + wantedNames(link).length + 8, false)
+  link.imports = createImports(candidates + wantedNames(link).length + 8, link.arenas.shared)
 }
 
 /** Imports that no object mentions, behind those that one does. */

@@ -33,8 +33,25 @@ export function writeRebase(
   return true
 }
 
-/** A pointer to an import. An own definition is written too, so that it holds when dyld finds no other. */
+/** A pointer to an import, recorded and written. Returns false when the chained form cannot hold it. */
 export function writeBind(
+  link: Link,
+  view: DataView,
+  at: number,
+  segment: number,
+  offset: number,
+  made: number,
+  addend: number,
+): boolean {
+  if (!recordBind(link, view, at, segment, offset, made, addend)) return false
+  return !link.settings.fixupChains || chainBind(link, view, at, made, addend)
+}
+
+/**
+ * Records a pointer to an import. A chained one is left to chainBinds; of the others an own definition is written, so that it
+ * holds when dyld finds no other. Returns false for an addend that is not exact.
+ */
+export function recordBind(
   link: Link,
   view: DataView,
   at: number,
@@ -49,16 +66,29 @@ export function writeBind(
   fixups.Bind.import[row] = made
   fixups.Bind.addend[row] = addend
   if (!Number.isSafeInteger(addend)) return false
-  if (link.settings.fixupChains) {
-    const inline = addend >= 0 && addend <= MAX_INLINE_ADDEND
-    return writeChainedBind(view, at, chainedImport(link, made, inline ? 0 : addend), inline ? addend : 0)
-  }
+  if (link.settings.fixupChains) return true
   const own = imports.Library.symbol[made]
   if (imports.Library.flags[made] & IMPORT_OWN) {
     if (link.settings.pie) fixups.Rebase.location[++fixups.rebases] = fixups.Bind.location[row]
     writePointer(view, at, link.symbols.Reference.address[own] + addend)
   } else writePointer(view, at, 0)
   return true
+}
+
+/** Writes the pointers of binds first .. last; their imports get rows of the table in this order. */
+export function chainBinds(link: Link, view: DataView, first: number, last: number): void {
+  const { location, import: made, addend } = link.fixups.Bind
+  const { fileOffset } = link.segments.Extent
+  for (let row = first; row <= last; row++) {
+    if (!Number.isSafeInteger(addend[row])) continue
+    const segment = Math.floor(location[row] / SEGMENT_STRIDE)
+    chainBind(link, view, fileOffset[segment] + location[row] - segment * SEGMENT_STRIDE, made[row], addend[row])
+  }
+}
+
+function chainBind(link: Link, view: DataView, at: number, made: number, addend: number): boolean {
+  const inline = addend >= 0 && addend <= MAX_INLINE_ADDEND
+  return writeChainedBind(view, at, chainedImport(link, made, inline ? 0 : addend), inline ? addend : 0)
 }
 
 /** Row of the chained import table for an import with an addend of its own. */

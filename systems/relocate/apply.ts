@@ -16,9 +16,8 @@ import {
   R_UNSIGNED,
 } from '../../src/arch/arch.ts'
 import { gotAddress, stubAddress, tlvAddress } from '../kernels/addresses.ts'
-import { writeBind, writePointer, writeRebase } from '../kernels/fixups.ts'
+import { recordBind, writePointer, writeRebase } from '../kernels/fixups.ts'
 import { embeddedAddend, embeddedTag, landInSection, type Landing, type Site } from '../kernels/references.ts'
-import { applyFailed } from './failed.ts'
 import { applySpecial } from './special.ts'
 import { thunkFor } from './thunks.ts'
 
@@ -37,6 +36,15 @@ export interface Relocating {
   threadLocalEnd: number
   /** The output section holds thread-local variable descriptors. */
   threadVariables: boolean
+  /** Place of the section at hand in the job. */
+  index: number
+  /** What did not fit, five numbers each: index, record, value, result, P. */
+  failures: number[]
+}
+
+/** The message is made when all threads are done, in the order of the sections. */
+function applyFailed(at: Relocating, i: number, value: number, result: number, P = 0): void {
+  at.failures.push(at.index, i, value, result, P)
 }
 
 export function relocateBlock(link: Link, at: Relocating, block: number): void {
@@ -115,7 +123,7 @@ function applyPointer(link: Link, at: Relocating, i: number, P: number, value: n
   const tag = embeddedTag(at.site, at.site.words[at.site.records + i * 2])
   if (at.threadVariables) {
     const within = value + at.base - at.threadLocalBase
-    if (within < 0 || value + at.base > at.threadLocalEnd) applyFailed(link, at, i, within, APPLY_OK)
+    if (within < 0 || value + at.base > at.threadLocalEnd) applyFailed(at, i, within, APPLY_OK)
     writePointer(at.view, P + at.place, within)
   } else if (absolute) {
     writePointer(at.view, P + at.place, value + at.base)
@@ -123,7 +131,7 @@ function applyPointer(link: Link, at: Relocating, i: number, P: number, value: n
   } else if (
     !writeRebase(link, at.view, P + at.place, at.segment, P + at.base - at.segmentAddress, value + at.base, tag)
   )
-    applyFailed(link, at, i, value + at.base, APPLY_OK)
+    applyFailed(at, i, value + at.base, APPLY_OK)
 }
 
 function applyImport(link: Link, at: Relocating, i: number, P: number, made: number, A: number): void {
@@ -135,8 +143,8 @@ function applyImport(link: Link, at: Relocating, i: number, P: number, made: num
   if (is & R_TLV)
     return finish(link, at, i, P, tlvAddress(link, findGot(link.tlvs, KEY_IMPORT, made)) - at.base + A, false)
   if (is & R_UNSIGNED && ((word >>> 25) & 3) === 3) {
-    if (!writeBind(link, at.view, P + at.place, at.segment, P + at.base - at.segmentAddress, made, A))
-      applyFailed(link, at, i, A, APPLY_OK)
+    if (!recordBind(link, at.view, P + at.place, at.segment, P + at.base - at.segmentAddress, made, A))
+      applyFailed(at, i, A, APPLY_OK)
     return
   }
   if (link.imports.Library.flags[made] & IMPORT_OWN)
@@ -150,6 +158,6 @@ function finish(link: Link, at: Relocating, i: number, P: number, value: number,
   const thunk =
     result === APPLY_OUT_OF_RANGE && link.arch.attributes[type] & R_BRANCH ? thunkFor(link, at, i, P + at.base) : 0
   const base = link.arch.attributes[type] & R_UNSIGNED ? 0 : at.base
-  if (thunk === 0) applyFailed(link, at, i, value + base, result, P + at.base)
+  if (thunk === 0) applyFailed(at, i, value + base, result, P + at.base)
   else link.arch.apply(at.view, P + at.place, type, P, thunk - at.base, false)
 }

@@ -10,10 +10,20 @@ import {
 } from '../../src/arch/arch.ts'
 import { error } from '../../src/core/messages.ts'
 import { placeText, relocationName, shownText, symbolText } from '../kernels/places.ts'
-import type { Relocating } from './apply.ts'
+import { createSite, enterSection, type Site } from '../kernels/references.ts'
 
-export function applyFailed(link: Link, at: Relocating, i: number, value: number, result: number, P = 0): void {
-  const { site } = at
+/** Relocations that failed, five numbers each: index in `sections`, record, value, result, P; each thread's in order. */
+export function reportFailures(link: Link, sections: Uint32Array, failures: readonly number[]): void {
+  const rows = Array.from({ length: failures.length / 5 }, (_, row) => row * 5)
+  rows.sort((a, b) => failures[a] - failures[b] || a - b)
+  const site = createSite()
+  for (const row of rows) {
+    enterSection(site, link, sections[failures[row]])
+    reportFailure(link, site, failures[row + 1], failures[row + 2], failures[row + 3], failures[row + 4])
+  }
+}
+
+function reportFailure(link: Link, site: Site, i: number, value: number, result: number, P: number): void {
   const word = site.words[site.records + i * 2 + 1]
   const type = word >>> 28
   const symbol = word & 0x08000000 ? symbolText(link, site.file, site.firstSymbol + (word & 0xffffff)) : ''
@@ -24,17 +34,17 @@ export function applyFailed(link: Link, at: Relocating, i: number, value: number
   })
   if (symbol !== '') place.symbol = symbol
   const what = whatFailed(link, type, value, result, P)
-  const where = wherePlaced(link, at, i)
+  const where = wherePlaced(link, site, i)
   const target = symbol === '' ? '' : `; references ${shownText(link, symbol)}`
   const text = result === APPLY_BAD_INSTRUCTION ? `${what} at ${where}${target}` : `${where}: ${what}${target}`
   error(link.messages, 'relocation-failed', text, place)
 }
 
-function wherePlaced(link: Link, at: Relocating, i: number): string {
-  const offset = at.site.words[at.site.records + i * 2]
-  const first = link.sections.Blocks.first[at.site.section]
+function wherePlaced(link: Link, site: Site, i: number): string {
+  const offset = site.words[site.records + i * 2]
+  const first = link.sections.Blocks.first[site.section]
   let block = first
-  for (let b = first; b < first + link.sections.Blocks.count[at.site.section]; b++)
+  for (let b = first; b < first + link.sections.Blocks.count[site.section]; b++)
     if (link.blocks.Extent.offset[b] <= offset) block = b
   return placeText(link, block, offset - link.blocks.Extent.offset[block])
 }

@@ -18,10 +18,40 @@ interface Hinting {
   to: number
   toImage: number
   toAddress: number
+  /** Hints that leave their block. */
+  bad: number
 }
 
-/** All hints but those of two adrp, and then these: an adrp that became a nop could not be shortened with its add. */
-export function applyHints(link: Link, view: DataView, file: number): void {
+export interface HintJob {
+  files: Uint32Array
+  /** Files a chunk. */
+  step: number
+}
+
+/** Applies the hints of files; returns, once for each bad hint, the index of its file. */
+export function hintChunks(link: Link, job: HintJob, take: () => number): number[] {
+  const view = new DataView(link.image.buffer)
+  const bad: number[] = []
+  for (let chunk = take(); chunk >= 0; chunk = take()) {
+    const end = Math.min(job.files.length, (chunk + 1) * job.step)
+    for (let i = chunk * job.step; i < end; i++) {
+      const count = applyHints(link, view, job.files[i])
+      for (let n = 0; n < count; n++) bad.push(i)
+    }
+  }
+  return bad
+}
+
+export function reportHints(link: Link, files: Uint32Array, bad: number[]): void {
+  bad.sort((a, b) => a - b)
+  for (const i of bad) {
+    const text = `${fileText(link, files[i])}: linker optimization hint spans multiple sections`
+    error(link.messages, 'bad-optimization-hint', text, locate(link, files[i]))
+  }
+}
+
+/** All hints but those of two adrp, and then these: an adrp that became a nop could not be shortened with its add. Returns how many are bad. */
+function applyHints(link: Link, view: DataView, file: number): number {
   const { Tables, Source } = link.files
   const { bytes } = link.arenas.list[Source.arena[file]]
   const hinting: Hinting = {
@@ -33,9 +63,11 @@ export function applyHints(link: Link, view: DataView, file: number): void {
     to: 0,
     toImage: 0,
     toAddress: 0,
+    bad: 0,
   }
   const start = Tables.hints[file]
   if (walkHints(link, view, file, hinting, start, false)) walkHints(link, view, file, hinting, start, true)
+  return hinting.bad
 }
 
 /** Returns whether there are hints of two adrp. */
@@ -76,12 +108,7 @@ function useHint(link: Link, view: DataView, file: number, hinting: Hinting, kin
   const count = HINT_ARGUMENTS[kind]
   for (let i = 1; i < count; i++) {
     if (places[i] >= hinting.from && places[i] < hinting.to) continue
-    error(
-      link.messages,
-      'bad-optimization-hint',
-      `${fileText(link, file)}: linker optimization hint spans multiple sections`,
-      locate(link, file),
-    )
+    hinting.bad++
     return
   }
   for (let i = 0; i < count; i++) if (places[i] + 4 > hinting.to) return

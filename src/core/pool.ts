@@ -1,0 +1,181 @@
+// The pool of workers of one link. A job is a kernel by its name, plain values, and chunks, which all threads take from one
+// counter in shared memory until none is left. The calling thread takes chunks too and then awaits messages; it never blocks.
+import type { Host, HostWorker } from '../host/host.ts'
+
+/** `job` is plain data; `take` gives the next chunk, -1 when none is left. What it returns is cloned to the caller. */
+export type Kernel<V, J, R> = (view: V, job: J, take: () => number) => R
+
+/** Makes what workers are to see of a part of the view. A part is sent again when this gives other values. */
+export type Portable<V> = (view: V, part: keyof V) => unknown
+
+export interface Request {
+  id: number
+  kernel: string
+  job: unknown
+  chunks: number
+  /** Word 0 counts the chunks that are taken; word 1 + `seat` is 1 once that worker has begun to take. */
+  control: Int32Array
+  seat: number
+  /** Parts of the view that are new, by name. */
+  parts: Record<string, unknown>
+}
+
+export type Reply = { id: number; result: unknown } | { id: number; failed: string }
+
+/** A worker threw, ended, or could not be started. */
+export class WorkerFailure extends Error {}
+
+export interface Pool {
+  workers: HostWorker[]
+  /** What the workers have been sent, by part. */
+  sent: Map<PropertyKey, unknown>
+  jobs: number
+  /** Results of the job at hand by seat, and whom it waits for. */
+  results: Map<number, unknown>
+  awaited: (() => void) | null
+  failure: unknown
+  signal: AbortSignal | undefined
+  onAbort: () => void
+}
+
+/** A pool without workers: everything runs on the calling thread. */
+export function createPool(signal?: AbortSignal): Pool {
+  const pool: Pool = {
+    workers: [],
+    sent: new Map(),
+    jobs: 0,
+    results: new Map(),
+    awaited: null,
+    failure: undefined,
+    signal,
+    onAbort: () => fail(pool, signal?.reason),
+  }
+  return pool
+}
+
+/** Starts workers, which boot while the caller goes on. Where the host has none or refuses, the pool stays as it is. */
+export function startWorkers(pool: Pool, host: Host, count: number): void {
+  if (host.startWorker === undefined) return
+  pool.signal?.addEventListener('abort', pool.onAbort, { once: true })
+  for (let seat = 0; seat < count; seat++) {
+    const worker = host.startWorker({
+      message: (reply) => receive(pool, seat, reply as Reply),
+      failed: (reason) => fail(pool, new WorkerFailure(reason)),
+    })
+    pool.workers.push(worker)
+  }
+}
+
+export function stopWorkers(pool: Pool): void {
+  pool.signal?.removeEventListener('abort', pool.onAbort)
+  for (const worker of pool.workers) worker.stop()
+  pool.workers.length = 0
+}
+
+function receive(pool: Pool, seat: number, reply: Reply): void {
+  if ('failed' in reply) return fail(pool, new WorkerFailure(reply.failed))
+  if (reply.id !== pool.jobs) return
+  pool.results.set(seat, reply.result)
+  pool.awaited?.()
+}
+
+function fail(pool: Pool, reason: unknown): void {
+  pool.failure ??= reason
+  stopWorkers(pool)
+  pool.awaited?.()
+}
+
+/**
+ * Runs `kernel` over chunks 0 .. chunks - 1, on all threads; without workers, or for one chunk, on the caller's alone. Returns
+ * what the kernel returned on each thread that took part. `kernel` must be what `name` stands for in src/serve.ts.
+ * @throws WorkerFailure, the reason of an abort, and whatever the kernel throws
+ */
+export async function runChunks<V extends object, J, R>(
+  pool: Pool,
+  view: V,
+  portable: Portable<V>,
+  parts: readonly (keyof V & string)[],
+  name: string,
+  kernel: Kernel<V, J, R>,
+  job: J,
+  chunks: number,
+): Promise<R[]> {
+  if (pool.failure !== undefined) throw pool.failure
+  if (pool.workers.length === 0 || chunks < 2) return [kernel(view, job, countTo(chunks))]
+  const id = ++pool.jobs
+  const control = new Int32Array(new SharedArrayBuffer((1 + pool.workers.length) * 4))
+  const news = newParts(pool, view, portable, parts)
+  pool.results.clear()
+  pool.workers.forEach((worker, seat) => {
+    const request: Request = { id, kernel: name, job, chunks, control, seat, parts: news }
+    worker.post(request)
+  })
+  const own = kernel(view, job, takeFrom(control, chunks))
+  await joined(pool, control)
+  return [own, ...(pool.results.values() as Iterable<R>)]
+}
+
+function countTo(chunks: number): () => number {
+  let next = 0
+  return () => (next < chunks ? next++ : -1)
+}
+
+function takeFrom(control: Int32Array, chunks: number): () => number {
+  return () => {
+    const chunk = Atomics.add(control, 0, 1)
+    return chunk < chunks ? chunk : -1
+  }
+}
+
+/** Serves one request: what a worker does with a message. */
+export function serveRequest<V>(view: V, kernel: Kernel<V, unknown, unknown>, request: Request): Reply {
+  Atomics.store(request.control, 1 + request.seat, 1)
+  return { id: request.id, result: kernel(view, request.job, takeFrom(request.control, request.chunks)) }
+}
+
+/**
+ * Waits for the workers that have begun to take chunks. No chunk is left then, so that one which begins later (it still
+ * boots) takes none: it is not waited for.
+ */
+async function joined(pool: Pool, control: Int32Array): Promise<void> {
+  for (const worker of pool.workers) worker.hold(true)
+  const isDone = () =>
+    pool.failure !== undefined ||
+    pool.workers.every((_, seat) => Atomics.load(control, 1 + seat) === 0 || pool.results.has(seat))
+  while (!isDone())
+    await new Promise<void>((resolve) => {
+      pool.awaited = resolve
+    })
+  pool.awaited = null
+  if (pool.failure !== undefined) throw pool.failure
+  for (const worker of pool.workers) worker.hold(false)
+}
+
+function newParts<V>(
+  pool: Pool,
+  view: V,
+  portable: Portable<V>,
+  parts: readonly (keyof V & string)[],
+): Record<string, unknown> {
+  const news: Record<string, unknown> = {}
+  for (const part of parts) {
+    const value = portable(view, part)
+    if (pool.sent.has(part) && isSame(pool.sent.get(part), value, 2)) continue
+    pool.sent.set(part, value)
+    news[part] = value
+  }
+  return news
+}
+
+/** Compares values, and objects and arrays of them to a depth; buffers and columns by identity. */
+function isSame(a: unknown, b: unknown, depth: number): boolean {
+  if (Object.is(a, b)) return true
+  if (depth === 0 || !isPlain(a) || !isPlain(b)) return false
+  const keys = Object.keys(b)
+  if (Object.keys(a).length !== keys.length) return false
+  return keys.every((key) => isSame(a[key], b[key], depth - 1))
+}
+
+function isPlain(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !ArrayBuffer.isView(value)
+}

@@ -1,0 +1,30 @@
+// What a worker does: kernels by name, over its mirror of the link.
+import { counted, createMirror, updateMirror } from '../components/mirror.ts'
+import type { Link } from '../components/link.ts'
+import { hintChunks } from '../systems/relocate/hints.ts'
+import { relocateChunks } from '../systems/relocate/relocateChunks.ts'
+import { hashChunks } from '../systems/sign/hashChunks.ts'
+import { type Kernel, type Request, serveRequest } from './core/pool.ts'
+import type { Host } from './host/host.ts'
+
+const KERNELS: Readonly<Record<string, unknown>> = {
+  hashChunks,
+  hintChunks,
+  relocateChunks,
+}
+
+/** Returns what answers each message of the pool with a reply. */
+export function serve(host: Host): (message: unknown, reply: (message: unknown) => void) => void {
+  const mirror = createMirror(host)
+  return (message, reply) => {
+    const request = message as Request
+    try {
+      updateMirror(mirror, request.parts)
+      const kernel = KERNELS[request.kernel] as Kernel<Link, unknown, unknown>
+      reply(serveRequest(mirror, counted(kernel), request))
+    } catch (trouble) {
+      const failed = trouble instanceof Error ? `${trouble.stack}` : `${trouble}`
+      reply({ id: request.id, failed })
+    }
+  }
+}

@@ -1,0 +1,21 @@
+// Whether the link uses workers: decided before anything is read, so that they boot meanwhile and all memory is shared.
+import { type Pool, startWorkers } from '../../src/core/pool.ts'
+import type { Host } from '../../src/host/host.ts'
+import type { Settings } from '../../src/settings.ts'
+
+/** Bytes of input from which workers pay for their start, and for what they cost later: each compiles the kernels anew. */
+const WORTH_BYTES = 24 * 1024 * 1024
+/** Each further worker wants as much again. */
+const BYTES_A_WORKER = 8 * 1024 * 1024
+/** More threads than this only wait for memory. */
+const MOST_WORKERS = 31
+
+/** Starts the workers of a link with `bytes` of input; returns whether there are any. */
+export function startThreads(pool: Pool, settings: Settings, host: Host, bytes: number): boolean {
+  const { threadsFrom } = settings
+  if (settings.threads === 1 || bytes < (threadsFrom ?? WORTH_BYTES)) return false
+  const threads = settings.threads ?? host.parallelism?.() ?? 1
+  const paying = threadsFrom === undefined ? Math.floor(bytes / BYTES_A_WORKER) : MOST_WORKERS
+  startWorkers(pool, host, Math.min(threads - 1, paying, MOST_WORKERS))
+  return pool.workers.length > 0
+}

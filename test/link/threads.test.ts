@@ -1,0 +1,168 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { makeSynthetic } from '../../bench/synthetic.ts'
+import type { Request } from '../../src/core/pool.ts'
+import type { Host, HostWorker, WorkerEvents } from '../../src/host/host.ts'
+import { createNodeHost, link, LinkFailure, type LinkOptions } from '../../src/node.ts'
+import { tempFolder } from '../helpers/paths.ts'
+import { type Arch, archs } from '../helpers/targets.ts'
+
+const programs = Object.fromEntries(
+  archs.map((arch) => [arch, makeSynthetic({ arch, objects: 60, functions: 40 }, tempFolder())]),
+)
+
+function optionsFor(arch: Arch, more: Partial<LinkOptions> = {}): LinkOptions {
+  const { inputs, stub } = programs[arch]!
+  return { inputs: [...inputs, stub], arch, output: 'out', write: false, adhocCodesign: true, threadsFrom: 0, ...more }
+}
+
+async function bytesOf(options: LinkOptions): Promise<Buffer> {
+  const { outputFiles } = await link(options)
+  return Buffer.from(outputFiles[0]!.contents)
+}
+
+/** A host whose workers are told of as `watch` has it; `waits` holds the caller until each worker has taken its first chunk. */
+function watched(watch: Partial<Record<'started' | 'replied' | 'stopped', () => void>>, waits = false): Host {
+  const host = createNodeHost()
+  return {
+    ...host,
+    startWorker: (events) => {
+      watch.started?.()
+      const worker = host.startWorker!({
+        failed: events.failed,
+        message: (message) => {
+          watch.replied?.()
+          events.message(message)
+        },
+      })
+      return {
+        ...worker,
+        post: (message) => {
+          worker.post(message)
+          if (waits) untilTaken(message as Request)
+        },
+        stop: () => {
+          watch.stopped?.()
+          worker.stop()
+        },
+      }
+    },
+  }
+}
+
+function untilTaken({ control, seat }: Request): void {
+  for (const end = Date.now() + 10000; Atomics.load(control, 1 + seat) === 0 && Date.now() < end; );
+}
+
+for (const arch of archs)
+  for (const fixupChains of [true, false])
+    test(`one, two and four threads write the same bytes: ${arch}, ${fixupChains ? 'chained' : 'opcodes'}`, async () => {
+      const alone = await bytesOf(optionsFor(arch, { fixupChains, threads: 1 }))
+      for (const threads of [2, 4]) {
+        let replies = 0
+        const host = watched({ replied: () => replies++ }, true)
+        const together = await bytesOf(optionsFor(arch, { fixupChains, threads, host }))
+        assert.ok(alone.equals(together), `${threads} threads`)
+        assert.ok(replies >= threads - 1, `${replies} replies of ${threads - 1} workers`)
+      }
+    })
+
+test('the same with dead code stripped, identical code folded and far branches', async () => {
+  const more = { deadStrip: true, icf: 'all', branchReach: 65536 } as const
+  const alone = await bytesOf(optionsFor('arm64', { ...more, threads: 1 }))
+  assert.ok(alone.equals(await bytesOf(optionsFor('arm64', { ...more, threads: 3, host: watched({}, true) }))))
+})
+
+test('counters do not depend on threads', async () => {
+  const counters = async (options: LinkOptions) =>
+    (await link(options)).timings.map(({ milliseconds, ...counted }) => counted)
+  const alone = await counters(optionsFor('arm64', { threads: 1 }))
+  assert.deepEqual(await counters(optionsFor('arm64', { threads: 2, host: watched({}, true) })), alone)
+})
+
+test('one thread, and a link that is small, start no worker', async () => {
+  let started = 0
+  const host = watched({ started: () => started++ })
+  await link(optionsFor('arm64', { threads: 1, host }))
+  const { threadsFrom: _, ...ordinary } = optionsFor('arm64', { threads: 4, host })
+  await link(ordinary)
+  assert.equal(started, 0)
+})
+
+test('workers are stopped when the link is done', async () => {
+  let [started, stopped] = [0, 0]
+  await link(optionsFor('arm64', { threads: 3, host: watched({ started: () => started++, stopped: () => stopped++ }) }))
+  assert.deepEqual([started, stopped], [2, 2])
+})
+
+/** A worker that has begun on each job at once, and then does what `next` says. */
+function fake(next: (events: WorkerEvents, request: Request) => void): Host {
+  const startWorker = (events: WorkerEvents): HostWorker => ({
+    post: (message) => {
+      const request = message as Request
+      Atomics.store(request.control, 1 + request.seat, 1)
+      setImmediate(() => next(events, request))
+    },
+    hold: () => {},
+    stop: () => {},
+  })
+  return { ...createNodeHost(), startWorker }
+}
+
+async function rejects(options: LinkOptions, text: RegExp): Promise<void> {
+  await assert.rejects(link(options), (cause: unknown) => {
+    assert.ok(cause instanceof LinkFailure)
+    assert.deepEqual([cause.errors.length, cause.errors[0]!.id], [1, 'worker-failed'])
+    assert.match(cause.errors[0]!.text, text)
+    return true
+  })
+}
+
+test('an exception in a worker fails the link', async () => {
+  const host = fake((events, { id }) => events.message({ id, failed: 'Error: broken' }))
+  await rejects(optionsFor('arm64', { threads: 2, host }), /^a worker thread failed: Error: broken/)
+})
+
+test("a worker's death fails the link", async () => {
+  const host = fake((events) => events.failed('ended with exit code 7'))
+  await rejects(optionsFor('arm64', { threads: 2, host }), /^a worker thread failed: ended with exit code 7/)
+})
+
+test('a request that a real worker cannot serve fails the link', async () => {
+  const host = createNodeHost()
+  const broken: Host = {
+    ...host,
+    startWorker: (events) => {
+      const worker = host.startWorker!(events)
+      return {
+        ...worker,
+        post: (message) => {
+          Atomics.store((message as Request).control, 1 + (message as Request).seat, 1)
+          worker.post({ ...(message as Request), kernel: 'nothing' })
+        },
+      }
+    },
+  }
+  await rejects(optionsFor('arm64', { threads: 2, host: broken }), /is not a function/)
+})
+
+test('a worker that has not begun is not waited for', async () => {
+  const host: Host = {
+    ...createNodeHost(),
+    startWorker: () => ({ post: () => {}, hold: () => {}, stop: () => {} }),
+  }
+  const alone = await bytesOf(optionsFor('x86_64', { threads: 1 }))
+  assert.ok(alone.equals(await bytesOf(optionsFor('x86_64', { threads: 2, host }))))
+})
+
+test('an abort ends a link that waits for a worker, and stops the workers', async () => {
+  let stopped = 0
+  const controller = new AbortController()
+  const host = fake(() => controller.abort())
+  const start = host.startWorker!
+  host.startWorker = (events) => ({ ...start(events), stop: () => void stopped++ })
+  await assert.rejects(link(optionsFor('arm64', { threads: 3, host, signal: controller.signal })), {
+    name: 'AbortError',
+  })
+  assert.equal(stopped, 2)
+})
