@@ -18,18 +18,19 @@ function step(hash: number, word: number): number {
 }
 
 /**
- * For `count` strings that begin at `start[i]` and end with a NUL: the bytes before it and their hash, as hashBytes has it. A string that
+ * For strings first .. last - 1 that begin at `start[i]` and end with a NUL: the bytes before it and their hash, as hashBytes has it. A string that
  * has no NUL before `end` gets a length that reaches to `end` or past it. Three bytes past `end` must be readable.
  */
 export function measureStrings(
   view: DataView,
   start: Uint32Array,
-  count: number,
+  first: number,
+  last: number,
   end: number,
   length: Uint32Array,
   hashes: Uint32Array,
 ): void {
-  for (let i = 0; i < count; i++) {
+  for (let i = first; i < last; i++) {
     const from = start[i]
     let at = from
     let hash = 0

@@ -54,10 +54,7 @@ export function loadBlocks(link: Link, file: number, scratch: SplitScratch): boo
     const section = first + i
     const content = sections.Header.content[section]
     sections.Blocks.first[section] = block
-    if (content === CONTENT_DROPPED) {
-      dropSymbols(link, file, scratch, i)
-      continue
-    }
+    if (content === CONTENT_DROPPED) continue
     const count =
       content === CONTENT_REGULAR || content === CONTENT_ZEROFILL
         ? splitAtSymbols(link, file, scratch, i, block)
@@ -113,16 +110,6 @@ function sortByAddress(link: Link, file: number, scratch: SplitScratch, from: nu
   for (let i = from; i < to; i++) keys[i] = address[first + order[i]] * 0x200000 + order[i]
   keys.subarray(from, to).sort()
   for (let i = from; i < to; i++) order[i] = keys[i] % 0x200000
-}
-
-/** Symbols in sections that are not linked (bitcode metadata, DWARF) define nothing. */
-function dropSymbols(link: Link, file: number, scratch: SplitScratch, index: number): void {
-  const first = link.files.Ranges.symbol[file]
-  for (let i = scratch.starts[index + 1]; i < scratch.starts[index + 2]; i++) {
-    const symbol = first + scratch.order[i]
-    link.symbols.Definition.flags[symbol] = 0
-    link.symbols.Definition.name[symbol] = 0
-  }
 }
 
 /** One block, or with MH_SUBSECTIONS_VIA_SYMBOLS one from each symbol to the next, alternative entries left out. */

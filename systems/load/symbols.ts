@@ -1,7 +1,9 @@
-// Symbol rows of one object, straight from its nlist records; external names are hashed and interned here, once.
+// Symbol rows of one object, straight from its nlist records; external names are measured and hashed here, once.
+import { FILE_HIDDEN } from '../../components/files.ts'
 import type { Link } from '../../components/link.ts'
 import { locate } from '../../components/link.ts'
-import { internMentions, MAX_NAME_LENGTH } from '../../components/names.ts'
+import { MAX_NAME_LENGTH, type Mentions } from '../../components/names.ts'
+import { CONTENT_DROPPED } from '../../components/sections.ts'
 import {
   SYMBOL_ABSOLUTE,
   SYMBOL_ALT_ENTRY,
@@ -21,7 +23,6 @@ import { error } from '../../src/core/messages.ts'
 import { measureStrings } from '../../src/core/hash.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
 import type { ObjectHeader } from '../../src/formats/macho/object.ts'
-import { type NameScratch, reserveNames } from './nameScratch.ts'
 
 /** How often, on average, a byte of the string table may be part of a name: records may share their strings. */
 const MAX_SHARING = 64
@@ -29,31 +30,25 @@ const MAX_SHARING = 64
 const LOWER_L = 0x6c
 const UPPER_L = 0x4c
 
-/** Fills the symbol rows of `file`; Definition.offset holds the address in the input until blocks are split (a common
- * symbol's size stays there). Returns false when a record is wrong (reported).
+/**
+ * Fills the symbol rows of `file`, but for the names of externals: those it mentions from `base` on. Definition.offset holds the
+ * address in the input until blocks are split (a common symbol's size stays there). Symbols in sections that are not linked
+ * (bitcode metadata, DWARF) define nothing.
+ * @returns the number of mentions, or -1 when a record is wrong (reported)
  */
-export function loadSymbols(
-  link: Link,
-  file: number,
-  header: ObjectHeader,
-  hidden: boolean,
-  found: NameScratch,
-): boolean {
+export function loadSymbols(link: Link, file: number, header: ObjectHeader, mentions: Mentions, base: number): number {
   const { files, symbols } = link
   const { words, bytes } = link.arenas.list[files.Source.arena[file]]
+  const { content } = link.sections.Header
   const { Definition } = symbols
+  const { row, start: starts } = mentions
+  const hidden = (files.Source.flags[file] & FILE_HIDDEN) !== 0
+  const sectionBefore = files.Ranges.section[file] - 1
   const first = files.Ranges.symbol[file]
-  const count = header.symbolCount
   const strings = header.strings
   const stringsEnd = strings + header.stringsSize
-  files.Ranges.symbols[file] = count
-  files.Tables.nlist[file] = header.nlist
-  files.Tables.strings[file] = strings
-  files.Tables.stringsSize[file] = header.stringsSize
-  reserveNames(found, count)
-  const { row, start: starts } = found.mentions
   let externals = 0
-  for (let i = 0; i < count; i++) {
+  for (let i = 0; i < header.symbolCount; i++) {
     const at = header.nlist / 4 + i * 4
     const strx = words[at]
     const word = words[at + 1]
@@ -62,59 +57,71 @@ export function loadSymbols(
     if (type & macho.N_STAB) continue
     if (strx >= header.stringsSize && !(strx === 0 && header.stringsSize === 0))
       return badSymbol(link, file, i, `string index ${strx} is past the end of the string table`)
-    const start = strings + strx
-    if (type & macho.N_EXT) {
-      row[externals] = symbol
-      starts[externals++] = start
-    }
     const flags = symbolFlags(type, word >>> 16, words[at + 2], words[at + 3], hidden)
     if (flags < 0) return badSymbol(link, file, i, `has type 0x${type.toString(16)}, which is not supported`)
-    if (flags & SYMBOL_DEFINED && (flags & SYMBOL_ABSOLUTE) === 0) {
+    if ((flags & (SYMBOL_DEFINED | SYMBOL_ABSOLUTE)) === SYMBOL_DEFINED) {
       const sect = (word >>> 8) & 0xff
       if (sect === 0 || sect > header.sectionCount)
         return badSymbol(link, file, i, `section index ${sect} is out of range: the file has ${header.sectionCount}`)
+      if (content[sectionBefore + sect] === CONTENT_DROPPED) continue
+    }
+    const start = strings + strx
+    if (type & macho.N_EXT) {
+      row[base + externals] = symbol
+      starts[base + externals++] = start
     }
     const local = !(type & macho.N_EXT) && (bytes[start] === LOWER_L || bytes[start] === UPPER_L) && start < stringsEnd
     Definition.flags[symbol] = local ? flags | SYMBOL_OMITTED : flags
     Definition.offset[symbol] = words[at + 2]
-    if (flags & SYMBOL_ABSOLUTE && !loadAbsolute(link, file, i, flags, words, at)) return false
+    if (flags & SYMBOL_ABSOLUTE && !loadAbsolute(link, file, i, flags, words, at)) return -1
   }
-  found.count = externals
-  if (!measureNames(link, file, found, stringsEnd, header.stringsSize * MAX_SHARING)) return false
-  internMentions(link.names, link.arenas, found.mentions, 0, externals, Definition.name, found.picked)
-  return true
+  return measureNames(link, file, header, mentions, base, externals) ? externals : -1
 }
 
 function loadAbsolute(link: Link, file: number, index: number, flags: number, words: Uint32Array, at: number): boolean {
   const { address } = link.symbols.Reference
   const symbol = link.files.Ranges.symbol[file] + index
+  const refuse = (text: string) => {
+    badSymbol(link, file, index, text)
+    return false
+  }
   if ((flags & SYMBOL_DEFINED) === 0) {
     link.indirects.push(file, symbol)
     return true
   }
   // Constants below zero keep their sign.
   address[symbol] = words[at + 2] + (words[at + 3] | 0) * 4294967296
-  if (!Number.isSafeInteger(address[symbol]))
-    return badSymbol(link, file, index, 'has an absolute value of 2^53 or more')
+  if (!Number.isSafeInteger(address[symbol])) return refuse('has an absolute value of 2^53 or more')
   if (flags & SYMBOL_EXTERNAL && words[at + 3] >>> 31 !== 0)
-    return badSymbol(link, file, index, 'is external and has a negative absolute value, which no export can hold')
+    return refuse('is external and has a negative absolute value, which no export can hold')
   return true
 }
 
-/** Length and hash of each external's name. */
-function measureNames(link: Link, file: number, found: NameScratch, end: number, mostSpelled: number): boolean {
+/** Place and hash of each external's name. */
+function measureNames(
+  link: Link,
+  file: number,
+  header: ObjectHeader,
+  { row, start, place, hash }: Mentions,
+  base: number,
+  count: number,
+): boolean {
   const first = link.files.Ranges.symbol[file]
   const arena = link.files.Source.arena[file]
-  const { row, start, place, hash } = found.mentions
-  measureStrings(link.arenas.list[arena].view, start, found.count, end, place, hash)
+  const end = header.strings + header.stringsSize
+  const mostSpelled = header.stringsSize * MAX_SHARING
+  measureStrings(link.arenas.list[arena].view, start, base, base + count, end, place, hash)
   let spelled = 0
-  for (let i = 0; i < found.count; i++) {
+  for (let i = base; i < base + count; i++) {
     const size = place[i]
     spelled += size
-    if (size === 0 || start[i] + size >= end || size > MAX_NAME_LENGTH || spelled > mostSpelled)
-      return badSymbol(link, file, row[i] - first, nameTrouble(start[i], size, end))
+    if (size === 0 || start[i] + size >= end || size > MAX_NAME_LENGTH || spelled > mostSpelled) {
+      badSymbol(link, file, row[i] - first, nameTrouble(start[i], size, end))
+      return false
+    }
     place[i] = size | (arena << 24)
   }
+  link.visited.hashed += spelled
   return true
 }
 
@@ -125,7 +132,7 @@ function nameTrouble(from: number, size: number, end: number): string {
   return 'shares its name with too many others'
 }
 
-function badSymbol(link: Link, file: number, index: number, text: string): false {
+function badSymbol(link: Link, file: number, index: number, text: string): -1 {
   const offset = link.files.Tables.nlist[file] - link.files.Source.position[file] + index * macho.NLIST_SIZE
   error(
     link.messages,
@@ -133,7 +140,7 @@ function badSymbol(link: Link, file: number, index: number, text: string): false
     `${locate(link, file).file}: symbol ${index} ${text}`,
     locate(link, file, { offset }),
   )
-  return false
+  return -1
 }
 
 /** Flags of a record, or -1 for one that cannot be linked. */

@@ -40,7 +40,7 @@ function lookUp(texts: readonly string[], batch: number, regionsOneByOne: boolea
   const mentions = createMentions(texts.length, false)
   const found = new Uint32Array(texts.length)
   mentions.start.set(start)
-  measureStrings(arenas.list[arena].view, start, texts.length, end, mentions.place, mentions.hash)
+  measureStrings(arenas.list[arena].view, start, 0, texts.length, end, mentions.place, mentions.hash)
   for (let i = 0; i < texts.length; i++) {
     mentions.row[i] = i
     mentions.place[i] |= arena << 24
@@ -114,7 +114,7 @@ test('a string is measured and hashed as its bytes are, at every length and alig
       for (let i = 0; i < length; i++) bytes[shift + i] = 1 + ((i * 37 + length) % 255)
       bytes[shift + length] = 0
       const [sizes, hashes] = [new Uint32Array(1), new Uint32Array(1)]
-      measureStrings(new DataView(bytes.buffer), Uint32Array.of(shift), 1, shift + length + 1, sizes, hashes)
+      measureStrings(new DataView(bytes.buffer), Uint32Array.of(shift), 0, 1, shift + length + 1, sizes, hashes)
       assert.deepEqual([sizes[0], hashes[0]], [length, hashBytes(bytes, shift, shift + length)])
     }
   }
