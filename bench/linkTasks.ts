@@ -4,7 +4,7 @@ import { createNodeHost } from '../src/host/node.ts'
 import { link } from '../src/link.ts'
 import type { Arch, Input, LinkOptions } from '../src/types.ts'
 import type { Task } from './kernels.ts'
-import { helloInputs } from './scenarios.ts'
+import { helloInputs } from './jobs.ts'
 import { makePreset } from './synthetic.ts'
 
 const archs: readonly Arch[] = ['x86_64', 'arm64']

@@ -1,6 +1,7 @@
 // Times commands from outside: wall clock, processor time and peak memory of the process.
 import { spawnSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
+import { median } from './compare/statistics.ts'
 import { randomFrom } from './random.ts'
 
 export interface Contestant {
@@ -38,7 +39,8 @@ os.write(3, b'%f %f %d' % (wall * 1e3, (use.ru_utime + use.ru_stime) * 1e3, use.
 sys.exit(min(os.waitstatus_to_exitcode(status) % 256, 255))
 `
 
-function runOnce({ command, output }: Contestant): Run {
+/** Runs a command. @throws Error with its first words when it fails. */
+export function runOnce({ command, output }: Contestant): Run {
   if (output !== null) rmSync(output, { force: true })
   const done = spawnSync('python3', ['-c', WAIT4, ...command], {
     encoding: 'utf8',
@@ -51,13 +53,6 @@ function runOnce({ command, output }: Contestant): Run {
   }
   const [wall, cpu, memory] = done.output[3]!.split(' ').map(Number)
   return { wall, cpu, memory }
-}
-
-/** The middle one, or the mean of the two middle ones; NaN of none. */
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  const middle = sorted.length / 2
-  return (sorted[Math.floor(middle - 0.5)] + sorted[Math.floor(middle)]) / 2
 }
 
 function summarize(runs: readonly Run[]): Run | null {
@@ -89,7 +84,8 @@ export function compare(contestants: readonly Contestant[], runs: number, seed: 
   return results
 }
 
-function shuffled(count: number, random: () => number): number[] {
+/** The numbers below `count` in random order. */
+export function shuffled(count: number, random: () => number): number[] {
   const order = Array.from({ length: count }, (_, i) => i)
   for (let i = count - 1; i > 0; i--) {
     const j = Math.floor(random() * (i + 1))

@@ -1,8 +1,8 @@
 // What the commands are timed on: each scenario is a link with the same flags for every linker.
 import { readdirSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { Arch } from '../src/types.ts'
+import { helloInputs, root } from './jobs.ts'
 import type { Contestant } from './measure.ts'
 import { makePreset, type Preset, writeStub } from './synthetic.ts'
 
@@ -14,17 +14,11 @@ export interface Scenario {
   small: boolean
 }
 
-const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..')
 const archs: readonly Arch[] = ['x86_64', 'arm64']
 
 export const OURS = 'colonnade'
 export const PEER = 'ld64.lld'
 export const NODE = 'node -e 0'
-
-/** Paths of the example's objects, which are in the repository. */
-export function helloInputs(arch: Arch): string[] {
-  return ['hello.o', 'orders.o', 'libtext.a'].map((name) => join(root, 'examples/objects', arch, name))
-}
 
 export function hello(arch: Arch, cache: string): Scenario {
   const folder = join(cache, 'hello')

@@ -26,7 +26,7 @@ export interface SyntheticFiles {
 }
 
 /** Part of the folder's name; a change of what is generated takes another one. */
-const VERSION = 2
+export const VERSION = 3
 const FOLDER_SIZE = 1000
 
 const MAIN = `typedef unsigned (*function)(unsigned);
@@ -62,14 +62,12 @@ export function writeStub(folder: string): string {
 
 /** Makes the program in a folder under `cache`, or finds it there. Needs clang 22 for its main.o. */
 export function makeSynthetic(options: SyntheticOptions, cache: string = defaultCache): SyntheticFiles {
-  const { arch, objects, functions, references = 8, seed = 1 } = options
-  const folder = join(cache, `synthetic-${VERSION}-${arch}-${objects}-${functions}-${references}-${seed}`)
-  if (!existsSync(join(folder, 'link.rsp'))) {
-    rmSync(folder, { recursive: true, force: true })
-    const fresh = `${folder}.${process.pid}`
-    writeProgram(options, fresh, folder)
-    renameSync(fresh, folder)
-  }
+  const { arch, objects, functions, references = 8, seed = 1, debug = false } = options
+  const folder = join(
+    cache,
+    `synthetic-${VERSION}-${arch}-${objects}-${functions}-${references}-${seed}${debug ? '-debug' : ''}`,
+  )
+  makeFolder(folder, (fresh) => writeProgram(options, fresh, folder))
   return {
     folder,
     response: join(folder, 'link.rsp'),
@@ -83,6 +81,15 @@ export function makePreset(arch: Arch, preset: Preset, cache?: string): Syntheti
   return makeSynthetic({ arch, ...presets[preset] }, cache)
 }
 
+/** Has `write` fill a folder beside `folder`, which takes its name when all is there; one with a link.rsp is done. */
+export function makeFolder(folder: string, write: (fresh: string) => void): void {
+  if (existsSync(join(folder, 'link.rsp'))) return
+  rmSync(folder, { recursive: true, force: true })
+  const fresh = `${folder}.${process.pid}`
+  write(fresh)
+  renameSync(fresh, folder)
+}
+
 /** Writes to `folder`; the paths in it are those that hold once it is called `name`. */
 function writeProgram(options: SyntheticOptions, folder: string, name: string): void {
   mkdirSync(folder, { recursive: true })
@@ -91,9 +98,20 @@ function writeProgram(options: SyntheticOptions, folder: string, name: string): 
   const inputs = [join(name, 'main.o')]
   const sum = writeObjects(options, folder, (path) => inputs.push(join(name, path)))
   writeFileSync(join(folder, 'expected'), `checksum ${sum.toString(16).padStart(8, '0')}\n`)
+  writeResponse(options.arch, inputs, ['System'], folder, name)
+}
+
+/** The files `filelist` and `link.rsp` of a folder that will be called `name` and holds the stubs of the libraries. */
+export function writeResponse(
+  arch: Arch,
+  inputs: readonly string[],
+  libraries: readonly string[],
+  folder: string,
+  name: string,
+): void {
   writeFileSync(join(folder, 'filelist'), `${inputs.join('\n')}\n`)
-  const lines = [`-arch ${options.arch}`, '-platform_version macos 13.0 13.0', `-syslibroot ${name}`]
-  lines.push(`-filelist ${join(name, 'filelist')}`, '-lSystem')
+  const lines = [`-arch ${arch}`, '-platform_version macos 13.0 13.0', `-syslibroot ${name}`]
+  lines.push(`-filelist ${join(name, 'filelist')}`, ...libraries.map((library) => `-l${library}`))
   writeFileSync(join(folder, 'link.rsp'), `${lines.join('\n')}\n`)
 }
 
@@ -110,7 +128,8 @@ function writeObjects(options: SyntheticOptions, folder: string, wrote: (path: s
   }
 }
 
-function compileMain(arch: Arch, folder: string): void {
+/** main.o of a program of `syntheticObjects`. */
+export function compileMain(arch: Arch, folder: string): void {
   const source = join(folder, 'main.c')
   writeFileSync(source, MAIN)
   const args = ['-target', `${arch}-apple-macos13`, '-O2', '-c', source, '-o', join(folder, 'main.o')]

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { Script } from 'node:vm'
 import type { Arch } from '../../src/types.ts'
-import { helloInputs } from '../scenarios.ts'
+import { helloInputs } from '../jobs.ts'
 import { writeStub } from '../synthetic.ts'
 
 const [source, cache, key] = process.argv.slice(2) as [string, string, string]

@@ -89,7 +89,7 @@ export function relocate(section: ObjectSection, target: number, bits: number, t
 interface Layout {
   addresses: number[]
   size: number
-  /** File bytes of the sections: all but zerofill, which comes last. */
+  /** File bytes of the sections: all but zerofill at the end. */
   fileSize: number
 }
 
@@ -233,7 +233,7 @@ export function alignCode(arch: Arch, text: ObjectSection): void {
   while (text.bytes.length % 16 !== 0) text.bytes.u8(X86_NOP)
 }
 
-/** The file's bytes. Sections without content must not have been added; a zerofill section is the last. The object is used up. */
+/** The file's bytes. Sections without content must not have been added; a zerofill section that is not the last leaves a hole. The object is used up. */
 export function finishObject(object: ObjectFile): Uint8Array {
   const { arch, sections, strings } = object
   const layout = layOut(sections)

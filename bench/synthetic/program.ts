@@ -3,6 +3,7 @@
 import * as C from '../../src/formats/macho/constants.ts'
 import type { Arch } from '../../src/types.ts'
 import { CSTRING_SECTION, type Code, codeFor } from './code.ts'
+import { addDebugInfo } from './debugInfo.ts'
 import { unwindFunction, unwindSections } from './frames.ts'
 import {
   addSection,
@@ -29,6 +30,10 @@ export interface SyntheticOptions {
   /** Relocated references a function, default 8. */
   references?: number
   seed?: number
+  /** Namespace of all names, five letters, default `bench`: programs of different ones share no name. */
+  space?: string
+  /** Also a compile unit an object, and bytes in other sections of __DWARF, so that there is a debug map. */
+  debug?: boolean
 }
 
 export interface SyntheticObject {
@@ -94,16 +99,16 @@ function pad(value: number, width: number): string {
   return String(value).padStart(width, '0')
 }
 
-function functionName(i: number, j: number): string {
-  return `__ZN5bench6u${pad(i, 5)}${isStatic(j) ? 'L' : ''}12compute_${pad(j, 4)}Ej`
+function functionName({ space }: Program, i: number, j: number): string {
+  return `__ZN5${space}6u${pad(i, 5)}${isStatic(j) ? 'L' : ''}12compute_${pad(j, 4)}Ej`
 }
 
-function wordName(i: number, j: number): string {
-  return `__ZN5bench6u${pad(i, 5)}${isStatic(j) ? 'L' : ''}10state_${pad(j, 4)}E`
+function wordName({ space }: Program, i: number, j: number): string {
+  return `__ZN5${space}6u${pad(i, 5)}${isStatic(j) ? 'L' : ''}10state_${pad(j, 4)}E`
 }
 
-function tableName(i: number): string {
-  return `__ZN5bench6u${pad(i, 5)}5tableE`
+function tableName({ space }: Program, i: number): string {
+  return `__ZN5${space}6u${pad(i, 5)}5tableE`
 }
 
 function textOf(program: Program, pool: number, index: number): string {
@@ -178,7 +183,7 @@ function callFunction(draft: Draft, drawn: number, atHome: boolean): number {
   const { program, index, text } = draft
   const i = atHome ? index : pickObject(program, index, drawn)
   const j = pickItem(program, index, i, drawn >>> 8)
-  program.code.call(text, 0, i === index ? draft.functions[j] : undefinedSymbol(draft, functionName(i, j)))
+  program.code.call(text, 0, i === index ? draft.functions[j] : undefinedSymbol(draft, functionName(program, i, j)))
   return draw(program, DRAW.functionValue, i, j)
 }
 
@@ -204,7 +209,7 @@ function loadFar(draft: Draft, drawn: number, throughPointer: boolean): number {
   const { program, index, text } = draft
   const i = pickObject(program, index, drawn)
   const j = pickItem(program, index, i, drawn >>> 8)
-  const symbol = i === index ? draft.words[j] : undefinedSymbol(draft, wordName(i, j))
+  const symbol = i === index ? draft.words[j] : undefinedSymbol(draft, wordName(program, i, j))
   if (throughPointer) program.code.loadThrough(text, pointerTo(draft, symbol))
   else program.code.loadFromGot(text, symbol)
   return draw(program, DRAW.word, i, 2 * j)
@@ -293,14 +298,16 @@ function declare(draft: Draft): void {
   if (program.arch === 'arm64')
     for (let s = 1; s < object.sections.length; s++) addSymbol(object, `ltmp${s - 1}`, LOCAL, s, 0)
   for (let j = 0; j < program.functions; j++)
-    draft.functions.push(addSymbol(object, functionName(index, j), functionKind(j), TEXT))
+    draft.functions.push(addSymbol(object, functionName(program, index, j), functionKind(j), TEXT))
   for (let j = 0; j < program.functions; j++) {
-    draft.words.push(addSymbol(object, wordName(index, j), isStatic(j) ? LOCAL : GLOBAL, DATA, data.bytes.length))
+    draft.words.push(
+      addSymbol(object, wordName(program, index, j), isStatic(j) ? LOCAL : GLOBAL, DATA, data.bytes.length),
+    )
     for (let half = 0; half < 2; half++) data.bytes.u32(draw(program, DRAW.word, index, 2 * j + half))
   }
   draft.weak = pickWeak(program, index)
   for (const id of draft.weak) {
-    const symbol = addSymbol(object, `__ZN5bench6sharedILi${id}EEEjv`, GLOBAL, TEXT, 0, C.N_WEAK_DEF)
+    const symbol = addSymbol(object, `__ZN5${program.space}6sharedILi${id}EEEjv`, GLOBAL, TEXT, 0, C.N_WEAK_DEF)
     draft.known.set(`weak ${id}`, symbol)
   }
 }
@@ -309,7 +316,7 @@ function declare(draft: Draft): void {
 function addTable(draft: Draft): void {
   const { object } = draft
   const table = object.sections[CONST - 1]
-  addSymbol(object, tableName(draft.index), GLOBAL, CONST)
+  addSymbol(object, tableName(draft.program, draft.index), GLOBAL, CONST)
   for (const symbol of draft.functions) {
     relocate(table, symbol, R_QUAD | R_EXTERN, C.X86_64_RELOC_UNSIGNED)
     table.bytes.u64(0)
@@ -317,15 +324,15 @@ function addTable(draft: Draft): void {
   table.bytes.u64(0)
   const last = object.sections.length
   object.sections[last - 1].zerofill = ZEROFILL_BYTES
-  addSymbol(object, `__ZN5bench6u${pad(draft.index, 5)}L5cacheE`, LOCAL, last)
+  addSymbol(object, `__ZN5${draft.program.space}6u${pad(draft.index, 5)}L5cacheE`, LOCAL, last)
 }
 
 function allTables(program: Program): Uint8Array {
   const object = createObject(program.arch)
   const section = addSection(object, '__DATA', '__const', C.S_REGULAR, 3)
-  addSymbol(object, '_bench_tables', GLOBAL, 1)
+  addSymbol(object, `_${program.space}_tables`, GLOBAL, 1)
   for (let i = 0; i < program.objects; i++) {
-    relocate(section, addSymbol(object, tableName(i), UNDEFINED), R_QUAD | R_EXTERN, C.X86_64_RELOC_UNSIGNED)
+    relocate(section, addSymbol(object, tableName(program, i), UNDEFINED), R_QUAD | R_EXTERN, C.X86_64_RELOC_UNSIGNED)
     section.bytes.u64(0)
   }
   section.bytes.u64(0)
@@ -342,7 +349,16 @@ export function* syntheticObjects(options: SyntheticOptions): Generator<Syntheti
     throw new RangeError(`expected 1 to 99999 objects and 10 to 9999 functions, got ${objects} and ${functions}`)
   const weakPool = Math.max(40, Math.floor((objects * functions) / 100))
   const textPool = Math.max(50, Math.floor((objects * functions) / 20))
-  const program = { references: 8, seed: 1, ...options, code: codeFor(options.arch), weakPool, textPool }
+  const program = {
+    references: 8,
+    seed: 1,
+    space: 'bench',
+    debug: false,
+    ...options,
+    code: codeFor(options.arch),
+    weakPool,
+    textPool,
+  }
   let sum = 0
   for (let i = 0; i < objects; i++) {
     const draft = newDraft(program, i)
@@ -350,6 +366,7 @@ export function* syntheticObjects(options: SyntheticOptions): Generator<Syntheti
     for (let j = 0; j < functions; j++) sum = step(sum, addFunction(draft, j))
     for (const id of draft.weak) addWeakFunction(draft, id)
     addTable(draft)
+    if (program.debug) addDebugInfo(draft.object, `u${pad(i, 5)}`, draft.text.bytes.length)
     yield { name: `u${pad(i, 5)}.o`, bytes: finishObject(draft.object) }
   }
   yield { name: 'tables.o', bytes: allTables(program) }
