@@ -1,5 +1,4 @@
 // Chained fixups: links the entries of each page and writes the table of starts, imports and names.
-import { SEGMENT_STRIDE } from '../../components/fixups.ts'
 import { IMPORT_WEAK, IMPORT_WEAK_DEF } from '../../components/imports.ts'
 import type { Link } from '../../components/link.ts'
 import { error } from '../../src/core/messages.ts'
@@ -14,15 +13,12 @@ import { POINTER_FORMAT } from '../kernels/fixups.ts'
 import { blameAddress } from '../kernels/blame.ts'
 import { nameTable } from '../kernels/nameTable.ts'
 import { chainedOrdinal } from '../kernels/ordinals.ts'
+import { sortedLocations } from './locations.ts'
 import { overridingNames } from './overrides.ts'
 
 export function writeChains(link: Link): void {
-  const { rebases, binds, Rebase, Bind } = link.fixups
-  const locations = new Float64Array(rebases + binds)
-  locations.set(Rebase.location.subarray(1, rebases + 1))
-  locations.set(Bind.location.subarray(1, binds + 1), rebases)
-  locations.sort()
-  const segments = link.segmentOrder.map((segment) => chainSegment(link, locations, segment))
+  const locations = sortedLocations(link, link.fixups.rebases, link.fixups.binds)
+  const segments = link.segmentOrder.map((segment) => chainSegment(link, locations[segment], segment))
   const input = {
     segments,
     pointerFormat: POINTER_FORMAT,
@@ -36,25 +32,10 @@ export function writeChains(link: Link): void {
     if (link.imports.Library.flags[made] & IMPORT_WEAK_DEF) link.weakFlags |= macho.MH_BINDS_TO_WEAK
 }
 
-/** First index whose location is at least `location`. */
-function lowerBound(locations: Float64Array, location: number): number {
-  let [low, high] = [0, locations.length]
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (locations[middle] < location) low = middle + 1
-    else high = middle
-  }
-  return low
-}
-
-function chainSegment(link: Link, locations: Float64Array, segment: number): ChainedSegment {
+function chainSegment(link: Link, offsets: Uint32Array, segment: number): ChainedSegment {
   const { pageSize } = link.settings
-  const base = segment * SEGMENT_STRIDE
-  const [from, to] = [lowerBound(locations, base), lowerBound(locations, base + SEGMENT_STRIDE)]
   const offset = link.segments.Extent.address[segment] - link.settings.imageBase
-  if (from === to) return { offset, pageSize, pageStarts: new Uint16Array(0) }
-  const offsets = new Uint32Array(to - from)
-  for (let i = from; i < to; i++) offsets[i - from] = locations[i] - base
+  if (offsets.length === 0) return { offset, pageSize, pageStarts: new Uint16Array(0) }
   const pageStarts = newPageStarts(link.segments.Extent.fileSize[segment], pageSize)
   const view = new DataView(link.image.buffer, link.image.byteOffset, link.image.byteLength)
   const bad = linkChains(

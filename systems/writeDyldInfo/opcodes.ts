@@ -7,6 +7,7 @@ import { encodeRebase } from '../../src/formats/dyld/rebase.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
 import { helperEntryAddress, imageOffset, lazyAddress } from '../kernels/addresses.ts'
 import { nameTable } from '../kernels/nameTable.ts'
+import { sortedLocations } from './locations.ts'
 import { overridingNames } from './overrides.ts'
 
 export function writeOpcodes(link: Link): void {
@@ -32,30 +33,16 @@ function isWeak(link: Link, row: number): boolean {
 
 function rebases(link: Link): Uint8Array {
   const count = link.fixups.rebases
-  const locations = link.fixups.Rebase.location.subarray(1, count + 1).sort()
   const segments = new Uint8Array(count)
-  const offsets = new Float64Array(count)
-  const { index } = link.segments.Segment
-  for (let i = 0; i < count; i++) {
-    const segment = Math.floor(locations[i] / SEGMENT_STRIDE)
-    segments[i] = index[segment]
-    offsets[i] = locations[i] - segment * SEGMENT_STRIDE
+  const offsets = new Uint32Array(count)
+  const locations = sortedLocations(link, count, 0)
+  let at = 0
+  for (const segment of link.segmentOrder) {
+    segments.fill(link.segments.Segment.index[segment], at, at + locations[segment].length)
+    offsets.set(locations[segment], at)
+    at += locations[segment].length
   }
-  sortBySegment(segments, offsets, locations)
   return encodeRebase(segments, offsets, count)
-}
-
-/** Segment ids are in order of creation; where that is not their order in the file, rows are sorted again by place. */
-function sortBySegment(segments: Uint8Array, offsets: Float64Array, locations: Float64Array): void {
-  let sorted = true
-  for (let i = 1; i < segments.length; i++) if (segments[i] < segments[i - 1]) sorted = false
-  if (sorted) return
-  for (let i = 0; i < locations.length; i++) locations[i] = segments[i] * SEGMENT_STRIDE + offsets[i]
-  locations.sort()
-  for (let i = 0; i < locations.length; i++) {
-    segments[i] = Math.floor(locations[i] / SEGMENT_STRIDE)
-    offsets[i] = locations[i] - segments[i] * SEGMENT_STRIDE
-  }
 }
 
 /** Bind rows grouped by import, each group ascending, groups by their first place: what ld64.lld writes. */

@@ -94,7 +94,7 @@ export function linkChains(
     const distance = offset - offsets[i - 1]
     if (distance < POINTER_SIZE || distance % STRIDE !== 0) return i
     const at = segmentFileStart + offsets[i - 1] + 4
-    view.setUint32(at, (view.getUint32(at, true) | ((distance / STRIDE) << NEXT_SHIFT)) >>> 0, true)
+    view.setInt32(at, view.getInt32(at, true) | ((distance / STRIDE) << NEXT_SHIFT), true)
   }
   return -1
 }
