@@ -20,8 +20,8 @@ export type TrieNodes = {
   end: number
 }
 
-// Branching nodes whose leftmost name is not met yet, from the root down: what is known of each so far.
-type Open = { depth: number[]; child: number[]; children: number[]; size: number[] }
+// Branching nodes whose leftmost name is not met yet, from the root (0) down to `top`: what is known of each so far.
+type Open = { depth: Uint32Array; child: Uint32Array; children: Uint32Array; size: Uint32Array; top: number }
 
 /**
  * Builds the nodes from the last name to the first one: then a node is complete when its leftmost name is met, and nodes come
@@ -32,26 +32,28 @@ export function buildTrie(names: NameRows, sorted: SortedNames, terminals: Uint8
   const { order, shared } = sorted
   const count = order.length
   const nodes = allocateNodes(2 * count + 2)
-  const open: Open = { depth: [0], child: [0], children: [0], size: [0] }
+  const open = allocateOpen(count + 2)
+  const { depth } = open
   for (let i = count - 1; i >= 0; i--) {
     const row = order[i]
     const length = names.length[row]
     const before = i === 0 ? -1 : shared[i]
     if (before === length) throw new RangeError('expected each exported name once, got one twice')
-    let top = open.depth.length - 1
-    if (before > open.depth[top]) top = openNode(open, before)
-    if (length > open.depth[top]) {
-      const leaf = addNode(nodes, i, length, terminals[row] + 1)
-      attach(nodes, open, leaf, length)
-    }
-    while (top >= 0 && open.depth[top] > before) {
-      const node = closeNode(nodes, open, i, length === open.depth[top] ? terminals[row] : 1)
-      if (--top < 0) break
-      if (before > open.depth[top]) top = openNode(open, before)
-      attach(nodes, open, node, nodes.depth[node])
+    if (before > depth[open.top]) openNode(open, before)
+    if (length > depth[open.top]) attach(nodes, open, addNode(nodes, i, length, terminals[row] + 1))
+    while (depth[open.top] > before) {
+      const node = closeNode(nodes, open, i, length === depth[open.top] ? terminals[row] : 1)
+      if (open.top < 0) break
+      if (before > depth[open.top]) openNode(open, before)
+      attach(nodes, open, node)
     }
   }
   return nodes
+}
+
+function allocateOpen(capacity: number): Open {
+  const column = () => new Uint32Array(capacity)
+  return { depth: column(), child: column(), children: column(), size: column(), top: 0 }
 }
 
 function allocateNodes(capacity: number): TrieNodes {
@@ -77,28 +79,29 @@ function addNode(nodes: TrieNodes, leaf: number, depth: number, size: number): n
   return node
 }
 
-function openNode(open: Open, depth: number): number {
-  open.child.push(0)
-  open.children.push(0)
-  open.size.push(0)
-  return open.depth.push(depth) - 1
+function openNode(open: Open, depth: number): void {
+  const top = ++open.top
+  open.depth[top] = depth
+  open.child[top] = open.children[top] = open.size[top] = 0
 }
 
 /** The deepest open node gets its id. */
 function closeNode(nodes: TrieNodes, open: Open, leaf: number, terminal: number): number {
-  const node = addNode(nodes, leaf, open.depth.pop()!, open.size.pop()! + terminal + 1)
-  nodes.children[node] = open.children.pop()!
-  for (let child = open.child.pop()!; child !== 0; child = nodes.sibling[child]) nodes.parent[child] = node
+  const top = open.top--
+  const { parent, sibling } = nodes
+  const node = addNode(nodes, leaf, open.depth[top], open.size[top] + terminal + 1)
+  nodes.children[node] = open.children[top]
+  for (let child = open.child[top]; child !== 0; child = sibling[child]) parent[child] = node
   return node
 }
 
 /** Into the deepest open node: the bytes of the edge, a NUL, and an offset of at least one byte. */
-function attach(nodes: TrieNodes, open: Open, child: number, depth: number): void {
-  const top = open.depth.length - 1
-  nodes.sibling[child] = open.child[top]
-  open.child[top] = child
-  open.children[top]++
-  open.size[top] += depth - open.depth[top] + 2
+function attach(nodes: TrieNodes, open: Open, child: number): void {
+  const { depth, child: first, children, size, top } = open
+  nodes.sibling[child] = first[top]
+  first[top] = child
+  children[top]++
+  size[top] += nodes.depth[child] - depth[top] + 2
 }
 
 /**
