@@ -16,6 +16,7 @@ import * as macho from '../src/formats/macho/constants.ts'
 import { sectionIndex } from './kernels/code.ts'
 import { dataInCode } from './writeSymtab/dataInCode.ts'
 import { functionStarts } from './writeSymtab/functionStarts.ts'
+import { reserveTail } from './writeSymtab/reserveTail.ts'
 import { type LocalNames, localNames, nextLocalName } from './writeSymtab/localNames.ts'
 
 const NLIST_WORDS = macho.NLIST_SIZE / 4
@@ -34,8 +35,10 @@ const TABLES: readonly LinkeditName[] = ['symbols', 'strings', 'functionStarts',
 
 export function writeSymtab(link: Link): void {
   const { locals, externals, undefineds } = link.symtab
-  const words = new Uint32Array(((locals + externals + undefineds) * macho.NLIST_SIZE) / 4)
-  const writing: Writing = { words, at: 0, strings: new ByteSink(stringsBound(link)) }
+  if (link.settings.functionStarts) link.linkedit.functionStarts = { bytes: functionStarts(link), offset: 0 }
+  if (link.settings.dataInCode) link.linkedit.dataInCode = { bytes: dataInCode(link), offset: 0 }
+  reserveTail(link, (locals + externals + undefineds) * macho.NLIST_SIZE, stringsBound(link))
+  const writing = writeInto(link.linkedit.symbols!.bytes, link.linkedit.strings!.bytes)
   writing.strings.u8(0x20)
   writing.strings.u8(0)
   writing.at = link.table.stabs.count * NLIST_WORDS
@@ -47,15 +50,19 @@ export function writeSymtab(link: Link): void {
   link.table.stabs.strings = writing.strings.length
   writeStabs(link, writing)
   writing.strings.alignTo(8)
-  link.linkedit.symbols = { bytes: new Uint8Array(words.buffer), offset: 0 }
-  link.linkedit.strings = { bytes: writing.strings.finish(), offset: 0 }
-  if (link.settings.functionStarts) link.linkedit.functionStarts = { bytes: functionStarts(link), offset: 0 }
-  if (link.settings.dataInCode) link.linkedit.dataInCode = { bytes: dataInCode(link), offset: 0 }
+  link.linkedit.strings!.bytes = writing.strings.finish()
   link.visited.rows += locals + externals + undefineds
   for (const name of TABLES) link.visited.written += link.linkedit[name]?.bytes.length ?? 0
 }
 
-/** At most every name in full: pages that are not written cost nothing. */
+function writeInto(symbols: Uint8Array, strings: Uint8Array): Writing {
+  const words = new Uint32Array(symbols.buffer, symbols.byteOffset, symbols.length / 4)
+  const sink = new ByteSink(0)
+  sink.bytes = strings
+  return { words, at: 0, strings: sink }
+}
+
+/** Every name in full, unless objects share them between symbols: pages that are not written cost nothing. */
 function stringsBound(link: Link): number {
   const { length } = link.names.Text
   let bound = 65536
