@@ -2,6 +2,7 @@
 import { IMPORT_WEAK_DEF } from '../../components/imports.ts'
 import type { Dylib, Link } from '../../components/link.ts'
 import {
+  BIND_SPECIAL_DYLIB_FLAT_LOOKUP,
   BIND_SPECIAL_DYLIB_MAIN_EXECUTABLE,
   BIND_SPECIAL_DYLIB_SELF,
   BIND_SPECIAL_DYLIB_WEAK_LOOKUP,
@@ -10,7 +11,10 @@ import {
 export function assignOrdinals(link: Link): void {
   const { dylibs } = link
   const byName = new Map<string, number>()
-  const order = dylibs.map((_, index) => index).sort((a, b) => dylibs[a].rank - dylibs[b].rank || a - b)
+  const order = dylibs.map((_, index) => index)
+  order.sort(
+    (a, b) => Number(dylibs[a].previous) - Number(dylibs[b].previous) || dylibs[a].rank - dylibs[b].rank || a - b,
+  )
   for (const index of order) {
     const dylib = dylibs[index]
     if (dylib.bundleLoader) {
@@ -35,8 +39,10 @@ function isLinked(link: Link, dylib: Dylib): boolean {
 
 function ordinalImports(link: Link): void {
   const { Library } = link.imports
+  const flat = link.settings.flatNamespace === true
   for (let made = 1; made <= link.imports.count; made++) {
-    if (Library.dylib[made] !== 0) Library.ordinal[made] = link.dylibs[Library.dylib[made] - 1].ordinal
+    if (Library.dylib[made] !== 0 && flat) Library.ordinal[made] = BIND_SPECIAL_DYLIB_FLAT_LOOKUP
+    else if (Library.dylib[made] !== 0) Library.ordinal[made] = link.dylibs[Library.dylib[made] - 1].ordinal
     else if (Library.flags[made] & IMPORT_WEAK_DEF) Library.ordinal[made] = BIND_SPECIAL_DYLIB_SELF
   }
 }

@@ -6,6 +6,7 @@ import { error, warn } from '../../src/core/messages.ts'
 import { createDylibFile, type DylibFile, readDylib } from '../../src/formats/dylib.ts'
 import {
   addExportText,
+  amendExports,
   createExportTableBuilder,
   createTextExports,
   EXPORT_THREAD_LOCAL,
@@ -82,10 +83,14 @@ function registerDylib(
     warn(found.messages, 'bad-ld-directive', `${dylibText({ path, file })}: ${text}`, { file: path })
   const index = pushDylib(found, path, directed.dylib, fileId, rank, explicit)
   found.dylibsByPath.set(path, index)
+  if (directed.hidden.length > 0) found.hidden.set(index, directed.hidden)
   // Symbols that moved are bound to where they were: the library itself has then to be asked for by a symbol of its own.
   if (directed.previous.length > 0) found.dylibs[index].deadStrippable = true
-  for (const previous of directed.previous)
-    found.dylibs[index].children.push(pushDylib(found, path, previous, fileId, rank, false))
+  for (const previous of directed.previous) {
+    const moved = pushDylib(found, path, previous, fileId, rank, false)
+    found.dylibs[moved].previous = true
+    found.dylibs[index].children.push(moved)
+  }
   return index
 }
 
@@ -111,6 +116,7 @@ function pushDylib(
     upward: false,
     bundleLoader: false,
     deadStrippable: file.deadStrippable,
+    previous: false,
     active: explicit,
     children: [],
     referenced: 0,
@@ -201,14 +207,34 @@ export async function addReexports(found: Survey): Promise<void> {
     const parent = found.dylibs[index]
     if (parent.bundleLoader) continue
     for (const name of parent.file.reexports) {
-      if (name === parent.file.installName) continue
-      const child = await findReexport(found, index, name)
-      if (child === -1) {
-        const note = `unable to locate re-export with install name ${name}`
-        error(found.messages, 'missing-reexport', `${parent.path}: ${note}`, { file: parent.path })
-      } else if (child !== index) parent.children.push(child)
+      const missing = `${parent.path}: unable to locate re-export with install name ${name}`
+      await addChild(found, index, name, missing)
+    }
+    if (!found.settings.flatNamespace) continue
+    for (const name of parent.file.dependents) {
+      const missing = `unable to locate library '${name}' loaded from '${parent.path}' for -flat_namespace`
+      await addChild(found, index, name, missing)
     }
   }
+  hideForUmbrellas(found)
+}
+
+async function addChild(found: Survey, index: number, name: string, missing: string): Promise<void> {
+  const parent = found.dylibs[index]
+  if (name === parent.file.installName) return
+  const child = await findReexport(found, index, name)
+  if (child === -1) error(found.messages, 'missing-reexport', missing, { file: parent.path })
+  else if (child !== index) parent.children.push(child)
+}
+
+/** What an umbrella hides is not to be had through it from its children either. */
+function hideForUmbrellas(found: Survey): void {
+  if (found.hidden.size === 0) return
+  found.dylibs.forEach((dylib, index) => {
+    const hidden = found.hidden.get(dylib.exporter)
+    if (dylib.exporter === index || hidden === undefined) return
+    dylib.file = { ...dylib.file, exports: amendExports(dylib.file.exports, hidden, []) }
+  })
 }
 
 /** A library that is re-exported and public gets an ordinal of its own; else its symbols carry its parent's, as where only some may link it. */
@@ -290,13 +316,13 @@ const EXTENSIONS = ['.tbd', '.dylib', '']
 function findByInstallName(found: Survey, parentPath: string, installName: string): string | null {
   const stem = installName.replace(/\.(tbd|dylib)$/, '')
   const at = (base: string): string | null => firstFile(found, base, EXTENSIONS)
+  const base = stem.replace(/^.*\//, '')
+  const isFramework = installName.includes('.framework/')
+  for (const directory of isFramework ? found.frameworkDirectories : found.libraryDirectories) {
+    const path = at(isFramework ? `${directory}/${base}.framework/${base}` : `${directory}/${base}`)
+    if (path !== null) return path
+  }
   if (isAbsolute(installName)) {
-    const base = stem.replace(/^.*\//, '')
-    const isFramework = installName.includes('.framework/')
-    for (const directory of isFramework ? found.frameworkDirectories : found.libraryDirectories) {
-      const path = at(isFramework ? `${directory}/${base}.framework/${base}` : `${directory}/${base}`)
-      if (path !== null) return path
-    }
     for (const root of found.settings.syslibroots ?? []) {
       const path = at(root + stem)
       if (path !== null) return path

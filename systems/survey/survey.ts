@@ -48,6 +48,8 @@ export interface Survey {
   dylibsByPath: Map<string, number>
   /** Documents that stand behind a dylib in its stub file. */
   inlined: Map<number, TbdDocument[]>
+  /** By dylib: names that its `$ld$hide` orders take away, from what it re-exports too. */
+  hidden: Map<number, string[]>
   /** Autolinked libraries by their option text -> the file or dylib that it led to (0 when nothing was found). */
   autolinks: Map<string, Autolink>
   pendingAutolinks: Autolink[]
@@ -94,6 +96,7 @@ export function createSurvey(
     stats: new Map(),
     dylibsByPath: new Map(),
     inlined: new Map(),
+    hidden: new Map(),
     autolinks: new Map(),
     pendingAutolinks: [],
     nextRank: 1,
