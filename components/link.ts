@@ -40,6 +40,8 @@ export interface Dylib {
   upward: boolean
   bundleLoader: boolean
   deadStrippable: boolean
+  /** Made by a `$ld$previous` order: its load command comes after those of the files. */
+  previous: boolean
   /** Exports are looked up; an autolinked library waits until a loaded object asks for it. */
   active: boolean
   /** Indices of the dylibs whose exports it passes on. */
@@ -178,6 +180,8 @@ export interface Link {
   indirects: number[]
   /** Autolinked libraries that were not found, told of when something stays undefined. */
   missingAutolinks: string[]
+  /** Pairs (dylib, row of its exports) that the output passes on. */
+  reexports: number[]
   /** Triples (name, symbol, symbol) of strong definitions that collide. */
   duplicates: number[]
   /** Rows of __unwind_info: the function (block, offset), its Unwind row (0: none), and what it says; null: no section. */

@@ -13,6 +13,7 @@ import { defineOtherImports } from './define/imports.ts'
 import { reportLoads } from './define/loadReports.ts'
 import { defineMessageStubs, pointMessenger } from './define/messageStubs.ts'
 import { pointSymbols } from './define/pointSymbols.ts'
+import { defineReexports } from './define/reexports.ts'
 import { reportDuplicates } from './kernels/duplicates.ts'
 import { ranksBefore } from './kernels/ranks.ts'
 
@@ -29,6 +30,7 @@ export function define(link: Link): void {
   if (!link.settings.deadStripDuplicates) reportDuplicates(link)
   pointSymbols(link, decideExports(link))
   defineOtherImports(link)
+  defineReexports(link)
   pointMessenger(link)
 }
 

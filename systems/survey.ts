@@ -248,6 +248,7 @@ function reserve(found: Survey, pool: Pool): Link {
     autolinks: found.autolinks,
     indirects: [],
     missingAutolinks: [],
+    reexports: [],
     duplicates: [],
     messenger: { name: 0, symbol: 0 },
     loadedBecause: [],

@@ -1,6 +1,6 @@
 // Which names are exported, and with that, what each name means.
 import { nameText } from '../../components/internal.ts'
-import type { Link } from '../../components/link.ts'
+import { fileText, type Link, locate } from '../../components/link.ts'
 import { NAME_AUTO_HIDE, NAME_EXPORTED, NAME_PRIVATE, WHERE_GLOBAL, WHERE_UNDEFINED } from '../../components/names.ts'
 import {
   SYMBOL_ABSOLUTE,
@@ -11,6 +11,8 @@ import {
 } from '../../components/symbols.ts'
 import { warn } from '../../src/core/messages.ts'
 import { compilePatterns, matches } from '../../src/core/patterns.ts'
+import { shownText } from '../kernels/places.ts'
+import { fileOfSymbol } from '../kernels/ranks.ts'
 import { isInterposable, reserveImports } from './imports.ts'
 
 const SPECIAL = SYMBOL_ABSOLUTE | SYMBOL_THREAD_LOCAL
@@ -76,6 +78,12 @@ function hideByLists(
   if (!matches(exported, text)) return true
   if (!hidden) return false
   if (link.names.Resolution.flags[name] & NAME_AUTO_HIDE) return false
-  if (exported.literals.has(text)) warn(link.messages, 'hidden-export', `cannot export hidden symbol ${text}`)
+  warnHidden(link, name, text)
   return true
+}
+
+function warnHidden(link: Link, name: number, text: string): void {
+  const file = fileOfSymbol(link, link.names.Resolution.symbol[name])
+  const what = `cannot export hidden symbol ${shownText(link, text)}`
+  warn(link.messages, 'hidden-export', what, locate(link, file), [`defined in ${fileText(link, file)}`])
 }
