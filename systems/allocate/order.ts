@@ -57,7 +57,8 @@ function sectionOrder(link: Link, segment: number, output: number): number {
   const type = Section.flags[output] & macho.SECTION_TYPE
   if (segmentName === '__TEXT') return textOrder(link, output, name)
   if (segmentName === '__DATA' || segmentName === '__DATA_CONST') return dataOrder(Section.order[output], name, type)
-  return type === macho.S_ZEROFILL || type === macho.S_GB_ZEROFILL ? LAST : Section.order[output]
+  // Tables of the linker have no place of their own (infinity): they too stand before what has no bytes in the file.
+  return type === macho.S_ZEROFILL || type === macho.S_GB_ZEROFILL ? LAST : Math.min(Section.order[output], LAST - 1)
 }
 
 /** By name, whoever makes the section; other code comes after __text. */

@@ -12,6 +12,12 @@ export function addImport(link: Link, name: number, flags: number): number {
   return made
 }
 
+/** Whether options leave an undefined name to dyld. */
+export function isLookedUp(link: Link, text: string): boolean {
+  const { undefined: treatment = 'error', dynamicLookup } = link.settings
+  return treatment !== 'error' || dynamicLookup?.includes(text) === true
+}
+
 /** The first active dylib in rank order whose exports (its re-exports included) have the name; strong before weak. */
 export function findInDylibs(link: Link, name: number): void {
   const { Text, Offer } = link.names

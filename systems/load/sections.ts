@@ -119,7 +119,7 @@ function contentOf(link: Link, segment: string, name: string, flags: number): nu
     return CONTENT_ZEROFILL
   if (type === macho.S_CSTRING_LITERALS) return CONTENT_CSTRING
   if (type === macho.S_4BYTE_LITERALS || type === macho.S_8BYTE_LITERALS || type === macho.S_16BYTE_LITERALS)
-    return settings.deduplicateLiterals ? CONTENT_LITERAL : CONTENT_REGULAR
+    return CONTENT_LITERAL
   if (segment === '__LD') return name === '__compact_unwind' ? CONTENT_COMPACT_UNWIND : CONTENT_DROPPED
   if (segment === '__LLVM') return CONTENT_DROPPED
   if (segment === '__DWARF' && flags & macho.S_ATTR_DEBUG) return CONTENT_DROPPED

@@ -1,5 +1,6 @@
 // External names in the order in which they are first met, which is that of ld64.lld's symbol table: names that options want;
 // then file by file what is in no section, what is in sections by place, what is undefined; then what the linker adds.
+import { FILE_EXPLICIT } from '../../components/files.ts'
 import { knownName } from '../../components/internal.ts'
 import type { Link } from '../../components/link.ts'
 import {
@@ -41,12 +42,22 @@ export function mentionOrder(link: Link): Uint32Array {
   }
   mentions.seen[0] = 1
   mentionWanted(link, mentions)
-  for (const file of link.order) mentionFile(link, mentions, file)
+  const header = knownName(link, '__mh_execute_header')
+  for (const file of link.order) {
+    if (!isNamed(link, file)) mention(mentions, header)
+    mentionFile(link, mentions, file)
+  }
   for (let i = 1; i < link.indirects.length; i += 2) mention(mentions, symbols.Definition.name[link.indirects[i]])
   const first = files.Ranges.symbol[link.internal.file]
   const end = first + files.Ranges.symbols[link.internal.file]
   for (let symbol = first; symbol < end; symbol++) mention(mentions, symbols.Definition.name[symbol])
   return mentions.names.subarray(0, mentions.count)
+}
+
+/** Libraries that objects ask for are read once the linker has defined its own symbols (ld64.lld). */
+function isNamed(link: Link, file: number): boolean {
+  const { Order, Source } = link.files
+  return (Source.flags[Order.parent[file] || file] & FILE_EXPLICIT) !== 0
 }
 
 function mention(mentions: Mentions, name: number): void {
@@ -56,8 +67,8 @@ function mention(mentions: Mentions, name: number): void {
 }
 
 function mentionWanted(link: Link, mentions: Mentions): void {
-  if (link.entry > 0) mention(mentions, link.entry)
   for (const text of link.settings.forceUndefined ?? []) mention(mentions, knownName(link, text))
+  if (link.entry > 0) mention(mentions, link.entry)
   for (const text of link.settings.exportedSymbols ?? []) mention(mentions, knownName(link, text))
 }
 

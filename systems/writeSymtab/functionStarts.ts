@@ -1,7 +1,7 @@
 // LC_FUNCTION_STARTS: addresses of functions as ULEB128 distances, the first from the image base.
 import { BLOCK_FOLDED, BLOCK_LIVE } from '../../components/blocks.ts'
 import type { Link } from '../../components/link.ts'
-import { SYMBOL_ABSOLUTE, SYMBOL_ALT_ENTRY, SYMBOL_DEFINED } from '../../components/symbols.ts'
+import { SYMBOL_ABSOLUTE, SYMBOL_DEFINED } from '../../components/symbols.ts'
 import { ByteSink } from '../../src/core/bytes.ts'
 import { isCodeFlags } from '../kernels/code.ts'
 
@@ -34,7 +34,7 @@ function codeAddresses(link: Link): Float64Array {
   for (const file of link.order) {
     const first = files.Ranges.symbol[file]
     for (let symbol = first; symbol < first + files.Ranges.symbols[file]; symbol++) {
-      if ((flags[symbol] & (SYMBOL_DEFINED | SYMBOL_ABSOLUTE | SYMBOL_ALT_ENTRY)) !== SYMBOL_DEFINED) continue
+      if ((flags[symbol] & (SYMBOL_DEFINED | SYMBOL_ABSOLUTE)) !== SYMBOL_DEFINED) continue
       const home = block[symbol]
       if (
         (blocks.Extent.flags[home] & (BLOCK_LIVE | BLOCK_FOLDED)) !== BLOCK_LIVE ||
