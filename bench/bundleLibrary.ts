@@ -6,7 +6,7 @@ import { build, type Plugin } from 'esbuild'
 /** Added to one system of the bundle: code that runs around it. */
 export interface Injection {
   system: string
-  /** Body of `async (link, system) => result`, JavaScript. */
+  /** JavaScript, the body of an async function in which `system()` does what the system does with its `link`. */
   body: string
 }
 
@@ -25,7 +25,6 @@ export async function bundleLibrary(
     platform: 'node',
     format: 'esm',
     target: 'node20',
-    // Without it, a copy of a bundle would differ from the bundle in its names.
     banner: { js: REQUIRE },
     logLevel: 'error',
     plugins: injection === null ? [] : [injecting(injection)],
@@ -44,7 +43,11 @@ function injecting({ system, body }: Injection): Plugin {
         const source = readFileSync(path, 'utf8')
         if (!head.test(source)) throw new Error(`${path}: expected an exported function ${system}`)
         const inner = source.replace(head, (_, mark = '') => `${mark}function ${system}Inside(`)
-        const around = `export async function ${system}(link) {\n  const system = ${system}Inside\n${body}\n}\n`
+        const around = `export async function ${system}(...given) {
+  const link = given[0]
+  const system = () => ${system}Inside(...given)
+${body}
+}`
         return { contents: `${inner}\n${around}`, loader: 'js' }
       })
     },

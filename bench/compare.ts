@@ -8,7 +8,7 @@ import { isRegression, meanRatio, reportData, type ScenarioReport, scenarioTable
 import { buildRevision, makeSides, revisionName, temporaryFolder } from './compare/sides.ts'
 import { jobs, root } from './jobs.ts'
 import { describeMachine, machineLine } from './machine.ts'
-import { PEER } from './scenarios.ts'
+import { PEER_COMMAND } from './rivals/contestants.ts'
 import { defaultCache } from './synthetic.ts'
 
 const LEAST_ROUNDS = 12
@@ -57,7 +57,7 @@ async function main(): Promise<number> {
   const folder = temporaryFolder()
   const sideNames: [string, string] = [revisionName(positionals[0]), 'this tree']
   const sides = await makeSides(buildRevision(positionals[0], folder), root, folder, sideNames)
-  const peer = spawnSync(PEER, ['--version']).error === undefined ? PEER : null
+  const peer = spawnSync(PEER_COMMAND, ['--version']).error === undefined ? PEER_COMMAND : null
   const machine = describeMachine()
   console.log(`${machineLine(machine)}\nbase ${sideNames[0]}, head ${sideNames[1]}, ${threads} thread(s)`)
   const reports: ScenarioReport[] = []

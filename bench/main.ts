@@ -1,93 +1,99 @@
-// `npm run bench`: our command against ld64.lld, scenario by scenario in the same run, then the parts in this process.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+// `npm run bench`: suites in this process: kernels, every system alone, whole links. With --rivals: our command against ld64.lld.
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { Bench } from 'tinybench'
-import { verify } from '../src/verify.ts'
+import { Bench, type BenchOptions } from 'tinybench'
+import type { Arch } from '../src/types.ts'
+import { jobs } from './jobs.ts'
 import { kernelTasks, type Task } from './kernels.ts'
-import { linkTasks } from './linkTasks.ts'
+import { linkTask } from './linkTasks.ts'
 import { describeMachine, machineLine } from './machine.ts'
-import { type Contestant, compare, type Result } from './measure.ts'
-import { contestantsFor, corpus, defaultScenarios, OURS, type Scenario } from './scenarios.ts'
+import { parseRival } from './rivals/contestants.ts'
+import { type RivalsReport, runRivals } from './rivals/runRivals.ts'
+import { corpus, defaultScenarios, type Scenario } from './scenarios.ts'
 import { defaultCache, type Preset, presets } from './synthetic.ts'
-import { type Ratio, ratioOf, scenarioLines, suiteLine, type TaskLine } from './tables.ts'
+import { systemTasks } from './systemTasks.ts'
+import { suiteLine, type TaskLine } from './tables.ts'
 
 const USAGE = `usage: npm run bench -- [options]
-  --preset NAME    size of the synthetic program: small, medium (default), large
-  --runs N         timed runs of each command, 5 or more, default 5
-  --corpus DIR     also every DIR/**/link.rsp
-  --only TEXT      scenarios and suites whose name holds TEXT (suites: kernels, links)
+  --only TEXT      suites and links whose name holds TEXT; suites: kernels, systems, links; links:
+                   ${Object.keys(jobs).join(', ')}
+  --huge           also the link of 1M functions (800 MB of inputs)
+  --arch ARCH      arm64 (default) or x86_64
   --cache DIR      where inputs and outputs are kept, default ${defaultCache}
   --json FILE      also write the numbers there
+
+  --rivals         instead: our command against ld64.lld-22, and the figures to reach
+  --rival N=CMD    another linker with ld64's options; may be given again
+  --preset LIST    sizes of the synthetic program: small, medium, large; default medium,large
+  --runs N         timed runs of each command, 5 or more, default 5
+  --corpus DIR     also every DIR/**/link.rsp, real programs for instance
 `
 
 const OPTIONS = {
-  preset: { type: 'string', default: 'medium' },
-  runs: { type: 'string', default: '5' },
-  corpus: { type: 'string' },
   only: { type: 'string', default: '' },
+  huge: { type: 'boolean', default: false },
+  arch: { type: 'string', default: 'arm64' },
   cache: { type: 'string', default: defaultCache },
   json: { type: 'string' },
+  rivals: { type: 'boolean', default: false },
+  rival: { type: 'string', multiple: true },
+  preset: { type: 'string', default: 'medium,large' },
+  runs: { type: 'string', default: '5' },
+  corpus: { type: 'string' },
   help: { type: 'boolean', default: false },
 } as const
 
-interface ScenarioReport {
-  name: string
-  results: Result[]
-  ratio: Ratio | null
-}
-
 type Values = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values']
+
+/** Enough for the functions to be compiled, and for a median. */
+const SHORT: BenchOptions = { time: 0, iterations: 10, warmupTime: 0, warmupIterations: 5 }
+const LONG: BenchOptions = { time: 0, iterations: 3, warmupTime: 0, warmupIterations: 1 }
+const KERNELS: BenchOptions = { time: 300, iterations: 5, warmupTime: 100, warmupIterations: 1 }
+/** The program whose systems are timed one by one. */
+const SYSTEMS_OF = '1k functions'
+const HUGE = '1M functions'
 
 process.exitCode = await main()
 
 async function main(): Promise<number> {
   const { values } = parseArgs({ options: OPTIONS })
-  const runs = Number(values.runs)
-  if (values.help || !(values.preset in presets) || !(Number.isInteger(runs) && runs >= 5)) {
+  const sizes = values.preset.split(',')
+  const wrong = !sizes.every((size) => size in presets) || !(Number(values.runs) >= 5)
+  if (values.help || wrong || !['arm64', 'x86_64'].includes(values.arch)) {
     console.error(USAGE)
     return values.help ? 0 : 2
   }
   mkdirSync(values.cache, { recursive: true })
   const machine = describeMachine()
   console.log(machineLine(machine))
-  const scenarios = compareAll(chooseScenarios(values), runs, values.cache)
-  const suites: TaskLine[] = []
-  if ('kernels'.includes(values.only)) suites.push(...(await runSuite('kernels', kernelTasks())))
-  if ('links'.includes(values.only)) suites.push(...(await runSuite('links', linkTasks(values.cache))))
-  if (values.json !== undefined)
-    writeFileSync(values.json, `${JSON.stringify({ machine, scenarios, suites }, null, 2)}\n`)
-  return scenarios.some(({ ratio }) => ratio === null) ? 1 : 0
+  const report = values.rivals ? compareRivals(values, sizes as Preset[]) : { suites: await runSuites(values) }
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ machine, ...report }, null, 2)}\n`)
+  return 'scenarios' in report && report.scenarios.some(({ ratio }) => ratio === null) ? 1 : 0
 }
 
-function chooseScenarios(values: Values): Scenario[] {
-  const own = defaultScenarios(values.preset as Preset, values.cache)
-  const all = values.corpus === undefined ? own : [...own, ...corpus(values.corpus)]
-  return all.filter(({ name }) => name.includes(values.only))
+function compareRivals(values: Values, sizes: readonly Preset[]): RivalsReport {
+  const own = defaultScenarios(sizes, values.cache)
+  const all: Scenario[] = values.corpus === undefined ? own : [...own, ...corpus(values.corpus)]
+  const chosen = all.filter(({ name }) => name.includes(values.only))
+  return runRivals(chosen, Number(values.runs), values.cache, (values.rival ?? []).map(parseRival))
 }
 
-function compareAll(scenarios: readonly Scenario[], runs: number, cache: string): ScenarioReport[] {
-  return scenarios.map((scenario, i) => {
-    const contestants = contestantsFor(scenario, cache)
-    const results = compare(contestants, runs, i + 1)
-    refuseWrongOutput(contestants, results)
-    console.log(`\n${scenarioLines(scenario.name, runs, results).join('\n')}`)
-    return { name: scenario.name, results, ratio: ratioOf(results) }
-  })
+async function runSuites({ only, huge, arch, cache }: Values): Promise<TaskLine[]> {
+  const lines: TaskLine[] = []
+  if ('kernels'.includes(only)) lines.push(...(await runSuite('kernels', kernelTasks(), KERNELS)))
+  if ('systems'.includes(only))
+    lines.push(...(await runSuite('systems', await systemTasks(SYSTEMS_OF, arch as Arch, cache), SHORT)))
+  const names = Object.keys(jobs).filter((name) => 'links'.includes(only) || name.includes(only))
+  for (const name of names) {
+    if (name === HUGE && !huge) continue
+    const how = /^(hello|1k)/.test(name) ? SHORT : LONG
+    lines.push(...(await runSuite('links', [linkTask(name, arch as Arch, cache)], how)))
+  }
+  return lines
 }
 
-/** A fast link that is wrong is no result. */
-function refuseWrongOutput(contestants: readonly Contestant[], results: readonly Result[]): void {
-  const ours = contestants.findIndex(({ name }) => name === OURS)
-  const { output } = contestants[ours]
-  if (output === null || results[ours].failure !== null) return
-  const wrong = verify(new Uint8Array(readFileSync(output))).find(({ severity }) => severity === 'error')
-  if (wrong === undefined) return
-  results[ours].failure = `the output is wrong: ${wrong.text}`
-  results[ours].summary = null
-}
-
-async function runSuite(suite: string, tasks: readonly Task[]): Promise<TaskLine[]> {
-  const bench = new Bench({ name: suite, time: 300, warmupTime: 100, iterations: 5, warmupIterations: 1, throws: true })
+async function runSuite(suite: string, tasks: readonly Task[], options: BenchOptions): Promise<TaskLine[]> {
+  const bench = new Bench({ name: suite, throws: true, ...options })
   for (const { name, run } of tasks) bench.add(name, run)
   await bench.run()
   console.log(`\n${suite}, in this process, median`)

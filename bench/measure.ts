@@ -11,7 +11,7 @@ export interface Contestant {
   output: string | null
 }
 
-/** One run: milliseconds of wall clock and of user and system time, peak resident bytes. */
+/** One run: milliseconds of wall clock and of user and system time, peak resident bytes of the process. */
 export interface Run {
   wall: number
   cpu: number
@@ -21,13 +21,13 @@ export interface Run {
 export interface Result {
   name: string
   runs: Run[]
-  /** Medians of the times, the greatest memory; null when the command failed. */
+  /** Medians of the times, the greatest memory, over all processes; null when the command failed. */
   summary: Run | null
   failure: string | null
 }
 
 // Neither Node nor time(1) gives the resource use of a child in microseconds, wait4(2) does. ru_maxrss is in bytes on macOS and in KiB elsewhere.
-// A linker is one process, so its maximum is what the command takes. The answer goes to descriptor 3: the command owns the others.
+// The answer goes to descriptor 3: the command owns the others.
 const WAIT4 = `
 import os, sys, time
 unit = 1 if sys.platform == 'darwin' else 1024
@@ -55,9 +55,37 @@ export function runOnce({ command, output }: Contestant): Run {
   return { wall, cpu, memory }
 }
 
-function summarize(runs: readonly Run[]): Run | null {
+// Adds up the peaks of the command's processes while it runs, where /proc tells them (Linux); else prints 0. Threads are one process.
+const WATCH = `
+import os, sys, time
+child = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ, file_actions=[(os.POSIX_SPAWN_CLOSE, 3)])
+peaks = {}
+def look(pid):
+    try:
+        for line in open('/proc/%d/status' % pid):
+            if line.startswith('VmHWM:'): peaks[pid] = max(peaks.get(pid, 0), int(line.split()[1]) * 1024)
+        for task in os.listdir('/proc/%d/task' % pid):
+            for other in open('/proc/%d/task/%s/children' % (pid, task)).read().split(): look(int(other))
+    except OSError: pass
+while os.waitpid(child, os.WNOHANG)[0] == 0:
+    look(child)
+    time.sleep(0.002)
+os.write(3, b'%d' % (sum(peaks.values()) if len(peaks) > 1 else 0))
+`
+
+/** Peak bytes of all processes of a command together; 0 when it is one process, whose peak every run tells. */
+function watchMemory({ command, output }: Contestant): number {
+  if (output !== null) rmSync(output, { force: true })
+  const done = spawnSync('python3', ['-c', WATCH, ...command], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+  })
+  return Number(done.output[3] || 0)
+}
+
+function summarize(runs: readonly Run[], together: number): Run | null {
   if (runs.length === 0) return null
-  const memory = Math.max(...runs.map((run) => run.memory))
+  const memory = Math.max(together, ...runs.map((run) => run.memory))
   return { wall: median(runs.map((run) => run.wall)), cpu: median(runs.map((run) => run.cpu)), memory }
 }
 
@@ -80,7 +108,9 @@ export function compare(contestants: readonly Contestant[], runs: number, seed: 
       }
     }
   }
-  for (const result of results) if (result.failure === null) result.summary = summarize(result.runs)
+  results.forEach((result, i) => {
+    if (result.failure === null) result.summary = summarize(result.runs, watchMemory(contestants[i]))
+  })
   return results
 }
 

@@ -2,8 +2,7 @@
 import { readdirSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import type { Arch } from '../src/types.ts'
-import { helloInputs, root } from './jobs.ts'
-import type { Contestant } from './measure.ts'
+import { helloInputs } from './jobs.ts'
 import { makePreset, type Preset, writeStub } from './synthetic.ts'
 
 export interface Scenario {
@@ -15,10 +14,6 @@ export interface Scenario {
 }
 
 const archs: readonly Arch[] = ['x86_64', 'arm64']
-
-export const OURS = 'colonnade'
-export const PEER = 'ld64.lld'
-export const NODE = 'node -e 0'
 
 export function hello(arch: Arch, cache: string): Scenario {
   const folder = join(cache, 'hello')
@@ -45,25 +40,10 @@ export function corpus(folder: string): Scenario[] {
   )
   return files.sort().map((name) => {
     const path = resolve(folder, name)
-    return { name: relative(folder, dirname(path)), args: () => [`@${path}`], small: false }
+    return { name: relative(folder, dirname(path)), args: () => [`@${path}`], small: true }
   })
 }
 
-export function defaultScenarios(preset: Preset, cache: string): Scenario[] {
-  return archs.flatMap((arch) => [hello(arch, cache), synthetic(arch, preset, cache)])
-}
-
-/** The commands of a scenario, one thread each. */
-export function contestantsFor(scenario: Scenario, cache: string): Contestant[] {
-  const args = scenario.args()
-  const linkers: [string, string[]][] = [
-    [OURS, [process.execPath, join(root, 'dist/ld64.js')]],
-    [PEER, ['ld64.lld-22']],
-  ]
-  const contestants: Contestant[] = linkers.map(([name, start]) => {
-    const output = join(cache, `out-${name}`)
-    return { name, command: [...start, '--threads=1', ...args, '-o', output], output }
-  })
-  if (scenario.small) contestants.push({ name: NODE, command: [process.execPath, '-e', '0'], output: null })
-  return contestants
+export function defaultScenarios(sizes: readonly Preset[], cache: string): Scenario[] {
+  return archs.flatMap((arch) => [hello(arch, cache), ...sizes.map((size) => synthetic(arch, size, cache))])
 }

@@ -1,6 +1,6 @@
 // What the benchmark prints.
 import type { Result, Run } from './measure.ts'
-import { NODE, OURS, PEER } from './scenarios.ts'
+import { NODE, OURS, PEER } from './rivals/contestants.ts'
 
 /** Ours by the peer's: below 1 is faster, or smaller. `lessStart` is the wall time without the start of Node, where that was timed. */
 export interface Ratio {

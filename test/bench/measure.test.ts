@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { median } from '../../bench/compare/statistics.ts'
 import { compare, type Result, type Run } from '../../bench/measure.ts'
-import { NODE, OURS, PEER } from '../../bench/scenarios.ts'
+import { NODE, OURS, PEER } from '../../bench/rivals/contestants.ts'
 import { ratioOf, scenarioLines } from '../../bench/tables.ts'
 import { tempFolder } from '../helpers/paths.ts'
 
@@ -32,6 +32,21 @@ describe('the stopwatch', () => {
     assert.equal(busy.runs.length, 2)
     assert.ok(busy.summary!.wall > 100 && busy.summary!.cpu > 50)
     assert.ok(busy.summary!.memory - idle.summary!.memory > 0.9 * (1 << 28))
+  })
+
+  it('adds up the memory of all processes of a command', () => {
+    const hold = 'const held = Buffer.alloc(1 << 27, 1); setTimeout(() => held, 300)'
+    const both = `require('child_process').spawn(process.execPath, ['-e', ${JSON.stringify(hold)}]); ${hold}`
+    const [one, two] = compare(
+      [
+        { name: 'one', command: [process.execPath, '-e', hold], output: null },
+        { name: 'two', command: [process.execPath, '-e', both], output: null },
+      ],
+      1,
+      1,
+    )
+    const more = two.summary!.memory - one.summary!.memory
+    assert.ok(process.platform !== 'linux' || more > 0.9 * (1 << 27), `${more}`)
   })
 
   it('removes the output before each run, and says why a command failed', () => {

@@ -31,7 +31,7 @@ describe('sides of a comparison', () => {
   })
 
   it('show buffers that are made on top', async () => {
-    const more = await side('more', '  const result = await system(link)\n  new Uint32Array(1 << 18)\n  return result')
+    const more = await side('more', '  const result = await system()\n  new Uint32Array(1 << 18)\n  return result')
     const moves = movedCounters(countLink(base.library, job), countLink(more.library, job))
     assert.deepEqual(
       moves.map(({ system, counter, base: before, head }) => [system, counter, head - before]),
@@ -40,7 +40,7 @@ describe('sides of a comparison', () => {
   })
 
   it('are timed by system, in turns', async () => {
-    const wait = '  const result = await system(link)\n  const end = performance.now() + 5\n'
+    const wait = '  const result = await system()\n  const end = performance.now() + 5\n'
     const slow = await side('slow', `${wait}  while (performance.now() < end);\n  return result`)
     const sides: Sides = { folder, base, again: await side('again'), head: slow }
     const options = { threads: 1, commands: false, peer: null, milliseconds: 100 }
