@@ -4,20 +4,14 @@
 
 import type { Link, LinkeditName } from '../components/link.ts'
 import { IMPORT_WEAK, IMPORT_WEAK_DEF } from '../components/imports.ts'
-import {
-  SYMBOL_ABSOLUTE,
-  SYMBOL_EXTERNAL,
-  SYMBOL_REFERENCED_DYNAMICALLY,
-  SYMBOL_WEAK_DEF,
-  TARGET_IMPORT,
-} from '../components/symbols.ts'
+import { TARGET_IMPORT } from '../components/symbols.ts'
 import { ByteSink, fromText } from '../src/core/bytes.ts'
 import * as macho from '../src/formats/macho/constants.ts'
-import { sectionIndex } from './kernels/code.ts'
 import { dataInCode } from './writeSymtab/dataInCode.ts'
+import { nameExternals, writeDefined } from './writeSymtab/defined.ts'
 import { functionStarts } from './writeSymtab/functionStarts.ts'
+import { addLocalNames } from './writeSymtab/localNames.ts'
 import { reserveTail } from './writeSymtab/reserveTail.ts'
-import { type LocalNames, localNames, nextLocalName } from './writeSymtab/localNames.ts'
 
 const NLIST_WORDS = macho.NLIST_SIZE / 4
 
@@ -42,8 +36,7 @@ export function writeSymtab(link: Link): void {
   writing.strings.u8(0x20)
   writing.strings.u8(0)
   writing.at = link.table.stabs.count * NLIST_WORDS
-  const names = localNames(link)
-  for (let i = 0; i < link.table.localCount; i++) writeLocal(link, writing, link.table.locals[i], names)
+  writeLocals(link, writing)
   for (const thunk of link.table.thunks) writeThunk(link, writing, thunk)
   writeExternals(link, writing)
   for (const made of link.table.undefineds) writeUndefined(link, writing, made)
@@ -97,16 +90,17 @@ function addName(link: Link, strings: ByteSink, name: number): number {
   return addString(strings, link.arenas.list[arena[name]].bytes, offset[name], offset[name] + length[name])
 }
 
-function writeLocal(link: Link, writing: Writing, symbol: number, names: LocalNames): void {
-  const name = link.symbols.Definition.name[symbol]
-  let strx: number
-  if (name !== 0) strx = addName(link, writing.strings, name)
-  else {
-    nextLocalName(link, names, symbol)
-    strx = addString(writing.strings, names.bytes, names.from, names.to)
+function writeLocals(link: Link, writing: Writing): void {
+  const { locals, localCount } = link.table
+  const { name } = link.symbols.Definition
+  const { words, at, strings } = writing
+  for (let i = 0; i < localCount; ) {
+    const row = at + i * NLIST_WORDS
+    if (name[locals[i]] === 0) i = addLocalNames(link, words, row, strings, i)
+    else words[row] = addName(link, strings, name[locals[i++]])
   }
-  const is = link.symbols.Definition.flags[symbol]
-  writeDefined(link, writing, symbol, strx, is & SYMBOL_EXTERNAL ? macho.N_PEXT : 0, 0)
+  writeDefined(link, words, at, locals, localCount, false)
+  writing.at += localCount * NLIST_WORDS
 }
 
 /** `_name.thunk.0`, with the addend behind the name where there is one. */
@@ -128,28 +122,11 @@ function writeThunk(link: Link, writing: Writing, thunk: number): void {
 /** The names of the externals are gathered already and go into the string table as they are. */
 function writeExternals(link: Link, writing: Writing): void {
   const { externals, externalCount, externalNames } = link.table
-  const { flags } = link.symbols.Definition
-  const start = writing.strings.length
-  writing.strings.append(externalNames.bytes)
-  for (let i = 0; i < externalCount; i++) {
-    const symbol = externals[i]
-    writeDefined(
-      link,
-      writing,
-      symbol,
-      start + externalNames.offset[i],
-      macho.N_EXT,
-      flags[symbol] & SYMBOL_WEAK_DEF ? macho.N_WEAK_DEF : 0,
-    )
-  }
-}
-
-function writeDefined(link: Link, writing: Writing, symbol: number, strx: number, scope: number, weak: number): void {
-  const { Definition, Reference } = link.symbols
-  const is = Definition.flags[symbol]
-  const desc = weak | (is & SYMBOL_REFERENCED_DYNAMICALLY ? macho.REFERENCED_DYNAMICALLY : 0)
-  if (is & SYMBOL_ABSOLUTE) return writeNlist(writing, strx, scope | macho.N_ABS, 0, desc, Reference.address[symbol])
-  writeNlist(writing, strx, scope | macho.N_SECT, sectionIndex(link, symbol), desc, Reference.address[symbol])
+  const { words, at, strings } = writing
+  nameExternals(words, at, strings.length, externalNames.offset, externalCount)
+  strings.append(externalNames.bytes)
+  writeDefined(link, words, at, externals, externalCount, true)
+  writing.at += externalCount * NLIST_WORDS
 }
 
 function writeUndefined(link: Link, writing: Writing, made: number): void {

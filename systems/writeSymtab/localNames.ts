@@ -1,37 +1,66 @@
 // Names of local symbols lie in their object's string table; locals are written file by file, so the file is looked up once.
 import type { Link } from '../../components/link.ts'
+import type { ByteSink } from '../../src/core/bytes.ts'
+import { NLIST_SIZE } from '../../src/formats/macho/constants.ts'
 import { fileOfRow } from '../kernels/ranks.ts'
 
-export interface LocalNames {
-  /** Symbols first .. end belong to the file that is looked up. */
-  first: number
-  end: number
-  file: number
+const NLIST_WORDS = NLIST_SIZE / 4
+
+/**
+ * Adds the names of link.table.locals[from ..] to the strings as far as they are of one object, and their places to the rows from
+ * word `at` on. Returns the index of the first local of another object, or with a name of its own.
+ */
+export function addLocalNames(link: Link, words: Uint32Array, at: number, strings: ByteSink, from: number): number {
+  const { files } = link
+  const { locals, localCount } = link.table
+  const { name } = link.symbols.Definition
+  const file = fileOfRow(link, locals[from])
+  const first = files.Ranges.symbol[file]
+  const end = first + files.Ranges.symbols[file]
+  const arena = link.arenas.list[files.Source.arena[file]]
+  const start = files.Tables.strings[file]
+  const texts = { bytes: arena.bytes, words: arena.words, start, end: start + files.Tables.stringsSize[file] }
+  const nlist = files.Tables.nlist[file] / 4 - first * NLIST_WORDS
+  let to = from + 1
+  while (to < localCount && locals[to] >= first && locals[to] < end && name[locals[to]] === 0) to++
+  copyNames(texts, nlist, locals, from, to, strings, words, at)
+  return to
+}
+
+/** A string table: bytes[start, end), and the words in which the nlist records lie. */
+interface Texts {
   bytes: Uint8Array
   words: Uint32Array
-  from: number
-  to: number
+  start: number
+  end: number
 }
 
-export function localNames(link: Link): LocalNames {
-  const { bytes, words } = link.arenas.list[0] ?? { bytes: new Uint8Array(0), words: new Uint32Array(0) }
-  return { first: 0, end: 0, file: 0, bytes, words, from: 0, to: 0 }
-}
-
-/** Sets bytes[from, to) to the name of a local symbol. */
-export function nextLocalName(link: Link, names: LocalNames, symbol: number): void {
-  const { files } = link
-  if (symbol < names.first || symbol >= names.end) {
-    names.file = fileOfRow(link, symbol)
-    names.first = files.Ranges.symbol[names.file]
-    names.end = names.first + files.Ranges.symbols[names.file]
-    const arena = link.arenas.list[files.Source.arena[names.file]]
-    names.bytes = arena.bytes
-    names.words = arena.words
+function copyNames(
+  texts: Texts,
+  nlist: number,
+  locals: Uint32Array,
+  from: number,
+  to: number,
+  strings: ByteSink,
+  words: Uint32Array,
+  at: number,
+): void {
+  const { bytes, start, end } = texts
+  let target = strings.bytes
+  let place = strings.length
+  for (let i = from; i < to; i++, at += NLIST_WORDS) {
+    words[at] = place
+    let source = start + texts.words[nlist + locals[i] * NLIST_WORDS]
+    // Symbols may share their names, or have a part of another one.
+    if (place + end - source >= target.length) target = grow(strings, place, end - source + 1)
+    for (let byte = bytes[source]; byte !== 0 && source < end; byte = bytes[++source]) target[place++] = byte
+    target[place++] = 0
   }
-  const strings = files.Tables.strings[names.file]
-  const end = strings + files.Tables.stringsSize[names.file]
-  names.from = strings + names.words[files.Tables.nlist[names.file] / 4 + (symbol - names.first) * 4]
-  names.to = names.from
-  while (names.to < end && names.bytes[names.to] !== 0) names.to++
+  strings.length = place
+}
+
+function grow(strings: ByteSink, place: number, room: number): Uint8Array {
+  strings.length = place
+  strings.reserve(room)
+  return strings.bytes
 }
