@@ -49,7 +49,7 @@ function addVisited(to: Link['visited'], from: Link['visited']): void {
 }
 
 function probesOf(link: Link): number {
-  return (link.gots?.probes ?? 0) + (link.tlvs?.probes ?? 0)
+  return (link.names?.probes ?? 0) + (link.gots?.probes ?? 0) + (link.tlvs?.probes ?? 0)
 }
 
 /** A link in which only `host` is set; `updateMirror` sets the parts that kernels ask for, before the first of them runs. */
@@ -60,7 +60,6 @@ export function createMirror(host: Host): Link {
 /** `part` of the link as it can be sent: columns and plain values; arrays are copied, for the link goes on changing them. */
 export function portablePart(link: Link, part: keyof Link): unknown {
   if (part === 'arch') return { name: link.arch.name, reach: link.settings.branchReach ?? null }
-  if (part === 'names') return { Text: link.names.Text }
   const value = link[part]
   if (part === 'settings') return withoutObjects(link.settings)
   if (Array.isArray(value)) return value.slice()

@@ -1,6 +1,7 @@
 // What a worker does: kernels by name, over its mirror of the link.
 import { counted, createMirror, updateMirror } from '../components/mirror.ts'
 import type { Link } from '../components/link.ts'
+import { fillChunks, findChunks } from '../systems/load/fillChunks.ts'
 import { hintChunks } from '../systems/relocate/hints.ts'
 import { relocateChunks } from '../systems/relocate/relocateChunks.ts'
 import { hashChunks } from '../systems/sign/hashChunks.ts'
@@ -8,6 +9,8 @@ import { type Kernel, type Request, serveRequest } from './core/pool.ts'
 import type { Host } from './host/host.ts'
 
 const KERNELS: Readonly<Record<string, unknown>> = {
+  fillChunks,
+  findChunks,
   hashChunks,
   hintChunks,
   relocateChunks,

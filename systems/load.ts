@@ -4,31 +4,48 @@
 // Runs in turn with resolve until nothing more is wanted. Cost: one pass over the nlist records, name bytes and relocation
 // addresses of the new files.
 
-import { FILE_LOADED, FILE_OBJECT, FILE_PARSED } from '../components/files.ts'
+import { FILE_BROKEN, FILE_LOADED, FILE_OBJECT, FILE_PARSED } from '../components/files.ts'
 import type { Link } from '../components/link.ts'
 import { internMentions } from '../components/names.ts'
 import { checkpoint } from '../components/observer.ts'
 import * as macho from '../src/formats/macho/constants.ts'
 import { activateLibraries } from './load/activateLibraries.ts'
 import { createLoadScratch, fillObject, type LoadScratch, reserveMentions } from './load/fillObject.ts'
+import { loadOnThreads } from './load/loadOnThreads.ts'
 import { breakFile, openObject, reading } from './load/openObject.ts'
 
 /** Files between two looks at what goes on outside. */
 const FILES_A_CHECK = 64
 
+/** Fewer files than this are loaded sooner than they are handed out. */
+const FILES_FOR_THREADS = 16
+
 /** Returns how many files were parsed. */
 export async function load(link: Link): Promise<number> {
-  const { files } = link
-  const scratch = createLoadScratch()
-  let parsed = 0
-  for (let file = 1; file <= files.count; file++) {
-    if (!isWaiting(link, file)) continue
-    loadObject(link, file, scratch)
-    link.visited.rows += files.Ranges.symbols[file]
-    link.visited.read += files.Ranges.symbols[file] * macho.NLIST_SIZE + files.Tables.stringsSize[file]
-    if (++parsed % FILES_A_CHECK === 0) await checkpoint(link.observer, file, files.count)
+  const { Ranges, Tables, Source } = link.files
+  const waiting = listWaiting(link)
+  if (link.pool.workers.length > 0 && waiting.length >= FILES_FOR_THREADS) await loadOnThreads(link, waiting)
+  else await loadHere(link, waiting)
+  for (const file of waiting) {
+    if (Source.flags[file] & FILE_BROKEN) continue
+    link.visited.rows += Ranges.symbols[file]
+    link.visited.read += Ranges.symbols[file] * macho.NLIST_SIZE + Tables.stringsSize[file]
   }
-  return parsed
+  return waiting.length
+}
+
+function listWaiting(link: Link): number[] {
+  const waiting: number[] = []
+  for (let file = 1; file <= link.files.count; file++) if (isWaiting(link, file)) waiting.push(file)
+  return waiting
+}
+
+async function loadHere(link: Link, waiting: readonly number[]): Promise<void> {
+  const scratch = createLoadScratch()
+  for (let i = 0; i < waiting.length; i++) {
+    if (i % FILES_A_CHECK === 0) await checkpoint(link.observer, waiting[i], link.files.count)
+    loadObject(link, waiting[i], scratch)
+  }
 }
 
 function isWaiting(link: Link, file: number): boolean {

@@ -8,7 +8,7 @@ import { loadRelocations } from './relocations.ts'
 import { loadSymbols } from './symbols.ts'
 
 /** How many lookups read ahead together: their entries and names fit the L1 and L2 caches. */
-const AHEAD = 512
+export const AHEAD = 512
 
 /** Room for the largest object so far; made once. */
 export interface LoadScratch extends SplitScratch {
