@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { makeSynthetic } from '../../bench/synthetic.ts'
 import type { Request } from '../../src/core/pool.ts'
 import type { Host, HostWorker, WorkerEvents } from '../../src/host/host.ts'
-import { createNodeHost, link, LinkFailure, type LinkOptions } from '../../src/node.ts'
+import { LC_SYMTAB } from '../../src/formats/macho/constants.ts'
+import { createNodeHost, type Input, link, LinkFailure, type LinkOptions, type Message } from '../../src/node.ts'
+import { assemble } from '../helpers/clang.ts'
 import { tempFolder } from '../helpers/paths.ts'
 import { type Arch, archs } from '../helpers/targets.ts'
 
 const programs = Object.fromEntries(
-  archs.map((arch) => [arch, makeSynthetic({ arch, objects: 60, functions: 40 }, tempFolder())]),
+  archs.map((arch) => [arch, makeSynthetic({ arch, objects: 40, functions: 30 }, tempFolder())]),
 )
 
 function optionsFor(arch: Arch, more: Partial<LinkOptions> = {}): LinkOptions {
@@ -51,7 +54,9 @@ function watched(watch: Partial<Record<'started' | 'replied' | 'stopped', () => 
 }
 
 function untilTaken({ control, seat }: Request): void {
-  for (const end = Date.now() + 10000; Atomics.load(control, 1 + seat) === 0 && Date.now() < end; );
+  const pause = new Int32Array(new SharedArrayBuffer(4))
+  for (const end = Date.now() + 10000; Atomics.load(control, 1 + seat) === 0 && Date.now() < end; )
+    Atomics.wait(pause, 0, 0, 1)
 }
 
 for (const arch of archs)
@@ -73,9 +78,49 @@ test('the same with dead code stripped, identical code folded and far branches',
   assert.ok(alone.equals(await bytesOf(optionsFor('arm64', { ...more, threads: 3, host: watched({}, true) }))))
 })
 
-test('counters do not depend on threads', async () => {
+/** The errors of a link that must fail. */
+async function errorsOf(options: LinkOptions): Promise<Message[]> {
+  try {
+    await link(options)
+  } catch (cause) {
+    assert.ok(cause instanceof LinkFailure, `${cause}`)
+    return cause.errors
+  }
+  throw new Error('expected the link to fail')
+}
+
+/** Makes the first symbol record of an object wrong. */
+function broken(path: string): Input {
+  const contents = new Uint8Array(readFileSync(path))
+  const view = new DataView(contents.buffer)
+  for (let at = 32, i = view.getUint32(16, true); i > 0; i--, at += view.getUint32(at + 4, true))
+    if (view.getUint32(at, true) === LC_SYMTAB) contents[view.getUint32(at + 8, true) + 4] = 0x0c
+  return { path, contents }
+}
+
+test('what is wrong with objects is said in their order', async () => {
+  const { inputs, stub } = programs.arm64!
+  const mixed = [...inputs, stub].map((path, i) => (i % 7 === 3 && i < inputs.length ? broken(path) : path))
+  const options = { ...optionsFor('arm64'), inputs: mixed }
+  const alone = await errorsOf({ ...options, threads: 1 })
+  assert.ok(alone.filter(({ id }) => id === 'bad-symbol').length > 5)
+  assert.deepEqual(await errorsOf({ ...options, threads: 3, host: watched({}, true) }), alone)
+})
+
+test('relocations that do not fit are reported in the order of the image', async () => {
+  const { inputs, stub } = programs.arm64!
+  const narrow = Array.from({ length: 30 }, (_, i) =>
+    assemble('arm64', `.data\n.globl _narrow${i}\n_narrow${i}: .long _narrow${i}\n`, { name: `narrow${i}` }),
+  )
+  const options = { ...optionsFor('arm64'), inputs: [...narrow, ...inputs, stub] }
+  const alone = await errorsOf({ ...options, threads: 1 })
+  assert.equal(alone.filter(({ id }) => id === 'relocation-failed').length, 30)
+  assert.deepEqual(await errorsOf({ ...options, threads: 3, host: watched({}, true) }), alone)
+})
+
+test('counters do not depend on threads, but for probes, which depend on the order of lookups', async () => {
   const counters = async (options: LinkOptions) =>
-    (await link(options)).timings.map(({ milliseconds, ...counted }) => counted)
+    (await link(options)).timings.map(({ milliseconds, probes, ...counted }) => counted)
   const alone = await counters(optionsFor('arm64', { threads: 1 }))
   assert.deepEqual(await counters(optionsFor('arm64', { threads: 2, host: watched({}, true) })), alone)
 })
