@@ -47,7 +47,8 @@ function writeCache(): void {
   const source = resolve(root, 'dist/program.txt')
   writeFileSync(source, program)
   const key = `${id} ${process.version} ${process.arch}`
-  execFileSync(process.execPath, [resolve(root, 'build/bench/bundle/train.js'), source, cache, key])
+  const train = [resolve(root, 'build/bench/bundle/train.js'), source, cache, key]
+  execFileSync(process.execPath, train, { env: { ...process.env, NODE_OPTIONS: '' }, stdio: 'inherit' })
   rmSync(source)
 }
 

@@ -38,7 +38,7 @@ import { startThreads } from './survey/threads.ts'
 /** Rows kept for the linker's own symbols and blocks beyond those that inputs can cause. */
 const INTERNAL_ROWS = 4096
 /** The internal arena to begin with; it grows. */
-const INTERNAL_BYTES = 1 << 20
+const INTERNAL_BYTES = 1 << 16
 /** Positions are u32, and one buffer holds 2 GiB; names beyond stay where they lie. */
 const MAX_POOL = 0x7fff0000
 const SPARE_SECTIONS = 512

@@ -26,16 +26,18 @@ import { architectureText } from '../kernels/architecture.ts'
 import { countRows } from './counts.ts'
 import { addFile, type Place, type Survey } from './survey.ts'
 
-/** An arena is at least this large, so that many small files share one. */
+/** An arena is at least this large once the inputs are many, so that small files share one. */
 const ARENA_STEP = 16 * 1024 * 1024
-const FIRST_ARENA = 1024 * 1024
+const FIRST_ARENA = 64 * 1024
 
 const BITCODE_MAGIC = 0xdec04342
 const BITCODE_WRAPPER_MAGIC = 0x0b17c0de
 
-/** Small links have one small arena: fresh memory costs more than they take themselves. */
+/** Arenas grow with what they hold: V8 collects garbage by the size of buffers, so that two of 1 MiB cost a link of hello 1 ms. */
 function arenaHint(survey: Survey): number {
-  return Math.max(survey.expected, survey.arenas.list.length === 0 ? FIRST_ARENA : ARENA_STEP)
+  let held = FIRST_ARENA / 4
+  for (const arena of survey.arenas.list) held += arena.bytes.length
+  return Math.max(survey.expected, Math.min(held * 4, ARENA_STEP))
 }
 
 /** Reads a file, or copies in-memory contents, to a place of its own. Reports and returns null when it cannot. */
