@@ -1,4 +1,5 @@
 // The library without a host: for a browser, a worker, or a caller with files of its own. Nothing here reaches outside.
+export { createCache } from './cache.ts'
 export { FormatError } from './core/bytes.ts'
 export { type FileStat, type Host, HostError } from './host/host.ts'
 export { createMemoryHost } from './host/memory.ts'

@@ -59,6 +59,12 @@ export interface SectCreate {
 
 export type UndefinedTreatment = 'error' | 'warning' | 'suppress' | 'dynamic_lookup'
 
+/** What is worth keeping between links: made by `createCache`, owned by the caller, good for any number of links at once. */
+export interface Cache {
+  /** Libraries as they were read, by target and path. Their form is no part of the contract. */
+  readonly libraries: Map<string, object>
+}
+
 /** Options of a link; names follow the ld64 options they stand for. Only `inputs` is required. */
 export interface LinkOptions {
   inputs: readonly (string | Input)[]
@@ -72,6 +78,8 @@ export interface LinkOptions {
   /** The mac-catalyst half of a zippered dylib or bundle. */
   secondaryPlatform?: Platform
   host?: Host
+  /** Libraries that a link with the same cache has read are neither read nor parsed again, unless their files have changed. */
+  cache?: Cache
   signal?: AbortSignal
   /** Called between systems and every some files while inputs are read. What it throws rejects the link. */
   onProgress?: (progress: Progress) => void

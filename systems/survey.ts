@@ -30,13 +30,14 @@ import type { Settings } from '../src/settings.ts'
 import type { Input } from '../src/types.ts'
 import { addDylib, addReexports, addStubLibrary } from './survey/dylibs.ts'
 import { addArchive, addObject, classify, pickArchitecture, readInput } from './survey/inputs.ts'
+import { recallLibrary } from './survey/keptLibraries.ts'
 import { checkClients, checkExtensionSafety, markReexports } from './survey/reexports.ts'
 import { findDirectories, findFramework, findLibrary } from './survey/search.ts'
 import { createSurvey, type Survey } from './survey/survey.ts'
 import { startThreads } from './survey/threads.ts'
 
 /** Rows kept for the linker's own symbols and blocks beyond those that inputs can cause. */
-const INTERNAL_ROWS = 4096
+const INTERNAL_ROWS = 512
 /** The internal arena to begin with; it grows. */
 const INTERNAL_BYTES = 1 << 16
 /** Positions are u32, and one buffer holds 2 GiB; names beyond stay where they lie. */
@@ -120,7 +121,15 @@ async function addInput(found: Survey, input: Input, explicit: boolean): Promise
   if (known !== undefined && (isLibrary || found.rows.kind[known] === FILE_ARCHIVE)) return known
   const dylib = found.dylibsByPath.get(path)
   if (dylib !== undefined) return addDylib(found, path, null, input, rank, explicit)
-  return readAndAdd(found, input, path, rank, explicit)
+  const kept = input.contents === undefined && isLibraryName(path, input) ? recallLibrary(found, path) : null
+  return kept === null
+    ? readAndAdd(found, input, path, rank, explicit)
+    : addDylib(found, path, kept, input, rank, explicit)
+}
+
+/** What the cache is asked for: not each object of a large link. */
+function isLibraryName(path: string, input: Input): boolean {
+  return input.path === undefined ? !path.endsWith('.a') : /\.(tbd|dylib)$/.test(path)
 }
 
 function locateInput(found: Survey, input: Input): string | null {
@@ -197,7 +206,7 @@ function reserve(found: Survey, pool: Pool): Link {
     blocks += rows.blocks[file]
     unwinds += rows.unwinds[file]
   }
-  const spare = symbols + unwinds + INTERNAL_ROWS + (found.settings.sectCreate?.length ?? 0)
+  const spare = symbols + unwinds + sections + listed(found.settings) + INTERNAL_ROWS
   const names = symbols + archiveNames(found) + INTERNAL_ROWS + listed(found.settings)
   const { shared } = found.arenas
   const link: Link = {
@@ -304,7 +313,7 @@ function archiveNames(found: Survey): number {
   return names
 }
 
-/** Names that options bring in. */
+/** Names that options bring in, and sections. */
 function listed(settings: Settings): number {
   const lists = [
     settings.forceUndefined,
@@ -312,6 +321,7 @@ function listed(settings: Settings): number {
     settings.exportedSymbols,
     settings.unexportedSymbols,
     settings.aliases,
+    settings.sectCreate,
   ]
   return lists.reduce((sum, list) => sum + (list?.length ?? 0) * 2, 0)
 }

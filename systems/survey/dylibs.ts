@@ -21,6 +21,7 @@ import { type EmbeddedStub, findEmbeddedStub, stubTexts } from '../../src/stubs/
 import type { Input } from '../../src/types.ts'
 import { dylibText } from '../kernels/dylibText.ts'
 import { classify, pickArchitecture, readInput } from './inputs.ts'
+import { keepLibrary, keptStub, type Library, recallLibrary } from './keptLibraries.ts'
 import { firstFile, isAbsolute } from './search.ts'
 import { addFile, type Place, type Survey } from './survey.ts'
 
@@ -126,21 +127,30 @@ function pushDylib(
 }
 
 async function readLibrary(found: Survey, path: string, place: Place): Promise<Read | null> {
-  const { bytes } = found.arenas.list[place.arena]
-  const kind = classify(found, place)
-  if (kind === 'dylib' || kind === 'image') {
-    const file = readDylib(bytes, place.position, place.position + place.size)
-    return isCompatible(found, path, file) ? { file, inlined: [] } : null
-  }
-  const wanted = { arch: found.arch.name, platform: found.settings.platform.name }
-  const documents = await readTbd(toText(bytes, place.position, place.position + place.size), wanted)
-  if (documents.length === 0) throw new FormatError('empty-stub', 'stub has no document', 0)
+  const { dylib, documents } = found.recalled.get(path) ?? (await parseLibrary(found, path, place))
+  if (dylib !== null) return isCompatible(found, path, dylib) ? { file: dylib, inlined: [] } : null
   const [main, ...inlined] = documents
   if (main.compatible || UNCHECKED_PLATFORMS.has(main.installName)) return { file: main.dylib, inlined }
   const { name, minVersion } = found.settings.platform
   const text = `${dylibText({ path, file: main.dylib })} is incompatible with ${found.arch.name} (${platformText(PLATFORM_NUMBERS[name])}${versionText(minVersion)})`
   error(found.messages, 'incompatible-stub', text, { file: path })
   return null
+}
+
+async function parseLibrary(found: Survey, path: string, place: Place): Promise<Library> {
+  const { bytes } = found.arenas.list[place.arena]
+  const end = place.position + place.size
+  const kind = classify(found, place)
+  const library: Library = { dylib: null, documents: [] }
+  if (kind === 'dylib' || kind === 'image') library.dylib = readDylib(bytes, place.position, end)
+  else {
+    const wanted = { arch: found.arch.name, platform: found.settings.platform.name }
+    library.documents = await readTbd(toText(bytes, place.position, end), wanted)
+    if (library.documents.length === 0) throw new FormatError('empty-stub', 'stub has no document', 0)
+  }
+  // An executable is a library to -bundle_loader alone.
+  if (kind !== 'image') keepLibrary(found, path, library)
+  return library
 }
 
 /** One of a dylib's platforms must be the output's, and not newer. */
@@ -174,8 +184,9 @@ function addStub(found: Survey, stub: EmbeddedStub, input: Input, rank: number, 
   const path = `<embedded>${stub.installName}`
   let index = found.dylibsByPath.get(path)
   if (index === undefined) {
+    const file = keptStub(found, path, () => stubFile(found, stub))
     const fileId = addFile(found, FILE_DYLIB, path, { arena: 0, position: 0, size: 0, modified: 0 }, rank)
-    index = registerDylib(found, path, stubFile(found, stub), fileId, rank, explicit)
+    index = registerDylib(found, path, file, fileId, rank, explicit)
     found.rows.dylib[fileId] = index + 1
   }
   merge(found.dylibs[index], input, explicit)
@@ -297,10 +308,11 @@ async function readReexport(found: Survey, parent: number, installName: string, 
   }
   const known = found.dylibsByPath.get(path)
   if (known !== undefined) return known
-  const whole = readInput(found, path, undefined)
+  const kept = recallLibrary(found, path)
+  const whole = kept ?? readInput(found, path, undefined)
   if (whole === null) return -1
   try {
-    const place = pickArchitecture(found, whole, path)
+    const place = kept ?? pickArchitecture(found, whole, path)
     if (place !== null) await addDylib(found, path, place, {}, found.dylibs[parent].rank, false)
   } catch (trouble) {
     if (!(trouble instanceof FormatError)) throw trouble

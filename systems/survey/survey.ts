@@ -9,6 +9,7 @@ import type { TbdDocument } from '../../src/formats/tbd.ts'
 import type { FileStat, Host } from '../../src/host/host.ts'
 import type { Settings } from '../../src/settings.ts'
 import type { Dependencies, Input } from '../../src/types.ts'
+import type { Library } from './keptLibraries.ts'
 
 export interface SurveyRows {
   kind: number[]
@@ -46,6 +47,8 @@ export interface Survey {
   /** Inputs seen so far by resolved path: a dylib or archive named twice is one. */
   seen: Map<string, number>
   dylibsByPath: Map<string, number>
+  /** By path, what the caller's cache was asked for; null where it had nothing. */
+  recalled: Map<string, Library | null>
   /** Documents that stand behind a dylib in its stub file. */
   inlined: Map<number, TbdDocument[]>
   /** By dylib: names that its `$ld$hide` orders take away, from what it re-exports too. */
@@ -95,6 +98,7 @@ export function createSurvey(
     seen: new Map(),
     stats: new Map(),
     dylibsByPath: new Map(),
+    recalled: new Map(),
     inlined: new Map(),
     hidden: new Map(),
     autolinks: new Map(),
