@@ -1,6 +1,11 @@
 // Every column of the link is allocated here: fixed buffers, sized once from the survey's counts. A row is an entity id, so a
 // column for n entities has n + 1 elements and element 0 belongs to nobody. Untouched pages cost no memory.
 
+import { alignUp } from '../src/core/align.ts'
+
+/** Columns begin on cache lines of their own. */
+const ALIGNMENT = 64
+
 const TYPES = {
   u8: Uint8Array,
   u16: Uint16Array,
@@ -14,8 +19,16 @@ export type Columns<L extends Record<string, ColumnType>> = { [K in keyof L]: In
 
 /** Allocates one component: a column per name of `layout`, each for entities 1..rows. */
 export function columns<L extends Record<string, ColumnType>>(rows: number, layout: L, shared = false): Columns<L> {
+  let size = 0
+  for (const name in layout) size = alignUp(size, ALIGNMENT) + (rows + 1) * TYPES[layout[name]].BYTES_PER_ELEMENT
+  const buffer = memory(size, shared)
   const made: Record<string, unknown> = {}
-  for (const name in layout) made[name] = column(layout[name], rows, shared)
+  let at = 0
+  for (const name in layout) {
+    const Type = TYPES[layout[name]]
+    made[name] = new Type(buffer, at, rows + 1)
+    at = alignUp(at + (rows + 1) * Type.BYTES_PER_ELEMENT, ALIGNMENT)
+  }
   return made as Columns<L>
 }
 
