@@ -6,18 +6,27 @@
 import { BLOCK_COALESCED, BLOCK_FOLDED, BLOCK_LIVE } from '../components/blocks.ts'
 import { createFixups } from '../components/fixups.ts'
 import { addGot, createGots, KEY_IMPORT, KEY_LOCAL, spawnGots } from '../components/gots.ts'
-import { IMPORT_CALLED, IMPORT_OWN, IMPORT_THREAD_LOCAL, IMPORT_USED, IMPORT_WEAK_DEF } from '../components/imports.ts'
+import { FILE_SPECIAL } from '../components/files.ts'
+import {
+  IMPORT_CALLED,
+  IMPORT_DYNAMIC_LOOKUP,
+  IMPORT_OWN,
+  IMPORT_THREAD_LOCAL,
+  IMPORT_USED,
+  IMPORT_WEAK_DEF,
+} from '../components/imports.ts'
 import { knownName } from '../components/internal.ts'
 import type { Link } from '../components/link.ts'
 import { NAME_REPORTED, NAME_WANTED, WHERE_IMPORT, WHERE_UNDEFINED, spawnNames } from '../components/names.ts'
 import { CONTENT_COMPACT_UNWIND, CONTENT_DROPPED, CONTENT_INIT_POINTERS } from '../components/sections.ts'
 import { createStubs } from '../components/stubs.ts'
-import { SYMBOL_ABSOLUTE, SYMBOL_THREAD_LOCAL, TARGET_IMPORT } from '../components/symbols.ts'
+import { SYMBOL_ABSOLUTE, SYMBOL_DEFINED, SYMBOL_THREAD_LOCAL, TARGET_IMPORT } from '../components/symbols.ts'
 import { R_ADDEND, R_BRANCH, R_GOT, R_POINTER, R_SUBTRAHEND, R_TLV, R_UNSIGNED } from '../src/arch/arch.ts'
 import { error } from '../src/core/messages.ts'
 import { spawnRange } from '../src/ecs.ts'
 import * as macho from '../src/formats/macho/constants.ts'
-import { createSite, enterSection, relocationForms, type Site } from './kernels/references.ts'
+import { formKinds, KIND_ADDEND, KIND_BRANCH, KIND_PLAIN, KIND_POINTER, KIND_WIDE } from './kernels/formKinds.ts'
+import { createSite, enterSection, type Site } from './kernels/references.ts'
 import { specialReference } from './scan/special.ts'
 import { badForm, badInitializer, badRelocation, badThreadLocal, checkDescriptor } from './scan/check.ts'
 import { isLinked } from './kernels/isLinked.ts'
@@ -28,16 +37,19 @@ import { noteUndefined, noteWanted, reportUndefined, type Undefined } from './sc
 
 interface Scan {
   site: Site
-  forms: Uint8Array
+  /** By form: see formKinds. */
+  kinds: Uint8Array
   undefineds: Undefined
   rebases: number
   binds: number
   /** Stubs so far: they stand in the order of the first calls. */
   calls: number
   threadVariables: boolean
+  /** No symbol that the section's file refers to needs a closer look. */
+  plain: boolean
   /** Pointers of the section become offsets: what another image has is reached through a stub. */
   initPointers: boolean
-  /** Some __mod_init_func becomes offsets: nothing may refer to it. */
+  /** Symbols lie in a __mod_init_func that becomes offsets: nothing may refer to them. */
   initializers: boolean
 }
 
@@ -48,12 +60,13 @@ export function scan(link: Link): void {
   link.tlvs = createGots(link.imports.count + 1, shared)
   const state: Scan = {
     site: createSite(),
-    forms: relocationForms(link.arch.attributes),
+    kinds: formKinds(link.arch.attributes),
     undefineds: new Map(),
     rebases: 0,
     binds: 0,
     calls: 0,
     threadVariables: false,
+    plain: false,
     initPointers: false,
     initializers: hasInitializers(link),
   }
@@ -76,8 +89,9 @@ export function scan(link: Link): void {
 }
 
 function scanFile(link: Link, state: Scan, file: number): void {
-  const { files, sections, blocks } = link
+  const { files, sections } = link
   const first = files.Ranges.section[file]
+  const special = (files.Source.flags[file] & FILE_SPECIAL) !== 0
   for (let section = first; section < first + files.Ranges.sections[file]; section++) {
     const content = sections.Header.content[section]
     if (sections.Relocations.count[section] === 0 || content === CONTENT_DROPPED || content === CONTENT_COMPACT_UNWIND)
@@ -86,62 +100,88 @@ function scanFile(link: Link, state: Scan, file: number): void {
     const { rebases, binds } = state
     state.threadVariables = (sections.Header.flags[section] & macho.SECTION_TYPE) === macho.S_THREAD_LOCAL_VARIABLES
     state.initPointers = content === CONTENT_INIT_POINTERS
-    const start = sections.Blocks.first[section]
-    for (let block = start; block < start + sections.Blocks.count[section]; block++) {
-      const live =
-        content === CONTENT_INIT_POINTERS
-          ? !(blocks.Extent.flags[block] & BLOCK_COALESCED)
-          : (blocks.Extent.flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) === BLOCK_LIVE
-      if (live && blocks.Relocations.count[block] > 0) scanBlock(link, state, block)
-    }
+    state.plain = !special && !state.threadVariables && !state.initializers
+    scanSection(link, state, section)
     sections.Fixups.rebases[section] = state.rebases - rebases
     sections.Fixups.binds[section] = state.binds - binds
     link.visited.rows += sections.Relocations.count[section]
   }
 }
 
-function scanBlock(link: Link, state: Scan, block: number): void {
-  const { Extent, Relocations } = link.blocks
-  const { site, forms } = state
-  const { attributes } = link.arch
-  const first = Relocations.first[block]
-  const end = first + Relocations.count[block]
-  const limit = Extent.offset[block] + Extent.size[block]
-  let [lastAt, lastEnd] = [0, 0]
-  for (let i = first; i < end; i++) {
-    const at = site.words[site.records + i * 2]
-    const word = site.words[site.records + i * 2 + 1]
-    const form = word >>> 24
-    if (forms[form] === 0) {
-      badForm(link, site, i)
-      continue
-    }
-    const is = attributes[word >>> 28]
-    const width = (form & 6) === 6 ? 8 : 4
-    if (at < Extent.offset[block] || at + width > limit) {
-      badRelocation(link, site, i, 'extends past the end of its section')
-      continue
-    }
-    if (at < lastEnd && at + width > lastAt) badRelocation(link, site, i, 'overlaps the one before it')
-    lastAt = at
-    lastEnd = is & R_ADDEND ? at : at + width
-    if (state.threadVariables) checkDescriptor(link, site, block, i)
-    if (is & (R_ADDEND | R_SUBTRAHEND)) {
-      if (!isPair(link, site, i, end)) continue
-      if (is & R_SUBTRAHEND) {
-        scanPair(link, state, block, i)
-        i++
+/** Most records name a symbol of this image or call an import again: nothing is to be done for them. */
+function scanSection(link: Link, state: Scan, section: number): void {
+  const { offset, size, flags } = link.blocks.Extent
+  const { first, count } = link.blocks.Relocations
+  const { target } = link.symbols.Reference
+  const imports = link.imports.Library.flags
+  const { site, kinds, plain } = state
+  const { words, records, firstSymbol, symbolCount } = site
+  const mask = state.initPointers ? BLOCK_COALESCED : BLOCK_LIVE | BLOCK_FOLDED
+  const wanted = state.initPointers ? 0 : BLOCK_LIVE
+  const start = link.sections.Blocks.first[section]
+  const stop = start + link.sections.Blocks.count[section]
+  let pointers = 0
+  for (let block = start; block < stop; block++) {
+    if (count[block] === 0 || (flags[block] & mask) !== wanted) continue
+    const from = offset[block]
+    const limit = from + size[block]
+    const end = first[block] + count[block]
+    let lastAt = 0
+    let lastEnd = 0
+    for (let i = first[block]; i < end; i++) {
+      const at = words[records + i * 2]
+      const word = words[records + i * 2 + 1]
+      const kind = kinds[word >>> 24]
+      const next = at + 4 + (kind & KIND_WIDE)
+      if (kind === 0 || at < from || next > limit) {
+        badPlace(link, site, i, kind)
+        continue
       }
-      continue
+      if (at < lastEnd && next > lastAt) badRelocation(link, site, i, 'overlaps the one before it')
+      lastAt = at
+      lastEnd = kind & KIND_ADDEND ? at : next
+      if (plain && kind & (KIND_PLAIN | KIND_POINTER) && (word & 0xffffff) < symbolCount) {
+        const to = target[firstSymbol + (word & 0xffffff)]
+        if (to !== 0 && (to & TARGET_IMPORT) === 0) {
+          if (kind & KIND_POINTER) pointers++
+          continue
+        }
+        if (kind & KIND_BRANCH && to !== 0 && (imports[to & 0x7fffffff] & CALL_STATE) === CALLED_BEFORE) continue
+      }
+      i += scanRecord(link, state, block, i, end)
     }
-    const number = word & 0xffffff
-    if (word & 0x08000000) {
-      if (number >= site.symbolCount) badRelocation(link, site, i, `refers to symbol ${number} of ${site.symbolCount}`)
-      else scanSymbol(link, state, block, i, is)
-    } else if (number === 0 || number > site.sectionCount) {
-      badRelocation(link, site, i, `refers to section ${number} of ${site.sectionCount}`)
-    } else if (is & R_UNSIGNED && (form & 6) === 6 && !state.threadVariables) state.rebases++
   }
+  state.rebases += pointers
+}
+
+/** An import that was called once needs no look at a further call, unless each reference is told of. */
+const CALLED_BEFORE = IMPORT_CALLED | IMPORT_USED
+const CALL_STATE = CALLED_BEFORE | IMPORT_THREAD_LOCAL | IMPORT_DYNAMIC_LOOKUP
+
+function badPlace(link: Link, site: Site, i: number, kind: number): void {
+  if (kind === 0) badForm(link, site, i)
+  else badRelocation(link, site, i, 'extends past the end of its section')
+}
+
+/** Any record. Returns how many behind it belong to it. */
+function scanRecord(link: Link, state: Scan, block: number, i: number, end: number): number {
+  const { site } = state
+  const word = site.words[site.records + i * 2 + 1]
+  const is = link.arch.attributes[word >>> 28]
+  if (state.threadVariables) checkDescriptor(link, site, block, i)
+  if (is & (R_ADDEND | R_SUBTRAHEND)) {
+    if (!isPair(link, site, i, end) || is & R_ADDEND) return 0
+    scanPair(link, state, block, i)
+    return 1
+  }
+  const number = word & 0xffffff
+  if (word & 0x08000000) {
+    if (number >= site.symbolCount) badRelocation(link, site, i, `refers to symbol ${number} of ${site.symbolCount}`)
+    else scanSymbol(link, state, block, i, is)
+  } else if (number === 0 || number > site.sectionCount) {
+    badRelocation(link, site, i, `refers to section ${number} of ${site.sectionCount}`)
+  } else if (is & R_UNSIGNED && (word & 0x06000000) === 0x06000000 && !state.threadVariables) state.rebases++
+  return 0
 }
 
 /** SUBTRACTOR and ADDEND are followed by what they belong to, at the same place. */
@@ -212,9 +252,22 @@ function scanSymbol(link: Link, state: Scan, block: number, i: number, is: numbe
     state.rebases++
 }
 
+/** Whether a symbol stands for a pointer in __mod_init_func; compilers give them no names. */
 function hasInitializers(link: Link): boolean {
   const { count, Header } = link.sections
-  for (let section = 1; section <= count; section++) if (Header.content[section] === CONTENT_INIT_POINTERS) return true
+  for (let section = 1; section <= count; section++)
+    if (Header.content[section] === CONTENT_INIT_POINTERS && hasSymbols(link, section)) return true
+  return false
+}
+
+function hasSymbols(link: Link, section: number): boolean {
+  const { block, flags } = link.symbols.Definition
+  const { Ranges } = link.files
+  const file = link.sections.Header.file[section]
+  const first = link.sections.Blocks.first[section]
+  const end = first + link.sections.Blocks.count[section]
+  for (let symbol = Ranges.symbol[file]; symbol < Ranges.symbol[file] + Ranges.symbols[file]; symbol++)
+    if (flags[symbol] & SYMBOL_DEFINED && block[symbol] >= first && block[symbol] < end) return true
   return false
 }
 
@@ -235,8 +288,9 @@ function scanImport(link: Link, state: Scan, i: number, is: number, made: number
   if (is & R_TLV ? !threadLocal : threadLocal && (is & (R_GOT | R_BRANCH)) !== 0)
     return badThreadLocal(link, state.site, i, block)
   if (is & R_BRANCH || state.initPointers) call(link, state, made)
-  else if (is & R_GOT) addGot(link.gots, KEY_IMPORT, made)
-  else if (is & R_TLV) addGot(link.tlvs, KEY_IMPORT, made)
+  else if (is & R_GOT) {
+    if (link.imports.Use.got[made] === 0) link.imports.Use.got[made] = addGot(link.gots, KEY_IMPORT, made)
+  } else if (is & R_TLV) addGot(link.tlvs, KEY_IMPORT, made)
   else if (is & R_UNSIGNED) {
     if ((word & 0x06000000) !== 0x06000000)
       return badRelocation(link, state.site, i, 'is too narrow for a symbol of another image')
@@ -265,9 +319,11 @@ function symbolOf(link: Link, made: number): string {
 /** Personalities are reached through the GOT, whoever defines them. */
 function scanUnwind(link: Link): void {
   const { Entry } = link.unwinds
+  let last = 0
   for (let row = 1; row <= link.unwinds.count; row++) {
     const target = Entry.personality[row]
-    if (target === 0 || !isLinked(link, row)) continue
+    if (target === 0 || target === last || !isLinked(link, row)) continue
+    last = target
     if (target & TARGET_IMPORT) {
       link.imports.Library.flags[target & 0x7fffffff] |= IMPORT_USED
       addGot(link.gots, KEY_IMPORT, target & 0x7fffffff)
