@@ -116,7 +116,7 @@ function applyPageOffset(view: DataView, at: number, value: number): number {
     scale = instruction >>> 30
     if (scale === 0 && (instruction & 0x04800000) === 0x04800000) scale = 4
   }
-  const offset = value % 4096
+  const offset = value & 0xfff
   if (offset & ((1 << scale) - 1)) return APPLY_MISALIGNED
   view.setUint32(at, (instruction & 0xffc003ff) | ((offset >> scale) << 10), true)
   return APPLY_OK
@@ -126,7 +126,7 @@ function applyPageOffset(view: DataView, at: number, value: number): number {
 function relaxLoad(view: DataView, at: number, value: number): number {
   const instruction = view.getUint32(at, true)
   if ((instruction & 0xffc00000) >>> 0 !== 0xf9400000) return APPLY_BAD_INSTRUCTION
-  view.setUint32(at, 0x91000000 | (instruction & 0x3ff) | ((value % 4096) << 10), true)
+  view.setUint32(at, 0x91000000 | (instruction & 0x3ff) | ((value & 0xfff) << 10), true)
   return APPLY_OK
 }
 

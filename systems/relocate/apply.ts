@@ -7,7 +7,6 @@ import { SYMBOL_ABSOLUTE, TARGET_IMPORT } from '../../components/symbols.ts'
 import {
   APPLY_OK,
   APPLY_OUT_OF_RANGE,
-  R_ADDEND,
   R_BRANCH,
   R_GOT,
   R_LOAD,
@@ -34,6 +33,14 @@ export interface Relocating {
   base: number
   threadLocalBase: number
   threadLocalEnd: number
+  /** By form, as of formKinds: PLAIN are those whose value is an address of this image, table entries of local symbols aside. */
+  kinds: Uint8Array
+  /** By import: its stub, counted from the base; -1 for none. */
+  calls: Int32Array
+  /** Distances from the base are below 2^31. */
+  small: boolean
+  /** Fields of instructions hold addends (x86_64). */
+  embedded: boolean
   /** The output section holds thread-local variable descriptors. */
   threadVariables: boolean
   /** Place of the section at hand in the job. */
@@ -47,26 +54,14 @@ function applyFailed(at: Relocating, i: number, value: number, result: number, P
   at.failures.push(at.index, i, value, result, P)
 }
 
-export function relocateBlock(link: Link, at: Relocating, block: number): void {
-  const { Extent, Relocations, Placement } = link.blocks
-  const { attributes } = link.arch
-  const { words, records } = at.site
-  const end = Relocations.first[block] + Relocations.count[block]
-  const shift = Placement.address[block] - Extent.offset[block] - at.base
-  let addend = 0
-  for (let i = Relocations.first[block]; i < end; i++) {
-    const offset = words[records + i * 2]
-    const word = words[records + i * 2 + 1]
-    const is = attributes[word >>> 28]
-    if (is & R_ADDEND) addend = (word << 8) >> 8
-    else if (is & R_SUBTRAHEND) {
-      applyDifference(link, at, i, shift + offset)
-      i++
-    } else {
-      applyOne(link, at, i, shift + offset, addend)
-      addend = 0
-    }
+/** Any record. Returns how many behind it belong to it. */
+export function relocateRecord(link: Link, at: Relocating, i: number, P: number, addend: number): number {
+  if (link.arch.attributes[at.site.words[at.site.records + i * 2 + 1] >>> 28] & R_SUBTRAHEND) {
+    applyDifference(link, at, i, P)
+    return 1
   }
+  applyOne(link, at, i, P, addend)
+  return 0
 }
 
 /** The address that a symbol or section reference means, addend included for the latter. */
@@ -87,7 +82,7 @@ function applyDifference(link: Link, at: Relocating, i: number, P: number): void
   const A = external ? embeddedAddend(link, at.site, minuend, offset) : 0
   const value = addressOf(link, at, minuend, offset) + A - addressOf(link, at, subtrahend, offset)
   if (((subtrahend >>> 25) & 3) === 3) writePointer(at.view, P + at.place, value)
-  else at.view.setInt32(P + at.place, value % 4294967296, true)
+  else at.view.setInt32(P + at.place, value, true)
 }
 
 function applyOne(link: Link, at: Relocating, i: number, P: number, pairedAddend: number): void {
@@ -154,7 +149,12 @@ function applyImport(link: Link, at: Relocating, i: number, P: number, made: num
 function finish(link: Link, at: Relocating, i: number, P: number, value: number, relax: boolean): void {
   const type = at.site.words[at.site.records + i * 2 + 1] >>> 28
   const result = link.arch.apply(at.view, P + at.place, type, P, value, relax)
-  if (result === APPLY_OK) return
+  if (result !== APPLY_OK) goFurther(link, at, i, P, value, result)
+}
+
+/** A branch that does not reach takes a thunk; anything else that does not fit is an error. */
+export function goFurther(link: Link, at: Relocating, i: number, P: number, value: number, result: number): void {
+  const type = at.site.words[at.site.records + i * 2 + 1] >>> 28
   const thunk =
     result === APPLY_OUT_OF_RANGE && link.arch.attributes[type] & R_BRANCH ? thunkFor(link, at, i, P + at.base) : 0
   const base = link.arch.attributes[type] & R_UNSIGNED ? 0 : at.base

@@ -3,8 +3,10 @@ import { BLOCK_FOLDED, BLOCK_LIVE } from '../../components/blocks.ts'
 import type { Link } from '../../components/link.ts'
 import { CONTENT_EH_FRAME } from '../../components/sections.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
-import { createSite, enterSection } from '../kernels/references.ts'
-import { type Relocating, relocateBlock } from './apply.ts'
+import { enterSection } from '../kernels/references.ts'
+import type { Relocating } from './apply.ts'
+import { relocateBlocks } from './blocks.ts'
+import { createRelocating } from './createRelocating.ts'
 import { relocateFrames } from './frames.ts'
 import type { RelocateJob } from './plan.ts'
 
@@ -34,36 +36,6 @@ export function relocateChunks(link: Link, job: RelocateJob, take: () => number)
   return at.failures
 }
 
-function createRelocating(link: Link): Relocating {
-  return {
-    site: createSite(),
-    view: new DataView(link.image.buffer),
-    landing: { block: 0, offset: 0 },
-    segment: 0,
-    segmentAddress: 0,
-    delta: 0,
-    place: 0,
-    base: link.settings.imageBase,
-    threadLocalBase: link.firstThreadLocal === 0 ? 0 : link.outputs.Extent.address[link.firstThreadLocal],
-    threadLocalEnd: threadLocalEnd(link),
-    threadVariables: false,
-    index: 0,
-    failures: [],
-  }
-}
-
-/** End of the template that dyld copies for each thread. */
-function threadLocalEnd(link: Link): number {
-  const { Section, Extent } = link.outputs
-  let end = 0
-  for (let output = 1; output <= link.outputs.count; output++) {
-    const type = Section.flags[output] & macho.SECTION_TYPE
-    if (type === macho.S_THREAD_LOCAL_REGULAR || type === macho.S_THREAD_LOCAL_ZEROFILL)
-      end = Math.max(end, Extent.address[output] + Extent.size[output])
-  }
-  return end
-}
-
 function enterOutput(link: Link, at: Relocating, output: number): void {
   at.segment = link.outputs.Section.segment[output]
   at.segmentAddress = link.segments.Extent.address[at.segment]
@@ -73,15 +45,12 @@ function enterOutput(link: Link, at: Relocating, output: number): void {
 }
 
 function relocateSection(link: Link, at: Relocating, section: number): void {
-  const { Extent, Relocations } = link.blocks
   const first = link.sections.Blocks.first[section]
   const end = first + link.sections.Blocks.count[section]
   enterSection(at.site, link, section)
   copyBlocks(link, at, first, end)
   if (link.sections.Relocations.count[section] > 0) {
-    for (let block = first; block < end; block++)
-      if (Relocations.count[block] > 0 && (Extent.flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) === BLOCK_LIVE)
-        relocateBlock(link, at, block)
+    relocateBlocks(link, at, first, end)
     link.visited.rows += link.sections.Relocations.count[section]
   }
   if (link.sections.Header.content[section] === CONTENT_EH_FRAME) relocateFrames(link, at, section)

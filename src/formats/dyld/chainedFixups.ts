@@ -50,7 +50,7 @@ export function writeChainedRebase(
 ): boolean {
   const value = pointerFormat === DYLD_CHAINED_PTR_64_OFFSET ? target - imageBase : target
   if (value < 0 || value >= 16 * WORD) return false
-  view.setUint32(at, value % WORD, true)
+  view.setUint32(at, value, true)
   view.setUint32(at + 4, Math.floor(value / WORD) | (high8 << 4), true)
   return true
 }
