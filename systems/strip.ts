@@ -57,21 +57,28 @@ export function strip(link: Link): void {
 }
 
 function keepAll(link: Link): void {
-  const { blocks, names, sections } = link
-  const { flags, section } = blocks.Extent
-  for (let block = 1; block <= blocks.count; block++) {
-    if (section[block] === 0 || flags[block] & BLOCK_COALESCED) continue
-    const content = sections.Header.content[section[block]]
-    if (
-      content !== CONTENT_EH_FRAME &&
-      content !== CONTENT_COMPACT_UNWIND &&
-      content !== CONTENT_IMAGE_INFO &&
-      content !== CONTENT_INIT_POINTERS
-    )
-      flags[block] |= BLOCK_LIVE
+  const { names, sections } = link
+  const { first, count } = sections.Blocks
+  const { flags } = link.blocks.Extent
+  const { flags: used } = names.Resolution
+  for (let section = 1; section <= sections.count; section++) {
+    if (!isKeptWhole(sections.Header.content[section])) continue
+    const end = first[section] + count[section]
+    for (let block = first[section]; block < end; block++)
+      if ((flags[block] & BLOCK_COALESCED) === 0) flags[block] |= BLOCK_LIVE
   }
-  for (let name = 1; name <= names.count; name++) names.Resolution.flags[name] |= NAME_LIVE
-  link.visited.rows += blocks.count
+  for (let name = 1; name <= names.count; name++) used[name] |= NAME_LIVE
+  link.visited.rows += link.blocks.count
+}
+
+/** Others decide what lives of these. */
+function isKeptWhole(content: number): boolean {
+  return (
+    content !== CONTENT_EH_FRAME &&
+    content !== CONTENT_COMPACT_UNWIND &&
+    content !== CONTENT_IMAGE_INFO &&
+    content !== CONTENT_INIT_POINTERS
+  )
 }
 
 interface Marking {

@@ -13,16 +13,9 @@ export function sizeSection(link: Link, output: number): void {
   const inputs = link.inputs[output]
   if (inputs.length > 0 && link.sections.Header.content[inputs[0]] === CONTENT_LITERAL)
     return sizeLiterals(link, output)
-  let size = 0
-  let align = Section.alignPow2[output]
   const ordered = link.priorities.length === 0 ? null : orderBlocks(link, inputs)
-  if (ordered !== null) size = packOrdered(link, ordered)
-  for (const section of inputs) {
-    if (ordered === null) size = packSection(link, section, size)
-    const most = mostAligned(link, section)
-    if (most > align) align = most
-  }
-  Extent.size[output] = size
+  Extent.size[output] = ordered === null ? packSections(link, inputs) : packOrdered(link, ordered)
+  const align = Math.max(Section.alignPow2[output], mostAligned(link, inputs))
   Section.alignPow2[output] = sectAlign(link, output) ?? align
 }
 
@@ -34,19 +27,23 @@ function sectAlign(link: Link, output: number): number | null {
   return given === undefined ? null : Math.log2(given.align)
 }
 
-function packSection(link: Link, section: number, size: number): number {
-  const { Extent, Placement } = link.blocks
-  const first = link.sections.Blocks.first[section]
-  const end = first + link.sections.Blocks.count[section]
-  for (let block = first; block < end; block++) {
-    if ((Extent.flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) !== BLOCK_LIVE) continue
-    const step = (1 << Extent.alignPow2[block]) >>> 0
-    const over = size & (step - 1)
-    if (over !== 0) size += step - over
-    Placement.address[block] = size
-    size += Extent.size[block]
+/** Sections one after the other, from offset `size` on. Returns where they end. */
+function packSections(link: Link, inputs: Uint32Array, size = 0): number {
+  const { flags, alignPow2, size: sizes } = link.blocks.Extent
+  const { address } = link.blocks.Placement
+  const { first, count } = link.sections.Blocks
+  for (let i = 0; i < inputs.length; i++) {
+    const end = first[inputs[i]] + count[inputs[i]]
+    for (let block = first[inputs[i]]; block < end; block++) {
+      if ((flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) !== BLOCK_LIVE) continue
+      const step = (1 << alignPow2[block]) >>> 0
+      const over = size & (step - 1)
+      if (over !== 0) size += step - over
+      address[block] = size
+      size += sizes[block]
+    }
+    link.visited.rows += count[inputs[i]]
   }
-  link.visited.rows += end - first
   return size
 }
 
@@ -64,34 +61,39 @@ function packOrdered(link: Link, ordered: Uint32Array): number {
   return size
 }
 
-function mostAligned(link: Link, section: number): number {
-  const { Extent } = link.blocks
-  const first = link.sections.Blocks.first[section]
-  const end = first + link.sections.Blocks.count[section]
+function mostAligned(link: Link, inputs: Uint32Array): number {
+  const { flags, alignPow2 } = link.blocks.Extent
+  const { first, count } = link.sections.Blocks
   let most = 0
-  for (let block = first; block < end; block++)
-    if (Extent.alignPow2[block] > most && (Extent.flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) === BLOCK_LIVE)
-      most = Extent.alignPow2[block]
+  for (let i = 0; i < inputs.length; i++) {
+    const end = first[inputs[i]] + count[inputs[i]]
+    for (let block = first[inputs[i]]; block < end; block++)
+      if (alignPow2[block] > most && (flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) === BLOCK_LIVE)
+        most = alignPow2[block]
+  }
   return most
 }
 
 /** ld64.lld's __literals: all 16-byte literals, then 8, then 4; aligned to 16. */
 function sizeLiterals(link: Link, output: number): void {
   let size = 0
-  for (const wanted of [16, 8, 4])
-    for (const section of link.inputs[output])
-      if (literalSize(link.sections.Header.flags[section]) === wanted) size = packSection(link, section, size)
+  for (const wanted of [16, 8, 4]) {
+    const inputs = link.inputs[output].filter((section) => literalSize(link.sections.Header.flags[section]) === wanted)
+    size = packSections(link, inputs, size)
+  }
   link.outputs.Extent.size[output] = size
   link.outputs.Section.alignPow2[output] = 4
 }
 
 export function placeBlocks(link: Link, output: number): void {
-  const { Extent, Placement } = link.blocks
+  const { flags } = link.blocks.Extent
+  const { address } = link.blocks.Placement
+  const { first, count } = link.sections.Blocks
   const base = link.outputs.Extent.address[output]
-  for (const section of link.inputs[output]) {
-    const first = link.sections.Blocks.first[section]
-    const end = first + link.sections.Blocks.count[section]
-    for (let block = first; block < end; block++)
-      if ((Extent.flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) === BLOCK_LIVE) Placement.address[block] += base
+  const inputs = link.inputs[output]
+  for (let i = 0; i < inputs.length; i++) {
+    const end = first[inputs[i]] + count[inputs[i]]
+    for (let block = first[inputs[i]]; block < end; block++)
+      if ((flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) === BLOCK_LIVE) address[block] += base
   }
 }

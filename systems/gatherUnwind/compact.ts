@@ -117,12 +117,29 @@ function readPointer(link: Link, site: Site, word: number, at: number, landing: 
   const number = word & 0xffffff
   if (word >>> 28 !== 0) return false
   if ((word & 0x08000000) === 0)
-    return number >= 1 && number <= site.sectionCount && landInSection(link, site, word, at, landing)
+    return number >= 1 && number <= site.sectionCount && landNearby(link, site, word, at, landing)
   if (number >= site.symbolCount) return false
   const symbol = site.firstSymbol + number
   landing.block = link.symbols.Definition.block[symbol]
   landing.offset = link.symbols.Definition.offset[symbol] + embeddedAddend(link, site, word, at)
   return true
+}
+
+/** As landInSection, but entries stand in the order of their functions: the blocks beside the last one are looked at first. */
+function landNearby(link: Link, site: Site, word: number, at: number, landing: Landing): boolean {
+  const { offset, section } = link.blocks.Extent
+  const last = landing.block
+  const home = site.firstSection + (word & 0xffffff) - 1
+  if (last === 0 || section[last] !== home || section[last + 1] !== home)
+    return landInSection(link, site, word, at, landing)
+  const place = embeddedAddend(link, site, word, at) - link.sections.Header.address[home]
+  for (let block = last + 1; block >= last - 1 && section[block] === home; block--) {
+    if (offset[block] !== place) continue
+    landing.block = block
+    landing.offset = 0
+    return true
+  }
+  return landInSection(link, site, word, at, landing)
 }
 
 function setPointer(

@@ -3,10 +3,19 @@ import { BLOCK_LIVE } from '../../components/blocks.ts'
 import type { Link } from '../../components/link.ts'
 import { locate } from '../../components/link.ts'
 import { UNWIND_DWARF } from '../../components/unwinds.ts'
+import { R_SUBTRAHEND } from '../../src/arch/arch.ts'
 import { FormatError } from '../../src/core/bytes.ts'
 import { error } from '../../src/core/messages.ts'
-import { EH_FDE, type EhFrames, fdeEncodingFor, readEhPointer } from '../../src/formats/ehFrame.ts'
+import {
+  EH_FDE,
+  type EhFrames,
+  ehPointerWidth,
+  fdeEncodingFor,
+  readEhPointer,
+  splitEhFrame,
+} from '../../src/formats/ehFrame.ts'
 import { S_ATTR_PURE_INSTRUCTIONS, S_ATTR_SOME_INSTRUCTIONS } from '../../src/formats/macho/constants.ts'
+import { findBlock } from '../kernels/findBlock.ts'
 import { follow } from '../kernels/framePointers.ts'
 import { frameRecords } from '../kernels/frameRecords.ts'
 import { enterSection, type Landing, type Site } from '../kernels/references.ts'
@@ -14,18 +23,95 @@ import { enterSection, type Landing, type Site } from '../kernels/references.ts'
 export function gatherFrames(link: Link, section: number, site: Site): void {
   enterSection(site, link, section)
   try {
-    const frames = frameRecords(link, section)
-    const landing: Landing = { block: 0, offset: 0 }
-    const first = link.sections.Blocks.first[section]
-    for (let i = 0; i < frames.count; i++) {
-      if (frames.kind[i] === EH_FDE) gatherFrame(link, site, frames, i, first, landing)
-      else if (!link.settings.deadStrip) link.blocks.Extent.flags[first + i] |= BLOCK_LIVE // ld64.lld keeps CIEs that nothing uses
-    }
+    if (hasDifferences(link, site, section)) gatherRelocated(link, site, section)
+    else gatherPlain(link, site, section)
   } catch (trouble) {
     if (!(trouble instanceof FormatError)) throw trouble
     const offset = trouble.offset - link.files.Source.position[site.file]
     error(link.messages, trouble.id, trouble.message, locate(link, site.file, { section: '__eh_frame', offset }))
   }
+}
+
+/** Whether relocations may say where the CIE of a record is. */
+function hasDifferences(link: Link, site: Site, section: number): boolean {
+  const { words, records } = site
+  for (let i = 0; i < link.sections.Relocations.count[section]; i++)
+    if (link.arch.attributes[words[records + i * 2 + 1] >>> 28] & R_SUBTRAHEND) return true
+  return false
+}
+
+function gatherRelocated(link: Link, site: Site, section: number): void {
+  const frames = frameRecords(link, section)
+  const landing: Landing = { block: 0, offset: 0 }
+  const first = link.sections.Blocks.first[section]
+  for (let i = 0; i < frames.count; i++) {
+    if (frames.kind[i] === EH_FDE) gatherFrame(link, site, frames, i, first, landing)
+    else keepCie(link, first + i)
+  }
+}
+
+/** ld64.lld keeps CIEs that nothing uses. */
+function keepCie(link: Link, block: number): void {
+  if (!link.settings.deadStrip) link.blocks.Extent.flags[block] |= BLOCK_LIVE
+}
+
+/**
+ * Compilers write an FDE for each function and, for nearly all, an entry of compact unwind too: of such a record only the
+ * function is read. The others' fields are found when the first of them comes.
+ */
+function gatherPlain(link: Link, site: Site, section: number): void {
+  const { offset } = link.blocks.Extent
+  const { view, contents } = site
+  const landing: Landing = { block: 0, offset: 0 }
+  const first = link.sections.Blocks.first[section]
+  const count = link.sections.Blocks.count[section]
+  let frames: EhFrames | null = null
+  let cie = -1
+  let encoding = 0
+  for (let i = 0; i < count; i++) {
+    const at = offset[first + i]
+    const pointer = at + (view.getUint32(contents + at, true) === 0xffffffff ? 12 : 4)
+    const distance = view.getUint32(contents + pointer, true)
+    if (distance === 0) {
+      keepCie(link, first + i)
+      continue
+    }
+    if (pointer - distance !== cie) {
+      cie = pointer - distance
+      encoding = functionEncoding(link, site, section, cie)
+    }
+    if (!followPlain(link, site, first + i, pointer + 4, encoding, landing) || describedCompactly(link, landing))
+      continue
+    frames ??= frameRecords(link, section)
+    gatherFrame(link, site, frames, i, first, landing)
+  }
+}
+
+function functionEncoding(link: Link, site: Site, section: number, cie: number): number {
+  const { first, count } = link.sections.Blocks
+  const { offset, size } = link.blocks.Extent
+  const block = findBlock(offset, first[section], count[section], cie)
+  const start = site.contents + offset[block]
+  return splitEhFrame(site.bytes, start, start + size[block]).functionEncoding[0]
+}
+
+/** Functions stand in the order of their records: the block behind the last one's is the first guess. */
+function followPlain(link: Link, site: Site, block: number, at: number, encoding: number, landing: Landing): boolean {
+  const { section, offset } = link.blocks.Extent
+  const next = landing.block + 1
+  if (landing.block !== 0 && ehPointerWidth(encoding) === 8 && link.blocks.Relocations.count[block] === 0) {
+    const place = site.contents + at
+    const value = site.view.getInt32(place + 4, true) * 4294967296 + site.view.getUint32(place, true)
+    const address = value + site.address + at
+    const home = section[next]
+    const isNext = home === section[landing.block] && address - link.sections.Header.address[home] === offset[next]
+    if (value !== 0 && isNext && offset[next] < link.sections.Header.size[home]) {
+      landing.block = next
+      landing.offset = 0
+      return true
+    }
+  }
+  return follow(link, site, block, at, encoding, landing)
 }
 
 function gatherFrame(link: Link, site: Site, frames: EhFrames, i: number, first: number, landing: Landing): void {
