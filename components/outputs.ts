@@ -19,7 +19,10 @@ export const FILL_INIT_OFFSETS = 8
 export const FILL_OBJC_STUBS = 9
 
 export function createOutputs(shared: boolean) {
-  /** `order` sorts within the segment; `index` is the n_sect of the finished file (0: no header is written). */
+  /**
+   * `order` sorts within the segment; `index` is the n_sect of the finished file (0: no header is written); `room` is 1 where
+   * blocks have room to grow.
+   */
   const Section = columns(
     MAX_OUTPUTS,
     {
@@ -32,6 +35,7 @@ export function createOutputs(shared: boolean) {
       inputs: 'u32',
       reserved1: 'u32',
       reserved2: 'u32',
+      room: 'u8',
     },
     shared,
   )

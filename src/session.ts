@@ -43,8 +43,8 @@ interface State {
 }
 
 /**
- * A session: `rebuild` links the first time, and later does what is needed. Options are those of `link`. Any number of
- * sessions may stand side by side.
+ * A session: `rebuild` links the first time, and later does what is needed. Options are those of `link`, but that the layout is
+ * padded unless they say otherwise. Any number of sessions may stand side by side.
  */
 export function context(options: LinkOptions): Session {
   if (options.host === undefined)
@@ -53,7 +53,7 @@ export function context(options: LinkOptions): Session {
     )
   const state: State = {
     host: options.host,
-    options,
+    options: { layout: 'padded', ...options },
     kept: null,
     last: Promise.resolve(),
     aborts: new Set(),

@@ -10,6 +10,7 @@ export interface Settings extends LinkOptions {
   outputType: 'execute' | 'dylib' | 'bundle'
   pageSize: number
   imageBase: number
+  layout: 'tight' | 'padded'
   pagezeroSize: number
   headerPad: number
   fixupChains: boolean
@@ -108,6 +109,7 @@ export function settle(options: LinkOptions, arch: Arch, platform: Platform): Se
     pageSize,
     pagezeroSize,
     imageBase: options.imageBase ?? (outputType === 'execute' ? alignUp(pagezeroSize, pageSize) : 0),
+    layout: options.layout ?? 'tight',
     headerPad: options.headerPad ?? 32,
     fixupChains,
     pie,

@@ -157,6 +157,11 @@ export interface LinkOptions {
   /** `-rename_section from-seg from-sect to-seg to-sect`. */
   renameSections?: readonly (readonly [string, string, string, string])[]
   renameSegments?: readonly (readonly [string, string])[]
+  /**
+   * `tight` (the default of a link) puts everything side by side; `padded` (that of a session) leaves room in code, data and
+   * sections, by size classes, so that small changes of the inputs move little.
+   */
+  layout?: 'tight' | 'padded'
   /** Bytes kept free after the load commands. */
   headerPad?: number
   headerPadMaxInstallNames?: boolean

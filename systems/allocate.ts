@@ -13,6 +13,7 @@ import { addTables, gatherInputs, outputNamed, sectionRenames } from './allocate
 import { orderOutputs } from './allocate/order.ts'
 import { placeBlocks, sizeSection } from './allocate/place.ts'
 import { extendBranches, hasBranches, placeWithThunks, spawnThunks } from './allocate/thunks.ts'
+import { giveRoom, roomOf } from './allocate/rooms.ts'
 import { planUnwind } from './allocate/unwind.ts'
 import { blameLargest, blameSection } from './kernels/blame.ts'
 import { assignOrdinals } from './kernels/ordinals.ts'
@@ -31,6 +32,7 @@ export function allocate(link: Link): void {
   addTables(link, renames)
   for (const boundary of link.boundaries) if (boundary.section === null) addSegment(link.segments, boundary.segment)
   addSegment(link.segments, '__LINKEDIT')
+  if (link.settings.layout === 'padded') giveRoom(link, boundedOutputs(link, renames))
   if (!areCountable(link)) return
   const order = orderOutputs(link)
   placeSegments(link, order)
@@ -134,8 +136,8 @@ function placeSections(
     Extent.fileOffset[output] = isZeroFill ? 0 : fileOffset + address - start
     if (extension !== null && hasBranches(link, output)) placeWithThunks(link, extension, output)
     else placeBlocks(link, output)
-    address += Extent.size[output]
-    if (!isZeroFill) fileEnd = fileOffset + address - start
+    if (!isZeroFill) fileEnd = fileOffset + address + Extent.size[output] - start
+    address += roomOf(link, output)
   }
   if (extension !== null) spawnThunks(link)
   return { address, fileOffset: fileEnd }
@@ -198,6 +200,14 @@ function addressReferences(link: Link): void {
       address[symbol] = to & TARGET_IMPORT ? address[imports.Library.symbol[to & 0x7fffffff]] : address[to]
     }
   }
+}
+
+/** Sections of which `section$start$` or `section$end$` tells where they begin and end. */
+function boundedOutputs(link: Link, renames: ReturnType<typeof sectionRenames>): Set<number> {
+  const bounded = new Set<number>()
+  for (const { segment, section } of link.boundaries)
+    if (section !== null) bounded.add(outputNamed(link, renames, segment, section))
+  return bounded
 }
 
 function addressBoundaries(link: Link, renames: ReturnType<typeof sectionRenames>): void {

@@ -6,6 +6,7 @@
 import { memory } from '../components/columns.ts'
 import type { Link } from '../components/link.ts'
 import { runKernel } from '../components/mirror.ts'
+import { isCodeFlags } from './kernels/code.ts'
 import { reportFailures } from './relocate/failed.ts'
 import { gatherFixups } from './relocate/gatherFixups.ts'
 import { type HintJob, hintChunks, reportHints } from './relocate/hints.ts'
@@ -39,12 +40,22 @@ const PARTS = [
 
 export async function relocate(link: Link): Promise<void> {
   link.image = new Uint8Array(memory(imageSize(link), link.arenas.shared))
+  if (link.settings.layout === 'padded' && link.arch.name === 'x86_64') fillRoom(link)
   const job = planRelocation(link)
   const failures = await runKernel(link, 'relocateChunks', PARTS, relocateChunks, job, job.chunks)
   gatherFixups(link, job)
   reportFailures(link, job.sections, failures.flat())
   if (link.thunks.count > 0) writeThunks(link, new DataView(link.image.buffer))
   if (link.arch.name === 'arm64' && !link.settings.ignoreOptimizationHints) await relax(link)
+}
+
+/** Room in code traps: `int3` of x86_64. `udf #0` of arm64 is all zero, as is what room in data holds. */
+function fillRoom(link: Link): void {
+  const { room, flags } = link.outputs.Section
+  const { fileOffset, size } = link.outputs.Extent
+  for (let output = 1; output <= link.outputs.count; output++)
+    if (room[output] !== 0 && isCodeFlags(flags[output]))
+      link.image.fill(0xcc, fileOffset[output], fileOffset[output] + size[output])
 }
 
 /** File bytes before __LINKEDIT. */

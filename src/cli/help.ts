@@ -7,6 +7,7 @@ const NOTES: Readonly<Record<string, string>> = {
   '--dependency-file': 'write a Make rule naming every file that was read',
   '-dependency_info': 'write the records Xcode reads: files read, files missing, output',
   '--message-format=': 'text (the default) or json: one message a line on stderr',
+  '--layout=': 'tight (the default), or padded: room in code, data and sections, so that changes move little',
   '--metafile=': 'write as JSON what came from where, and how many bytes',
   '--time': 'print for each system its time, rows, time a row, and bytes',
   '--time-trace': 'write a trace (Perfetto, speedscope, about:tracing) to OUTPUT.time-trace',

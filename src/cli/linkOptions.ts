@@ -80,6 +80,7 @@ function imageOptions(draft: Draft, args: ArgumentList, messages: Messages): voi
   if (has(args, '-no_uuid')) draft.uuid = 'none'
   else if (has(args, '-random_uuid')) draft.uuid = 'random'
   foldingOptions(draft, args, messages)
+  roomOptions(draft, args, messages)
   if (lastOf(args, '-objc_stubs_fast', '-objc_stubs_small')?.name !== '-objc_stubs_small') return
   if (draft.arch === 'arm64') draft.objcStubsSmall = true
   else warn(messages, 'no-small-stubs', '-objc_stubs_small is not yet implemented, defaulting to -objc_stubs_fast')
@@ -108,6 +109,13 @@ function foldingOptions(draft: Draft, args: ArgumentList, messages: Messages): v
     draft.icf = 'safe'
     warn(messages, 'no-safe-thunks', '--icf=safe_thunks is not offered, using --icf=safe')
   }
+}
+
+function roomOptions(draft: Draft, args: ArgumentList, messages: Messages): void {
+  const layout = lastValue(args, '--layout=')
+  if (layout === 'tight' || layout === 'padded') draft.layout = layout
+  else if (layout !== undefined)
+    error(messages, 'bad-layout', `--layout=: expected tight or padded, but got '${layout}'`)
 }
 
 function dylibOptions(draft: Draft, args: ArgumentList, messages: Messages): void {

@@ -85,7 +85,7 @@ const LINK_ROWS: readonly Row[] = [
   ['used', 0, '--tail-merge-strings --no-tail-merge-strings'],
   ['used', 0, '--separate-cstring-literal-sections --no-separate-cstring-literal-sections'],
   ['used', 0, '--call-graph-profile-sort --no-call-graph-profile-sort'],
-  ['used', 'joined', '--icf= --keep-icf-stabs --print-symbol-order= --threads='],
+  ['used', 'joined', '--icf= --layout= --keep-icf-stabs --print-symbol-order= --threads='],
 ]
 
 const COMMAND_ROWS: readonly Row[] = [

@@ -10,8 +10,6 @@ const RACY_SECONDS = 2
 export interface FileRecord {
   /** The first answer of the link; null: no such file. */
   stat: FileStat | null
-  /** Its contents went into the link, not only its existence. */
-  read: boolean
   /** Size and times do not tell whether it is the same; `digest` does, where the whole file was read. */
   racy: boolean
   digest: Uint8Array | null
@@ -23,13 +21,12 @@ export type FileRecords = Map<string, FileRecord>
 export function recordFiles(host: Host, records: FileRecords): Host {
   const stat = (path: string): FileStat | null => {
     const found = host.stat(path)
-    if (!records.has(path)) records.set(path, { stat: found, read: false, racy: isRacy(found), digest: null })
+    if (!records.has(path)) records.set(path, { stat: found, racy: isRacy(found), digest: null })
     return found
   }
   const readInto: Host['readInto'] = (path, target, at, length, position) => {
     if (!records.has(path)) stat(path)
     const record = records.get(path)!
-    record.read = true
     const got = host.readInto(path, target, at, length, position)
     const whole = record.stat !== null && position === 0 && got === record.stat.size
     if (record.racy && whole) record.digest = digestOf(host, target, at, at + got)
@@ -54,7 +51,7 @@ export function changeOf(host: Host, path: string, record: FileRecord): string |
   const before = record.stat
   if (before === null || now === null) return before === now ? null : now === null ? 'is gone' : 'is there now'
   if (before.isFile !== now.isFile) return 'is of another kind'
-  if (!record.read) return null
+  if (!now.isFile) return null
   if (before.size !== now.size) return 'has another size'
   if (!isSameFile(before, now)) return 'was written'
   if (!record.racy) return null

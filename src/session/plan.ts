@@ -82,7 +82,17 @@ export function digestMemory(host: Host, options: LinkOptions): MemoryDigests {
 }
 
 /** These do not change what is written. */
-const PASSING: readonly string[] = ['host', 'signal', 'onProgress', 'timeTrace', 'timeTraceGranularity', 'stats']
+const PASSING: readonly string[] = [
+  'host',
+  'signal',
+  'onProgress',
+  'timeTrace',
+  'timeTraceGranularity',
+  'stats',
+  'cache',
+  'threads',
+  'threadsFrom',
+]
 
 /** The first option that is not as it was; contents of inputs are compared elsewhere. */
 export function changedOption(before: LinkOptions, after: LinkOptions): string | null {

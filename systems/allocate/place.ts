@@ -5,6 +5,7 @@ import { FILL_INPUTS, FILL_OBJC_STUBS } from '../../components/outputs.ts'
 import { CONTENT_LITERAL } from '../../components/sections.ts'
 import { orderBlocks } from '../kernels/orderBlocks.ts'
 import { literalSize } from '../kernels/literalSize.ts'
+import { mostAligned, packWithRoom } from './rooms.ts'
 
 /** Block addresses are offsets in the output section until placeBlocks adds the section's address. */
 export function sizeSection(link: Link, output: number): void {
@@ -13,9 +14,17 @@ export function sizeSection(link: Link, output: number): void {
   const inputs = link.inputs[output]
   if (inputs.length > 0 && link.sections.Header.content[inputs[0]] === CONTENT_LITERAL)
     return sizeLiterals(link, output)
+  if (Section.room[output] !== 0) return sizeWithRoom(link, output, inputs)
   const ordered = link.priorities.length === 0 ? null : orderBlocks(link, inputs)
   Extent.size[output] = ordered === null ? packSections(link, inputs) : packOrdered(link, ordered)
   const align = Math.max(Section.alignPow2[output], mostAligned(link, inputs))
+  Section.alignPow2[output] = sectAlign(link, output) ?? align
+}
+
+function sizeWithRoom(link: Link, output: number, inputs: Uint32Array): void {
+  const { Section, Extent } = link.outputs
+  const align = Math.max(Section.alignPow2[output], mostAligned(link, inputs))
+  Extent.size[output] = packWithRoom(link, output, align)
   Section.alignPow2[output] = sectAlign(link, output) ?? align
 }
 
@@ -59,19 +68,6 @@ function packOrdered(link: Link, ordered: Uint32Array): number {
     size += Extent.size[block]
   }
   return size
-}
-
-function mostAligned(link: Link, inputs: Uint32Array): number {
-  const { flags, alignPow2 } = link.blocks.Extent
-  const { first, count } = link.sections.Blocks
-  let most = 0
-  for (let i = 0; i < inputs.length; i++) {
-    const end = first[inputs[i]] + count[inputs[i]]
-    for (let block = first[inputs[i]]; block < end; block++)
-      if (alignPow2[block] > most && (flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) === BLOCK_LIVE)
-        most = alignPow2[block]
-  }
-  return most
 }
 
 /** ld64.lld's __literals: all 16-byte literals, then 8, then 4; aligned to 16. */

@@ -29,6 +29,7 @@ import {
   slotOf,
   targetOf,
 } from './branchQueue.ts'
+import { closeRegion, createRooms, enterBlock, type Rooms, roomOf, sectionClass } from './rooms.ts'
 
 /** The layout at hand. */
 export interface Extension {
@@ -47,6 +48,8 @@ export interface Extension {
   /** Thunks of the section, and its largest alignment so far. */
   made: number
   align: number
+  /** Of the section at hand in the padded layout; null where its blocks are packed. */
+  rooms: Rooms | null
   /** Code sections and stubs behind the one at hand. */
   rest: number[]
 }
@@ -58,7 +61,7 @@ export function extendBranches(link: Link, list: readonly number[]): Extension |
   if (!Number.isFinite(arch.branchReach) || link.thunks.count > 0) return null
   const code = list.filter((output) => isBranchTarget(link, output))
   let end = 0
-  for (const output of code) end = alignUp(end, 2 ** Section.alignPow2[output]) + Extent.size[output]
+  for (const output of code) end = alignUp(end, 2 ** Section.alignPow2[output]) + roomOf(link, output)
   if (end <= arch.branchReach - 4) return null
   const branches = code.reduce((sum, output) => sum + countBranches(link, output), 0)
   link.thunks = createThunks(branches, link.arenas.shared)
@@ -80,6 +83,7 @@ export function extendBranches(link: Link, list: readonly number[]): Extension |
     moved: 0,
     made: 0,
     align: 4,
+    rooms: null,
     rest: code,
   }
 }
@@ -133,24 +137,34 @@ export function placeWithThunks(link: Link, ext: Extension, output: number): voi
   ext.rest = ext.rest.filter((other) => other !== output)
   ext.placed[output] = 1
   const { Extent, Placement, Relocations } = link.blocks
+  const { room, alignPow2 } = link.outputs.Section
+  const rooms = room[output] === 0 ? null : createRooms(link, output, alignPow2[output])
+  ext.rooms = rooms
   forEachBlock(link, output, (block) => {
     const align = 2 ** Extent.alignPow2[block]
     const size = Extent.size[block]
-    ext.start = alignUp(ext.end, align)
-    if (ext.queue.head < ext.queue.tail) serveQueue(link, ext, align, size)
+    ext.start = rooms === null ? alignUp(ext.end, align) : enterBlock(link, rooms, block)
+    const gap = rooms === null ? 0 : ext.start - ext.end
+    if (ext.queue.head < ext.queue.tail) serveQueue(link, ext, gap, align, size)
     ext.end = ext.start + size
     if (align > ext.align) {
       ext.align = align
       ext.moved = mostMoved(link, ext)
     }
-    const offset = alignUp(ext.size, align)
+    const offset = alignUp(ext.size + gap, align)
     Placement.address[block] = ext.base + offset
     ext.size = offset + size
     if (Relocations.count[block] > 0) noteBranches(link, ext, block, offset)
   })
   serveRest(link, ext)
   emptyQueue(link, ext.queue)
-  link.outputs.Extent.size[output] = ext.size
+  link.outputs.Extent.size[output] = rooms === null ? ext.size : sizeWithRoom(link, ext, ext.size)
+}
+
+/** Up to where the section at hand takes room when its code ends at `size`. */
+function sizeWithRoom(link: Link, ext: Extension, size: number): number {
+  if (ext.rooms !== null) return sectionClass(size + closeRegion(ext.rooms) - ext.end)
+  return link.settings.layout === 'padded' ? sectionClass(size) : size
 }
 
 /** Makes entities of the rows. */
@@ -227,8 +241,11 @@ function isDone(link: Link, ext: Extension, at: number, placed: number): boolean
   return isInReach(branchReach, ext.base + place, address)
 }
 
-/** Makes thunks for the branches that would not reach past the next block, `size` bytes at `align`, and the thunks still to come. */
-function serveQueue(link: Link, ext: Extension, align: number, size: number): void {
+/**
+ * Makes thunks for the branches that would not reach past the next block, `size` bytes at `align` behind `gap` bytes of room, and
+ * the thunks still to come.
+ */
+function serveQueue(link: Link, ext: Extension, gap: number, align: number, size: number): void {
   const { branchReach, thunkSize } = link.arch
   const { queue } = ext
   for (; queue.head < queue.tail; queue.head++) {
@@ -236,7 +253,7 @@ function serveQueue(link: Link, ext: Extension, align: number, size: number): vo
     const place = ext.base + queue.place[at]
     if (isDone(link, ext, at, ext.start)) leave(queue, at)
     else if (!seesThunk(link, queue, queue.slot[at], place)) {
-      const end = alignUp(ext.base + ext.size, align) + size
+      const end = alignUp(ext.base + ext.size + gap, align) + size
       if (end + queue.pending * thunkSize <= place + branchReach - 4) return
       makeThunk(link, ext, at)
     }
@@ -282,7 +299,8 @@ function serveRest(link: Link, ext: Extension): void {
     if (done || seesThunk(link, queue, queue.slot[at], ext.base + queue.place[at])) leave(queue, at)
     if (done) queue.slot[at] = 0
   }
-  const stubsEnd = stubsEndAfter(link, ext, ext.base + ext.size + queue.pending * thunkSize)
+  const codeEnd = ext.base + sizeWithRoom(link, ext, ext.size + queue.pending * thunkSize)
+  const stubsEnd = stubsEndAfter(link, ext, codeEnd)
   for (let at = queue.head; at < queue.tail; at++) {
     const slot = queue.slot[at]
     const place = ext.base + queue.place[at]
@@ -294,8 +312,8 @@ function serveRest(link: Link, ext: Extension): void {
 }
 
 function stubsEndAfter(link: Link, ext: Extension, codeEnd: number): number {
-  const { Section, Extent } = link.outputs
-  return ext.rest.reduce((end, output) => alignUp(end, 2 ** Section.alignPow2[output]) + Extent.size[output], codeEnd)
+  const { alignPow2 } = link.outputs.Section
+  return ext.rest.reduce((end, output) => alignUp(end, 2 ** alignPow2[output]) + roomOf(link, output), codeEnd)
 }
 
 function isStub(link: Link, target: number): boolean {

@@ -153,6 +153,14 @@ function placeLocals(image: Image, objects: InputObject[], work: Atom[], force: 
   }
 }
 
+// Right behind, aligned, and behind the room that a padded layout leaves a block of that size.
+function placesBehind(at: number, align: number, size: number): number[] {
+  const places = [at]
+  const aligned = Math.ceil(at / align) * align
+  for (let place = aligned; place <= aligned + size / 8 + 16; place += align) places.push(place)
+  return places
+}
+
 // Atoms without a name in the image and without a reference: behind their predecessor in the object's section.
 function placeNeighbours(image: Image, objects: InputObject[], work: Atom[]): void {
   for (const object of objects) {
@@ -163,7 +171,7 @@ function placeNeighbours(image: Image, objects: InputObject[], work: Atom[]): vo
         if (before === undefined || image.addressOf.has(atom) || atom.symbols.some((s) => s.global)) continue
         const align = 2 ** Math.min(atom.section.align, 12)
         const at = before + atoms[i - 1]!.size
-        for (const place of [at, Math.ceil(at / align) * align]) {
+        for (const place of placesBehind(at, align, atoms[i - 1]!.size)) {
           if (image.placed.has(place) || !fits(image, atom, place) || !namesFit(image, atom, place)) continue
           setPlace(image, atom, place, work)
           break

@@ -33,7 +33,7 @@ function program(target: Target, text: string): { object: string; options: LinkO
 
 /** What a link without a session writes. */
 async function fresh(options: LinkOptions): Promise<Buffer> {
-  const { outputFiles } = await link({ ...options, write: false })
+  const { outputFiles } = await link({ layout: 'padded', ...options, write: false })
   return Buffer.from(outputFiles[0].contents)
 }
 

@@ -1,0 +1,145 @@
+// The padded layout: blocks, the regions of an input section's blocks, and sections have room to grow, by size classes. It
+// follows from the inputs alone, so that a block which keeps its class moves nothing, and a region which keeps its class moves
+// nothing outside of it.
+import { BLOCK_FOLDED, BLOCK_LIVE } from '../../components/blocks.ts'
+import type { Link } from '../../components/link.ts'
+import { FILL_INPUTS } from '../../components/outputs.ts'
+import { CONTENT_REGULAR, CONTENT_ZEROFILL } from '../../components/sections.ts'
+import { alignUp } from '../../src/core/align.ts'
+import { sizeClass } from '../../src/core/sizeClass.ts'
+import * as macho from '../../src/formats/macho/constants.ts'
+import { isCodeFlags } from '../kernels/code.ts'
+import { orderBlocks } from '../kernels/orderBlocks.ts'
+
+/** Steps of size classes to a power of two, as log2: an eighth wastes 6 % on average, a quarter 11 %. */
+const BLOCK_STEPS = 3
+const REGION_STEPS = 2
+const SECTION_STEPS = 3
+/** Smallest steps of blocks' classes in bytes. What is smaller than its step, as much data is, has none. */
+const CODE_STEP = 8
+const DATA_STEP = 4
+
+/**
+ * Sections of these names hold what is only reached through a reference. In all others entries may be counted or walked (lists
+ * of Objective-C and Swift, descriptors, strings, frames): they stay packed, with room behind their section.
+ */
+const WITH_ROOM = new Set([
+  '__TEXT,__text',
+  '__TEXT,__const',
+  '__TEXT,__gcc_except_tab',
+  '__DATA_CONST,__const',
+  '__DATA,__const',
+  '__DATA,__data',
+  '__DATA,__bss',
+  '__DATA,__common',
+])
+
+/** Says of each output section whether its blocks have room; `bounded`: those whose ends a symbol marks, which have none. */
+export function giveRoom(link: Link, bounded: ReadonlySet<number>): void {
+  const { outputs, segments } = link
+  for (let output = 1; output <= outputs.count; output++) {
+    const { fill, flags, segment } = outputs.Section
+    const type = flags[output] & macho.SECTION_TYPE
+    const plain = fill[output] === FILL_INPUTS && (type === macho.S_REGULAR || type === macho.S_ZEROFILL)
+    const named = WITH_ROOM.has(`${segments.names[segment[output]]},${outputs.names[output]}`)
+    if (plain && named && !bounded.has(output) && link.inputs[output].every((section) => isPlain(link, section)))
+      outputs.Section.room[output] = 1
+  }
+}
+
+function isPlain(link: Link, section: number): boolean {
+  const content = link.sections.Header.content[section]
+  return content === CONTENT_REGULAR || content === CONTENT_ZEROFILL
+}
+
+/** Offsets in an output section while its blocks are entered in order. */
+export interface Rooms {
+  /** Input section of the region at hand; 0: blocks with a priority, which come first and are one region. */
+  region: number
+  start: number
+  /** Ends of the last block, and of its room. */
+  end: number
+  roomEnd: number
+  step: number
+  /** log2 of the alignment of the whole section. */
+  alignPow2: number
+}
+
+export function createRooms(link: Link, output: number, alignPow2: number): Rooms {
+  const step = isCodeFlags(link.outputs.Section.flags[output]) ? CODE_STEP : DATA_STEP
+  return { region: -1, start: 0, end: 0, roomEnd: 0, step, alignPow2 }
+}
+
+/** The offset of the next block. One without bytes marks the end of the one before, without its room. */
+export function enterBlock(link: Link, rooms: Rooms, block: number): number {
+  const { section, alignPow2, size } = link.blocks.Extent
+  const region = link.priorities.length > 0 && link.priorities[block] !== 0 ? 0 : section[block]
+  if (region !== rooms.region) openRegion(link, rooms, region)
+  const start = alignUp(size[block] === 0 ? rooms.end : rooms.roomEnd, 2 ** alignPow2[block])
+  const smallest = size[block] < rooms.step ? 1 : rooms.step
+  rooms.end = start + size[block]
+  rooms.roomEnd = Math.max(rooms.roomEnd, start + sizeClass(size[block], BLOCK_STEPS, smallest))
+  return start
+}
+
+/** A region begins at its largest alignment, so that its inner offsets do not depend on where it begins. */
+function openRegion(link: Link, rooms: Rooms, region: number): void {
+  const alignPow2 = region === 0 ? rooms.alignPow2 : mostAligned(link, [region])
+  rooms.start = rooms.end = rooms.roomEnd = alignUp(closeRegion(rooms), 2 ** alignPow2)
+  rooms.region = region
+}
+
+/** End of the room of the region at hand. */
+export function closeRegion(rooms: Rooms): number {
+  return rooms.start + sizeClass(rooms.roomEnd - rooms.start, REGION_STEPS, 1)
+}
+
+/** The largest alignment of the live blocks of input sections. */
+export function mostAligned(link: Link, inputs: ArrayLike<number>): number {
+  const { flags, alignPow2 } = link.blocks.Extent
+  const { first, count } = link.sections.Blocks
+  let most = 0
+  for (let i = 0; i < inputs.length; i++) {
+    const end = first[inputs[i]] + count[inputs[i]]
+    for (let block = first[inputs[i]]; block < end; block++)
+      if (alignPow2[block] > most && (flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) === BLOCK_LIVE)
+        most = alignPow2[block]
+  }
+  return most
+}
+
+/** Gives the blocks of an output section their offsets in it; returns its size. */
+export function packWithRoom(link: Link, output: number, alignPow2: number): number {
+  const { Extent, Placement } = link.blocks
+  const inputs = link.inputs[output]
+  const rooms = createRooms(link, output, alignPow2)
+  const ordered = link.priorities.length === 0 ? null : orderBlocks(link, inputs)
+  if (ordered !== null)
+    for (let i = 0; i < ordered.length; i++) Placement.address[ordered[i]] = enterBlock(link, rooms, ordered[i])
+  else
+    for (const section of inputs) {
+      const first = link.sections.Blocks.first[section]
+      const end = first + link.sections.Blocks.count[section]
+      for (let block = first; block < end; block++)
+        if ((Extent.flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) === BLOCK_LIVE)
+          Placement.address[block] = enterBlock(link, rooms, block)
+      link.visited.rows += end - first
+    }
+  return sectionClass(closeRegion(rooms))
+}
+
+export function sectionClass(size: number): number {
+  return sizeClass(size, SECTION_STEPS, 1)
+}
+
+/**
+ * What the sections behind it count from: with room, an output section that is packed takes the class of its size. Thread-local
+ * contents have none, for dyld copies them from the first such section to the last.
+ */
+export function roomOf(link: Link, output: number): number {
+  const { Section, Extent } = link.outputs
+  const type = Section.flags[output] & macho.SECTION_TYPE
+  if (link.settings.layout !== 'padded' || Section.room[output] !== 0) return Extent.size[output]
+  if (type === macho.S_THREAD_LOCAL_REGULAR || type === macho.S_THREAD_LOCAL_ZEROFILL) return Extent.size[output]
+  return sectionClass(Extent.size[output])
+}

@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict'
+import { copyFileSync, readFileSync, utimesSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { randomFrom } from '../../bench/random.ts'
+import { context, link } from '../../src/node.ts'
+import type { LinkOptions } from '../../src/types.ts'
+import { compile } from '../helpers/clang.ts'
+import { tempFolder } from '../helpers/paths.ts'
+import { runImage, verifyImage } from '../helpers/run.ts'
+import { forEachTarget, type Target } from '../helpers/targets.ts'
+import { createProgram, EDITS, editProgram, mainOf, type Program, sourceOf } from './edits.ts'
+
+const MACOS_13 = { name: 'macos', minVersion: 13 << 16, sdkVersion: 13 << 16 } as const
+const STEPS = 14
+
+/** Compiles what has changed into `folder`; returns the options of the program as it is now. */
+function compileProgram(target: Target, program: Program, folder: string, written: Map<string, string>): LinkOptions {
+  const put = (name: string, source: string): string => {
+    const path = join(folder, `${name}.o`)
+    if (written.get(name) !== source) copyFileSync(compile(target.arch, source, { name }), path)
+    written.set(name, source)
+    return path
+  }
+  const objects = program.files.map((file) => put(`file${file.index}`, sourceOf(file)))
+  return {
+    inputs: [put('main', mainOf(program)), ...objects, { library: 'System' }],
+    arch: target.arch,
+    platform: MACOS_13,
+    fixupChains: target.fixups === 'chained',
+    output: join(folder, 'out'),
+  }
+}
+
+forEachTarget((target) => {
+  test(`whatever is edited, a rebuild writes what a fresh link of the same inputs writes (${target.name})`, async () => {
+    const [folder, elsewhere] = [tempFolder(), tempFolder()]
+    const written = new Map<string, string>()
+    const program = createProgram(11, 5)
+    const pick = randomFrom(5)
+    let options = compileProgram(target, program, folder, written)
+    const session = context(options)
+    await session.rebuild()
+    for (let step = 0; step < STEPS; step++) {
+      const edit = step < EDITS.length ? EDITS[step] : EDITS[Math.floor(pick() * EDITS.length)]
+      if (editProgram(program, edit) === null) utimesSync(join(folder, 'main.o'), step, step)
+      options = compileProgram(target, program, folder, written)
+      const { mode, reason } = await session.rebuild({ options: { inputs: options.inputs } })
+      assert.equal(mode, 'full', `${edit}: ${reason}`)
+      const fresh = await link({ ...options, layout: 'padded', write: false })
+      const same = readFileSync(options.output!).equals(fresh.outputFiles[0].contents)
+      assert.ok(same, `after ${edit}: ${reason}`)
+    }
+    verifyImage(target, options.output!)
+    const tight = join(elsewhere, 'out')
+    await link({ ...options, output: tight })
+    const { stdout } = runImage(target, tight)
+    assert.match(stdout, /^[0-9a-f]+\n$/m)
+    assert.equal(runImage(target, options.output!).stdout, stdout)
+    assert.equal((await session.rebuild()).mode, 'noop')
+    await session.dispose()
+  })
+})
