@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { Script } from 'node:vm'
+import { helloInputs } from '../../bench/jobs.ts'
+import { root } from '../helpers/paths.ts'
+
+let folder: string
+let cache: Buffer
+
+before(() => {
+  folder = mkdtempSync(join(tmpdir(), 'colonnade-cache-'))
+  cpSync(join(root, 'dist'), folder, { recursive: true })
+  cache = readFileSync(join(folder, 'ld64.cache'))
+})
+
+after(() => rmSync(folder, { recursive: true }))
+
+/** Links the example with the command in the folder; its bytes. */
+function linked(flags: readonly string[] = []): Buffer {
+  const args = ['-arch', 'arm64', '-platform_version', 'macos', '13.0', '13.0', ...helloInputs('arm64'), '-lSystem']
+  const output = join(folder, 'out')
+  execFileSync(process.execPath, [...flags, join(folder, 'ld64.js'), ...args, '-o', output])
+  const bytes = readFileSync(output)
+  rmSync(output)
+  return bytes
+}
+
+test('V8 takes the code cache that the build has made', () => {
+  const text = readFileSync(join(folder, 'ld64.js'), 'latin1')
+  const start = 'function program(){//'
+  const source = text.slice(text.indexOf(start) + start.length, -2)
+  const key = new RegExp(`[0-9a-f]{16} ${process.version} ${process.arch}$`).exec(cache.toString('latin1'))
+  assert.ok(key !== null)
+  const script = new Script(source, { cachedData: cache.subarray(0, key.index) })
+  assert.equal(script.cachedDataRejected, false)
+})
+
+test('the command links the same bytes whatever stands in the place of its code cache, and writes none', () => {
+  const expected = linked()
+  const path = join(folder, 'ld64.cache')
+  const names = readdirSync(folder)
+  const otherBuild = Buffer.concat([cache.subarray(0, 1000), Buffer.from('0123456789abcdef v20.0.0 x64')])
+  for (const contents of [Buffer.alloc(0), Buffer.from('x'), cache.subarray(0, 5000), otherBuild]) {
+    writeFileSync(path, contents)
+    assert.deepEqual(linked(), expected)
+    assert.deepEqual(readFileSync(path), contents)
+  }
+  writeFileSync(path, cache)
+  assert.deepEqual(linked(['--no-opt']), expected)
+  assert.deepEqual(readdirSync(folder), names)
+  rmSync(path)
+  assert.deepEqual(linked(), expected)
+  assert.deepEqual(
+    readdirSync(folder),
+    names.filter((name) => name !== 'ld64.cache'),
+  )
+})
