@@ -58,6 +58,7 @@ export async function linkKeeping(options: LinkOptions): Promise<{ result: LinkR
   const result = {
     ...(observer.trace === null ? {} : { timeTrace: await traceOf(observer) }),
     ...(stats === null ? {} : { stats: stats(done) }),
+    ...(options.metafile === true ? { metafile: (await import('./metafile.ts')).makeMetafile(done) } : {}),
     errors: [],
     warnings: messages.list.filter((message) => message.severity === 'warning'),
     outputFiles,

@@ -171,7 +171,6 @@ export interface LinkOptions {
   segmentProtections?: readonly { segment: string; max: number; init: number }[]
   sectAlign?: readonly { segment: string; section: string; align: number }[]
   dataConst?: boolean
-  textExec?: boolean
   sectCreate?: readonly SectCreate[]
   addEmptySections?: readonly (readonly [string, string])[]
 
@@ -212,10 +211,8 @@ export interface LinkOptions {
   osoPrefix?: string
   zeroArDate?: boolean
   astPaths?: readonly string[]
-  static?: boolean
   /** Also make the text of a map file (`-map`); it is returned, and written by the command. */
   map?: boolean
-  noWarnDuplicateLibraries?: boolean
   /** Bytes that an arm64 branch is taken to reach, at most 128 MiB: tests of thunks lower it. */
   branchReach?: number
   errorLimit?: number
@@ -329,6 +326,7 @@ export interface LinkStats {
   output: Record<string, number>
 }
 
+/** After esbuild's: inputs by path (`archive(member)` for members), and what each gave the output. */
 export interface Metafile {
   inputs: Record<string, { bytes: number; kind: string; loaded: boolean }>
   outputs: Record<

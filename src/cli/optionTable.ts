@@ -42,16 +42,12 @@ const INPUT_ROWS: readonly Row[] = [
   ['used', 0, '--start-lib --end-lib -ignore_auto_link --strict-auto-link -no_implicit_dylibs'],
   ['used', 1, '--ignore-auto-link-option'],
   ['used', 'joined', '--ignore-auto-link-option='],
-  [
-    'used',
-    0,
-    '-no_warn_duplicate_libraries --warn-thin-archive-missing-members --no-warn-thin-archive-missing-members',
-  ],
+  ['used', 0, '--warn-thin-archive-missing-members --no-warn-thin-archive-missing-members'],
   ['used', 0, '--embedded-stubs --no-embedded-stubs'],
 ]
 
 const LINK_ROWS: readonly Row[] = [
-  ['used', 0, '-execute -dylib -bundle -dynamic -static -pie -no_pie -flat_namespace -twolevel_namespace'],
+  ['used', 0, '-execute -dylib -bundle -dynamic -pie -no_pie -flat_namespace -twolevel_namespace'],
   ['used', 1, '-arch -o -bundle_loader -install_name -dylib_install_name -dylinker_install_name -final_output'],
   ['used', 1, '-compatibility_version -dylib_compatibility_version -current_version -dylib_current_version'],
   ['used', 3, '-platform_version'],
@@ -70,7 +66,7 @@ const LINK_ROWS: readonly Row[] = [
   ['used', 1, '-headerpad -pagezero_size -image_base -seg1addr -stack_size -order_file -oso_prefix -add_ast_path'],
   ['used', 1, '-non_global_symbols_strip_list -non_global_symbols_no_strip_list -executable_path'],
   ['used', 0, '-no_exported_symbols -export_dynamic -interposable -multi_module -S -x -no_uuid -random_uuid'],
-  ['used', 0, '-dead_strip -dead_strip_dylibs --dead-strip-duplicates -headerpad_max_install_names -text_exec'],
+  ['used', 0, '-dead_strip -dead_strip_dylibs --dead-strip-duplicates -headerpad_max_install_names'],
   ['used', 0, '-data_const -no_data_const -fixup_chains -no_fixup_chains -init_offsets -bind_at_load -reproducible'],
   ['used', 0, '-adhoc_codesign -no_adhoc_codesign -encryptable -no_encryption -function_starts -no_function_starts'],
   ['used', 0, '-data_in_code_info -no_data_in_code_info -add_source_version -no_source_version'],
@@ -106,7 +102,11 @@ const COMMAND_ROWS: readonly Row[] = [
 ]
 
 const ACCEPTED_ROWS: readonly Row[] = [
-  ['accepted', 0, '--verbose -debug_variant -no_dtrace_dof -save-temps --disable_verify --lto-debug-pass-manager'],
+  [
+    'accepted',
+    0,
+    '--verbose -no_warn_duplicate_libraries -debug_variant -no_dtrace_dof -save-temps --disable_verify --lto-debug-pass-manager',
+  ],
   ['accepted', 0, '--lto-emit-llvm --thinlto-emit-imports-files --thinlto-emit-index-files --thinlto-index-only'],
   ['accepted', 0, '--cs-profile-generate --pgo-warn-mismatch --no-pgo-warn-mismatch --verbose-bp-section-orderer'],
   ['accepted', 0, '--bp-compression-sort-startup-functions --no-bp-compression-sort-startup-functions'],
@@ -169,12 +169,12 @@ const WARNED_ROWS: readonly Row[] = [
   [
     'unimplemented',
     0,
-    '-order_file_statistics -whatsloaded -allow_stack_execute -merge_zero_fill_sections -no_branch_islands',
+    '-order_file_statistics -whatsloaded -allow_stack_execute -merge_zero_fill_sections -no_branch_islands -static',
   ],
   [
     'unimplemented',
     0,
-    '-no_order_data -no_order_inits -no_zero_fill_sections -allow_heap_execute -allow_sub_type_mismatches',
+    '-no_order_data -no_order_inits -no_zero_fill_sections -allow_heap_execute -allow_sub_type_mismatches -text_exec',
   ],
   [
     'unimplemented',
