@@ -25,6 +25,7 @@ import {
 } from '../../components/sections.ts'
 import { error } from '../../src/core/messages.ts'
 import { blameSection } from '../kernels/blame.ts'
+import { isCommonString } from '../kernels/strings.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
 
 /** Sections of __DATA that dyld fills once and then write-protects, moved to __DATA_CONST by default (ld64.lld). */
@@ -157,7 +158,9 @@ function outputOf(link: Link, renames: Renames, byName: number[], section: numbe
   }
   byName[key] ??= literal
     ? outputNamed(link, renames, '__TEXT', '__literals')
-    : outputNamed(link, renames, link.sectionNames.segments[name], link.sectionNames.sections[name])
+    : isCommonString(link, section)
+      ? outputNamed(link, renames, '__TEXT', '__cstring')
+      : outputNamed(link, renames, link.sectionNames.segments[name], link.sectionNames.sections[name])
   link.sections.Blocks.output[section] = byName[key]
   return byName[key]
 }

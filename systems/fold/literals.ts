@@ -3,6 +3,7 @@ import { BLOCK_COALESCED, BLOCK_FOLDED, BLOCK_LIVE } from '../../components/bloc
 import type { Link } from '../../components/link.ts'
 import { CONTENT_CSTRING, CONTENT_LITERAL } from '../../components/sections.ts'
 import { hashBytes, mix, sameBytes } from '../../src/core/hash.ts'
+import { isCommonString } from '../kernels/strings.ts'
 
 export function foldLiterals(link: Link): void {
   const total = countLiterals(link)
@@ -45,13 +46,20 @@ function countLiterals(link: Link): number {
   return total
 }
 
+const STRINGS = 0x7fffffff
+
 /** Literals of sections of one name and kind are one pool, whatever file they come from. */
+function poolOf(link: Link, section: number): number {
+  if (isCommonString(link, section)) return STRINGS
+  return link.sections.Header.content[section] === CONTENT_LITERAL ? 0 : link.sections.Header.name[section]
+}
+
 function foldSection(link: Link, section: number, table: LiteralTable): void {
   const { blocks, sections, files } = link
   const { flags, offset, size, alignPow2 } = blocks.Extent
   const { bytes } = link.arenas.list[files.Source.arena[sections.Header.file[section]]]
   const base = sections.Bytes.position[section]
-  const pool = sections.Header.content[section] === CONTENT_LITERAL ? 0 : sections.Header.name[section]
+  const pool = poolOf(link, section)
   const first = sections.Blocks.first[section]
   const end = first + sections.Blocks.count[section]
   for (let block = first; block < end; block++) {
@@ -84,7 +92,7 @@ function findLiteral(
   for (let other = table.index[probe]; other !== 0; other = table.index[probe]) {
     if (table.hash[probe] === hash && size[other] === size[block]) {
       const home = section[other]
-      const otherPool = sections.Header.content[home] === CONTENT_LITERAL ? 0 : sections.Header.name[home]
+      const otherPool = poolOf(link, home)
       const otherBytes = link.arenas.list[files.Source.arena[sections.Header.file[home]]].bytes
       if (
         otherPool === pool &&

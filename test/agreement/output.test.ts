@@ -128,3 +128,13 @@ for (const flags of SIMPLE) {
     { says: /.*/, status: -1, once: true, env: { ZERO_AR_DATE: '1' } },
   )
 }
+
+for (const flags of [[], ['--separate-cstring-literal-sections'], ['--no-deduplicate-strings']]) {
+  agree(`strings of several sections ${flags.join(' ')}`, (bench) => {
+    const text = (section: string, ...strings: string[]) =>
+      `.section __TEXT,${section},cstring_literals\n${strings.map((each) => `.asciz "${each}"\n`).join('')}`
+    const one = text('__cstring', 'alpha', 'beta') + text('__other', 'alpha', 'gamma')
+    const two = text('__objc_methname', 'alpha') + text('__objc_classname', 'beta') + text('__other', 'gamma')
+    return [...flags, rich(bench), bench.asm('one', one), bench.asm('two', two), system]
+  })
+}
