@@ -45,7 +45,7 @@ export function createFiles(rows: number, shared: boolean) {
   /** Its rows of the other kinds, each one contiguous range. */
   const Ranges = columns(
     rows,
-    { section: 'u32', sections: 'u32', symbol: 'u32', symbols: 'u32', block: 'u32', blocks: 'u32', maxBlocks: 'u32' },
+    { section: 'u32', sections: 'u32', symbol: 'u32', symbols: 'u32', block: 'u32', blocks: 'u32' },
     shared,
   )
   /** Tables of an object, in bytes from the start of its arena. `platform` as LC_BUILD_VERSION. */
@@ -62,8 +62,8 @@ export function createFiles(rows: number, shared: boolean) {
     },
     shared,
   )
-  /** For an archive, an index into link.archives; for a dylib, into link.dylibs. */
-  const Detail = columns(rows, { archive: 'u32', dylib: 'u32' }, shared)
+  /** For an archive, an index into link.archives. */
+  const Detail = columns(rows, { archive: 'u32' }, shared)
   const components = { Source, Order, Ranges, Tables, Detail }
   return { world: createKind(components, { reserve: rows }), count: 0, ...components }
 }

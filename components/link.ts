@@ -35,6 +35,8 @@ export interface Dylib {
   rank: number
   explicit: boolean
   weak: boolean
+  /** Passed on by weakly linked libraries only: its names are imported weakly. */
+  weakNames: boolean
   needed: boolean
   reexport: boolean
   upward: boolean
@@ -180,8 +182,8 @@ export interface Link {
   indirects: number[]
   /** Autolinked libraries that were not found, told of when something stays undefined. */
   missingAutolinks: string[]
-  /** Pairs (dylib, row of its exports) that the output passes on. */
-  reexports: number[]
+  /** Names of dylibs that the output passes on: no rows, since tables of exports may be shared with other links. */
+  reexports: { dylib: number; text: string }[]
   /** Triples (name, symbol, symbol) of strong definitions that collide. */
   duplicates: number[]
   /** Rows of __unwind_info: the function (block, offset), its Unwind row (0: none), and what it says; null: no section. */

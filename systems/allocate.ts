@@ -9,6 +9,7 @@ import { SYMBOL_ABSOLUTE, SYMBOL_DEFINED, TARGET_IMPORT } from '../components/sy
 import { alignUp } from '../src/core/align.ts'
 import { error } from '../src/core/messages.ts'
 import * as macho from '../src/formats/macho/constants.ts'
+import type { Location } from '../src/types.ts'
 import { addTables, gatherInputs, outputNamed, sectionRenames } from './allocate/outputs.ts'
 import { orderOutputs } from './allocate/order.ts'
 import { placeBlocks, sizeSection } from './allocate/place.ts'
@@ -59,13 +60,23 @@ function checkEntry(link: Link): void {
 function areCountable(link: Link): boolean {
   let sections = 0
   for (let output = 1; output <= link.outputs.count; output++) if (!isHidden(link, output)) sections++
-  if (sections > macho.MAX_SECT)
-    error(
-      link.messages,
-      'too-many-sections',
-      `the output has ${sections} sections, at most ${macho.MAX_SECT} are possible`,
-    )
+  if (sections > macho.MAX_SECT) {
+    const text = `the output has ${sections} sections, at most ${macho.MAX_SECT} are possible`
+    const last = blameLastSection(link)
+    const notes = last === null ? [] : [`the last is ${last.section} of ${last.file}`]
+    error(link.messages, 'too-many-sections', text, last, notes)
+  }
   return sections <= macho.MAX_SECT
+}
+
+/** Who brings the newest section. */
+function blameLastSection(link: Link): Location | null {
+  const { file } = link.sections.Header
+  for (let output = link.outputs.count; output > 0; output--) {
+    const [section] = link.inputs[output]
+    if (section !== undefined && file[section] !== link.internal.file) return blameSection(link, section)
+  }
+  return null
 }
 
 function placeSegments(link: Link, order: number[][]): void {

@@ -292,7 +292,7 @@ function reserve(found: Survey, pool: Pool): Link {
     image: new Uint8Array(0),
     tail: new Uint8Array(0),
     linkedit: {},
-    reports: {},
+    reports: found.searched.length === 0 ? {} : { print_dylib_search: found.searched.join('') },
     dependencies: found.dependencies,
     timings: [],
     visited: { rows: found.count, read: inputBytes(found), hashed: 0, written: 0, probes: 0, allocated: 0 },
@@ -344,11 +344,9 @@ function fillFiles(link: Link, found: Survey): void {
     files.Order.member[file] = rows.member[file]
     files.Order.parent[file] = rows.parent[file]
     files.Detail.archive[file] = rows.archive[file]
-    files.Detail.dylib[file] = rows.dylib[file]
     files.Ranges.section[file] = section
     files.Ranges.symbol[file] = symbol
     files.Ranges.block[file] = block
-    files.Ranges.maxBlocks[file] = rows.blocks[file]
     section += rows.sections[file]
     symbol += rows.symbols[file]
     block += rows.blocks[file]

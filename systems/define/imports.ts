@@ -121,7 +121,11 @@ function importFromDylib(link: Link, name: number, weakly: number): void {
   const dylib = link.dylibs[exporter]
   const flags = Offer.exportFlags[name]
   const kind = (flags & EXPORT_WEAK ? IMPORT_WEAK_DEF : 0) | (flags & EXPORT_THREAD_LOCAL ? IMPORT_THREAD_LOCAL : 0)
-  const made = addImport(link, name, kind | weakly | (dylib.weak ? IMPORT_WEAK : 0))
+  const made = addImport(
+    link,
+    name,
+    kind | weakly | (dylib.weak || link.dylibs[Offer.dylib[name] - 1].weakNames ? IMPORT_WEAK : 0),
+  )
   link.imports.Library.dylib[made] = exporter + 1
   dylib.referenced = Math.max(dylib.referenced, weakly ? 1 : 2)
   Resolution.where[name] = WHERE_IMPORT

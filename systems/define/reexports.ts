@@ -5,7 +5,7 @@ import { toText } from '../../src/core/bytes.ts'
 import { compilePatterns, matches, type Patterns } from '../../src/core/patterns.ts'
 import { EXPORT_WEAK, type ExportTable, findExportText, readAllExports } from '../../src/formats/exportTable.ts'
 
-type Found = Map<string, { index: number; row: number; weak: boolean }>
+type Found = Map<string, { index: number; weak: boolean }>
 
 /** Of several dylibs that have a name the first strong one passes it on, else the first; a definition of our own hides it. */
 export function defineReexports(link: Link): void {
@@ -19,10 +19,10 @@ export function defineReexports(link: Link): void {
     if (exported.globs.length > 0) matchAll(link, exported, index, exports, found)
     else for (const text of exported.literals) offer(link, index, exports, findExportText(exports, text), text, found)
   }
-  for (const { index, row } of found.values()) {
-    const exporter = link.dylibs[link.dylibs[index].exporter]
-    exporter.referenced = Math.max(exporter.referenced, 1)
-    link.reexports.push(index, row)
+  for (const [text, { index }] of found) {
+    const dylib = link.dylibs[index].exporter
+    link.dylibs[dylib].referenced = Math.max(link.dylibs[dylib].referenced, 1)
+    link.reexports.push({ dylib, text })
   }
 }
 
@@ -41,5 +41,5 @@ function offer(link: Link, index: number, exports: ExportTable, row: number, tex
   if (name !== 0 && link.names.Resolution.where[name] === WHERE_GLOBAL) return
   const weak = (flags[row] & EXPORT_WEAK) !== 0
   const known = found.get(text)
-  if (known === undefined || (known.weak && !weak)) found.set(text, { index, row, weak })
+  if (known === undefined || (known.weak && !weak)) found.set(text, { index, weak })
 }

@@ -50,7 +50,6 @@ export async function addDylib(
   if (read === null) return 0
   const fileId = addFile(found, FILE_DYLIB, path, place, rank)
   const dylib = registerDylib(found, path, read.file, fileId, rank, explicit)
-  found.rows.dylib[fileId] = dylib + 1
   merge(found.dylibs[dylib], input, explicit)
   found.inlined.set(dylib, read.inlined)
   return fileId
@@ -112,6 +111,7 @@ function pushDylib(
     rank,
     explicit,
     weak: false,
+    weakNames: false,
     needed: false,
     reexport: false,
     upward: false,
@@ -144,7 +144,8 @@ async function parseLibrary(found: Survey, path: string, place: Place): Promise<
   const library: Library = { dylib: null, documents: [] }
   if (kind === 'dylib' || kind === 'image') library.dylib = readDylib(bytes, place.position, end)
   else {
-    const wanted = { arch: found.arch.name, platform: found.settings.platform.name }
+    const { platform, cpuSubtypesMustMatch: exact } = found.settings
+    const wanted = { arch: found.arch.name, platform: platform.name, exact: exact === true }
     library.documents = await readTbd(toText(bytes, place.position, end), wanted)
     if (library.documents.length === 0) throw new FormatError('empty-stub', 'stub has no document', 0)
   }
@@ -187,7 +188,6 @@ function addStub(found: Survey, stub: EmbeddedStub, input: Input, rank: number, 
     const file = keptStub(found, path, () => stubFile(found, stub))
     const fileId = addFile(found, FILE_DYLIB, path, { arena: 0, position: 0, size: 0, modified: 0 }, rank)
     index = registerDylib(found, path, file, fileId, rank, explicit)
-    found.rows.dylib[fileId] = index + 1
   }
   merge(found.dylibs[index], input, explicit)
   return index
@@ -228,6 +228,17 @@ export async function addReexports(found: Survey): Promise<void> {
     }
   }
   hideForUmbrellas(found)
+  weakenChildren(found)
+}
+
+/** Names that are had through weakly linked libraries alone may be missing, though the library that has them may not (ld64.lld). */
+function weakenChildren(found: Survey): void {
+  if (!found.dylibs.some((dylib) => dylib.weak)) return
+  const strong = new Set(found.dylibs.filter((dylib) => dylib.explicit && !dylib.weak))
+  for (const dylib of strong) for (const child of dylib.children) strong.add(found.dylibs[child])
+  const weak = new Set(found.dylibs.filter((dylib) => dylib.weak))
+  for (const dylib of weak) for (const child of dylib.children) weak.add(found.dylibs[child])
+  for (const dylib of weak) if (!strong.has(dylib)) dylib.weakNames = true
 }
 
 async function addChild(found: Survey, index: number, name: string, missing: string): Promise<void> {

@@ -49,9 +49,11 @@ export function keptStub(found: Survey, path: string, make: () => DylibFile): Dy
   return dylib
 }
 
-/** A stub is read for one architecture and platform, and a relative path means what it does where the host stands. */
+/** A stub is read for one architecture (or its like) and platform, and a relative path means what it does where the host stands. */
 function keyOf(found: Survey, path: string): string {
-  return `${found.arch.name} ${found.settings.platform.name} ${found.host.resolvePath(path)}`
+  const { platform, cpuSubtypesMustMatch } = found.settings
+  const like = cpuSubtypesMustMatch === true ? 'only' : 'like'
+  return `${like} ${found.arch.name} ${platform.name} ${found.host.resolvePath(path)}`
 }
 
 function isSame(a: FileStat | null, b: FileStat): boolean {

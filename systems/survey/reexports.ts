@@ -30,7 +30,7 @@ export function checkClients(found: Survey): void {
     if (!dylib.explicit || dylib.bundleLoader || allowableClients.length === 0 || allowableClients.includes(client))
       continue
     const text = `cannot link directly with '${baseName(installName ?? dylib.path)}' because ${client} is not an allowed client`
-    error(found.messages, 'not-an-allowed-client', text)
+    error(found.messages, 'not-an-allowed-client', text, { file: dylib.path })
   }
 }
 

@@ -42,13 +42,16 @@ export function findDirectories(survey: Survey): void {
 /** The first of `path` + each extension that is a file; those that are not are noted for -dependency_info. */
 export function firstFile(survey: Survey, path: string, extensions: readonly string[]): string | null {
   for (const extension of extensions) {
-    if (isFile(survey.host, path + extension)) return path + extension
+    const found = isFile(survey.host, path + extension)
+    if (survey.settings.printDylibSearch)
+      survey.searched.push(`searched ${path + extension}${found ? ', found ' : ', not found'}\n`)
+    if (found) return path + extension
     survey.dependencies.missing.push(path + extension)
   }
   return null
 }
 
-const DYLIB_EXTENSIONS = ['.tbd', '.dylib']
+const DYLIB_EXTENSIONS = ['.tbd', '.dylib', '.so']
 
 /** -lname: `libname` with an extension; a name that ends in .o is a file of that name. */
 export function findLibrary(survey: Survey, name: string): string | null {

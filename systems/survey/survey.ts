@@ -23,7 +23,6 @@ export interface SurveyRows {
   member: number[]
   parent: number[]
   archive: number[]
-  dylib: number[]
   sections: number[]
   symbols: number[]
   blocks: number[]
@@ -57,6 +56,8 @@ export interface Survey {
   autolinks: Map<string, Autolink>
   pendingAutolinks: Autolink[]
   nextRank: number
+  /** Lines of --print-dylib-search. */
+  searched: string[]
   libraryDirectories: string[]
   frameworkDirectories: string[]
   dependencies: Dependencies
@@ -104,6 +105,7 @@ export function createSurvey(
     autolinks: new Map(),
     pendingAutolinks: [],
     nextRank: 1,
+    searched: [],
     libraryDirectories: [],
     frameworkDirectories: [],
     dependencies: { read: [], missing: [], members: [] },
@@ -123,7 +125,6 @@ const ROW_NAMES: readonly (keyof SurveyRows)[] = [
   'member',
   'parent',
   'archive',
-  'dylib',
   'sections',
   'symbols',
   'blocks',

@@ -1,12 +1,13 @@
 // The export trie: every external of the symbol table, with its kind and address, and what is passed on from dylibs.
 import type { ExternalNames, Link } from '../../components/link.ts'
 import { SYMBOL_ABSOLUTE, SYMBOL_THREAD_LOCAL, SYMBOL_WEAK_DEF } from '../../components/symbols.ts'
+import { fromText } from '../../src/core/bytes.ts'
 import { encodeExportTrie } from '../../src/formats/dyld/exportTrie.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
 
 export function writeExports(link: Link): void {
   const { externals, externalCount: own } = link.table
-  const count = own + link.reexports.length / 2
+  const count = own + link.reexports.length
   const { flags } = link.symbols.Definition
   const { address } = link.symbols.Reference
   const rows = {
@@ -30,30 +31,27 @@ export function writeExports(link: Link): void {
   }
   for (let i = own; i < count; i++) {
     rows.flags[i] = macho.EXPORT_SYMBOL_FLAGS_REEXPORT
-    rows.others![i] = link.dylibs[link.dylibs[link.reexports[(i - own) * 2]].exporter].ordinal
+    rows.others![i] = link.dylibs[link.reexports[i - own].dylib].ordinal
   }
   link.linkedit.exports = { bytes: encodeExportTrie(rows), offset: 0 }
 }
 
-/** Names of the externals, then those of re-exports, which lie in the tables of their dylibs. */
+/** Names of the externals, then those of re-exports. */
 function exportNames(link: Link, count: number): ExternalNames {
   const { externalCount: own, externalNames } = link.table
+  const texts = link.reexports.map(({ text }) => fromText(text))
   const [offset, length] = [new Uint32Array(count), new Uint32Array(count)]
   offset.set(externalNames.offset.subarray(0, own))
   length.set(externalNames.length.subarray(0, own))
-  let size = externalNames.bytes.length
-  for (let i = own; i < count; i++) {
-    const { exports } = link.dylibs[link.reexports[(i - own) * 2]].file
-    offset[i] = size
-    length[i] = exports.length[link.reexports[(i - own) * 2 + 1]]
-    size += length[i] + 1
-  }
-  const bytes = new Uint8Array(size)
+  const start = externalNames.bytes.length
+  const bytes = new Uint8Array(texts.reduce((size, text) => size + text.length + 1, start))
   bytes.set(externalNames.bytes)
-  for (let i = own; i < count; i++) {
-    const { exports } = link.dylibs[link.reexports[(i - own) * 2]].file
-    const from = exports.offset[link.reexports[(i - own) * 2 + 1]]
-    bytes.set(exports.bytes.subarray(from, from + length[i]), offset[i])
-  }
+  let at = start
+  texts.forEach((text, i) => {
+    offset[own + i] = at
+    length[own + i] = text.length
+    bytes.set(text, at)
+    at += text.length + 1
+  })
   return { bytes, offset, length }
 }

@@ -317,3 +317,48 @@ agree('@file holds arguments', (bench) => {
   bench.file('link.rsp', `${caller(bench, 'first')} '${callee(bench, 'first')}' -dead_strip\n"libSystem.tbd"`)
   return ['@link.rsp']
 })
+
+agree('what a weakly linked library passes on is linked weakly', (bench) => {
+  const stub = (name: string, rest: string) =>
+    bench.file(
+      `lib${name}.tbd`,
+      `--- !tapi-tbd\ntbd-version: 4\ntargets: [ x86_64-macos, arm64-macos ]\ninstall-name: /usr/lib/lib${name}.dylib\n${rest}...\n`,
+    )
+  const targets = '  - targets: [ x86_64-macos, arm64-macos ]\n'
+  stub('inner', `exports:\n${targets}    symbols: [ _first ]\n`)
+  stub(
+    'outer',
+    `reexported-libraries:\n${targets}    libraries: [ /usr/lib/libinner.dylib ]\nexports:\n${targets}    symbols: [ _second ]\n`,
+  )
+  return [caller(bench, 'first', 'second'), '-L.', '-weak-louter', 'libSystem.tbd']
+})
+
+agree(
+  '--print-dylib-search tells where libraries were looked for',
+  (bench) => {
+    bench.run('mkdir', 'empty', 'full')
+    bench.library('full/libx.dylib', callee(bench, 'first'))
+    return [caller(bench, 'first'), '-Z', '-Lempty', '-Lfull', '-lx', '--print-dylib-search', 'libSystem.tbd']
+  },
+  { says: /searched empty\/libx\.tbd, not found/ },
+)
+
+for (const version of [3, 4]) {
+  agree(
+    `LD_DYLIB_CPU_SUBTYPES_MUST_MATCH wants the very architecture in a stub of version ${version}`,
+    (bench) => {
+      const other = bench.arch === 'arm64' ? 'arm64e' : 'x86_64h'
+      const head =
+        version === 4
+          ? `--- !tapi-tbd\ntbd-version: 4\ntargets: [ ${other}-macos ]`
+          : `--- !tapi-tbd-v3\narchs: [ ${other} ]\nplatform: macosx`
+      const of = version === 4 ? `targets: [ ${other}-macos ]` : `archs: [ ${other} ]`
+      bench.file(
+        'libstub.tbd',
+        `${head}\ninstall-name: /usr/lib/libstub.dylib\nexports:\n  - ${of}\n    symbols: [ _first ]\n...\n`,
+      )
+      return [caller(bench, 'first'), '-U', '_first', 'libstub.tbd', 'libSystem.tbd']
+    },
+    { status: 1, says: /is incompatible with/, env: { LD_DYLIB_CPU_SUBTYPES_MUST_MATCH: '1' } },
+  )
+}

@@ -107,7 +107,9 @@ test('only allowed clients may link a dylib that names them', () => {
     0,
   )
   const { ours, theirs } = said([main, dylib, '-client_name', 'other'])
-  assert.equal(ours, theirs)
+  assert.equal(ours.replace(`${dylib}: `, ''), theirs)
   assert.match(ours, /because other is not an allowed client/)
+  const json = colonnade([...FLAGS, main, dylib, '-client_name', 'other', '--message-format=json'])
+  assert.equal(JSON.parse(json.stderr.split('\n')[0]!).location.file, dylib)
   assert.equal(said([main, dylib, '-client_name', 'friend']).ours, '')
 })

@@ -7,7 +7,8 @@ async function errorsOf(options: LinkOptions): Promise<string[]> {
   try {
     await link({ ...options, write: false, outputType: 'dylib' })
   } catch (failure) {
-    if (failure instanceof LinkFailure) return failure.errors.map(({ id, text }) => `${id}: ${text}`)
+    if (failure instanceof LinkFailure)
+      return failure.errors.map(({ id, text, notes }) => [`${id}: ${text}`, ...notes].join('\n'))
     throw failure
   }
   return []
@@ -25,7 +26,7 @@ test('255 sections of the output can be numbered, one more is an error', async (
   assert.deepEqual(await errorsOf({ inputs: [first, second], arch: 'arm64' }), [])
   const more = assemble('arm64', manySections(254, 255))
   assert.deepEqual(await errorsOf({ inputs: [first, second, more], arch: 'arm64' }), [
-    'too-many-sections: the output has 256 sections, at most 255 are possible',
+    `too-many-sections: the output has 256 sections, at most 255 are possible\nthe last is __DATA,__s254 of ${more}`,
   ])
 })
 

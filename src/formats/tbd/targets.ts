@@ -6,6 +6,8 @@ import { platformNamed } from './platforms.ts'
 export interface TbdWanted {
   arch: string
   platform: PlatformName | null
+  /** The very architecture, not one of its processor type. */
+  exact?: boolean
 }
 
 export interface TbdTarget {
@@ -63,5 +65,6 @@ export function crossTargets(archs: readonly string[], platformText: string): Tb
 }
 
 export function matchesTarget(wanted: TbdWanted, target: TbdTarget): boolean {
+  if (wanted.exact === true && wanted.arch !== target.arch) return false
   return sameFamily(wanted.arch, target.arch) && (wanted.platform === null || wanted.platform === target.platform)
 }
