@@ -144,8 +144,9 @@ async function parseLibrary(found: Survey, path: string, place: Place): Promise<
   const library: Library = { dylib: null, documents: [] }
   if (kind === 'dylib' || kind === 'image') library.dylib = readDylib(bytes, place.position, end)
   else {
-    const { platform, cpuSubtypesMustMatch: exact } = found.settings
-    const wanted = { arch: found.arch.name, platform: platform.name, exact: exact === true }
+    const { settings } = found
+    const exact = settings.cpuSubtypesMustMatch === true
+    const wanted = { arch: found.arch.name, platform: settings.platform.name, exact }
     library.documents = await readTbd(toText(bytes, place.position, end), wanted)
     if (library.documents.length === 0) throw new FormatError('empty-stub', 'stub has no document', 0)
   }

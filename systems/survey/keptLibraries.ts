@@ -51,9 +51,9 @@ export function keptStub(found: Survey, path: string, make: () => DylibFile): Dy
 
 /** A stub is read for one architecture (or its like) and platform, and a relative path means what it does where the host stands. */
 function keyOf(found: Survey, path: string): string {
-  const { platform, cpuSubtypesMustMatch } = found.settings
-  const like = cpuSubtypesMustMatch === true ? 'only' : 'like'
-  return `${like} ${found.arch.name} ${platform.name} ${found.host.resolvePath(path)}`
+  const { settings } = found
+  const like = settings.cpuSubtypesMustMatch === true ? 'only' : 'like'
+  return `${like} ${found.arch.name} ${settings.platform.name} ${found.host.resolvePath(path)}`
 }
 
 function isSame(a: FileStat | null, b: FileStat): boolean {
