@@ -1,9 +1,10 @@
 // session: a link that is kept, so that its output can be brought up to date.
 import { BLOCK_FOLDED, BLOCK_LIVE } from '../components/blocks.ts'
 import type { Link } from '../components/link.ts'
+import { createCache } from './cache.ts'
 import type { FileStat, Host } from './host/host.ts'
 import { linkKeeping } from './link.ts'
-import { type FileRecords, isSameFile, recordFiles } from './session/fileRecords.ts'
+import { type FileRecords, isRacy, isSameFile, recordFiles } from './session/fileRecords.ts'
 import {
   applyChanges,
   changedOption,
@@ -13,7 +14,16 @@ import {
   namedChanges,
 } from './session/plan.ts'
 import { type Watching, watchFiles } from './session/watchFiles.ts'
-import type { Changes, LinkOptions, LinkResult, RebuildResult, Session, SystemTiming, WatchOptions } from './types.ts'
+import type {
+  Cache,
+  Changes,
+  LinkOptions,
+  LinkResult,
+  RebuildResult,
+  Session,
+  SystemTiming,
+  WatchOptions,
+} from './types.ts'
 
 /** As `settle` has it. */
 const DEFAULT_OUTPUT = 'a.out'
@@ -53,7 +63,7 @@ export function context(options: LinkOptions): Session {
     )
   const state: State = {
     host: options.host,
-    options: { layout: 'padded', ...options },
+    options: { layout: 'padded', cache: createCache(), ...options },
     kept: null,
     last: Promise.resolve(),
     aborts: new Set(),
@@ -146,8 +156,14 @@ async function linkNow(
     if (options.write !== false) kept.output = host.stat(linked.done.settings.output)
     return linked
   } finally {
+    if (options.cache !== undefined) forgetRacy(options.cache)
     options.signal?.removeEventListener('abort', forward)
   }
+}
+
+/** The next link reads libraries again whose time would not tell that they were written since. */
+function forgetRacy({ libraries }: Cache): void {
+  for (const [key, kept] of libraries) if (isRacy((kept as { stat: FileStat | null }).stat)) libraries.delete(key)
 }
 
 function countBlocks({ blocks }: Link): number {

@@ -35,7 +35,8 @@ export function recordFiles(host: Host, records: FileRecords): Host {
   return { ...host, stat, readInto }
 }
 
-function isRacy(stat: FileStat | null): boolean {
+/** Whether a write now might not change the time. */
+export function isRacy(stat: FileStat | null): boolean {
   return stat !== null && stat.mtimeSeconds + RACY_SECONDS >= Date.now() / 1000
 }
 

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { appendFileSync, copyFileSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { context, createMemoryHost, type LinkFailure, link } from '../../src/node.ts'
+import type { Host } from '../../src/host/host.ts'
+import { context, createMemoryHost, createNodeHost, type LinkFailure, link } from '../../src/node.ts'
 import type { LinkOptions } from '../../src/types.ts'
 import { archive, compile } from '../helpers/clang.ts'
 import { tempFolder } from '../helpers/paths.ts'
@@ -202,4 +203,39 @@ test('two sessions at once do not know of each other', async () => {
     ['full', 'noop'],
   )
   for (const { options } of [one, other]) assert.deepEqual(readFileSync(options.output!), await fresh(options))
+})
+
+test('a stub library written within the same tick is read again, an older one only once', async () => {
+  const { object, options } = program(ARM64, 'unused')
+  const folder = tempFolder()
+  const path = join(folder, 'libpart.tbd')
+  const put = (name: string, seconds: number) => {
+    const text = `--- !tapi-tbd\ntbd-version: 4\ntargets: [ arm64-macos ]\ninstall-name: '/usr/lib/${name}.dylib'\nexports:\n  - targets: [ arm64-macos ]\n    symbols: [ _part ]\n...\n`
+    writeFileSync(path, text)
+    utimesSync(path, seconds, seconds)
+  }
+  copyFileSync(compile('arm64', 'int part(void); int main(void) { return part(); }'), object)
+  const reads: string[] = []
+  const node = createNodeHost()
+  const host: Host = {
+    ...node,
+    readInto: (file, ...rest) => {
+      reads.push(file)
+      return node.readInto(file, ...rest)
+    },
+  }
+  const inputs = [object, { library: 'part' }, { library: 'System' }]
+  const session = context({ ...options, inputs, libraryPaths: [folder], host })
+  const now = Math.floor(Date.now() / 1000)
+  put('one', now)
+  await session.rebuild()
+  put('two', now)
+  assert.deepEqual((await session.rebuild()).changedInputs, [path])
+  assert.ok(readFileSync(options.output!).includes('/usr/lib/two.dylib'))
+  put('old', 1)
+  await session.rebuild()
+  reads.length = 0
+  await session.rebuild({ changed: [object] })
+  assert.deepEqual(reads.includes(path), false)
+  assert.ok(readFileSync(options.output!).includes('/usr/lib/old.dylib'))
 })
