@@ -226,6 +226,29 @@ export function internMentions(
   }
 }
 
+/**
+ * Gives the symbols of mentions from .. to - 1, which have been looked up, the names that have rows; threads may do so at once for
+ * ranges of their own. The others move to the front of the range, in their order, for nameMentions.
+ * @returns their end
+ */
+export function nameKnown(names: Names, mentions: Mentions, from: number, to: number, nameOf: Uint32Array): number {
+  const { index } = names
+  const { row, start, place, hash, slot } = mentions
+  let left = from
+  for (let i = from; i < to; i++) {
+    const known = index[slot[i]]
+    if (known >>> 31 === 0) nameOf[row[i]] = known
+    else {
+      row[left] = row[i]
+      start[left] = start[i]
+      place[left] = place[i]
+      hash[left] = hash[i]
+      slot[left++] = slot[i]
+    }
+  }
+  return left
+}
+
 /** Gives the symbols of mentions from .. to - 1, which have been looked up, their names; new ones in the order of mention. */
 export function nameMentions(
   names: Names,

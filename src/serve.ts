@@ -1,7 +1,7 @@
 // What a worker does: kernels by name, over its mirror of the link.
 import { counted, createMirror, updateMirror } from '../components/mirror.ts'
 import type { Link } from '../components/link.ts'
-import { fillChunks, findChunks } from '../systems/load/fillChunks.ts'
+import { fillChunks, findChunks, nameChunks } from '../systems/load/fillChunks.ts'
 import { hintChunks } from '../systems/relocate/hints.ts'
 import { relocateChunks } from '../systems/relocate/relocateChunks.ts'
 import { hashChunks } from '../systems/sign/hashChunks.ts'
@@ -13,6 +13,7 @@ const KERNELS: Readonly<Record<string, unknown>> = {
   findChunks,
   hashChunks,
   hintChunks,
+  nameChunks,
   relocateChunks,
 }
 

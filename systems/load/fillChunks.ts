@@ -1,6 +1,6 @@
 // The rows of many objects, a chunk each, and the lookup of the names that they mention, a chunk a region of the index.
 import type { Link } from '../../components/link.ts'
-import { findMentions, type Mentions } from '../../components/names.ts'
+import { findMentions, type Mentions, nameKnown } from '../../components/names.ts'
 import { createMessages } from '../../src/core/messages.ts'
 import { readObjectHeader } from '../../src/formats/macho/object.ts'
 import { AHEAD, fillObject } from './fillObject.ts'
@@ -67,6 +67,16 @@ function fillQuietly(
     // Without paths a message cannot be made; the file is filled again where it can.
     return -1
   }
+}
+
+/** Names what has a name already; `count` is what is left of each file. */
+export function nameChunks(link: Link, job: FillJob, take: () => number): void {
+  const { name } = link.symbols.Definition
+  for (let i = take(); i >= 0; i = take())
+    if (job.count[i] > 0) {
+      const end = nameKnown(link.names, job.mentions, job.base[i], job.base[i] + job.count[i], name)
+      job.count[i] = end - job.base[i]
+    }
 }
 
 export interface FindJob {

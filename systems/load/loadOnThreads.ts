@@ -9,7 +9,7 @@ import { checkpoint } from '../../components/observer.ts'
 import { createMessages, type Messages } from '../../src/core/messages.ts'
 import type { ObjectHeader } from '../../src/formats/macho/object.ts'
 import { activateLibraries } from './activateLibraries.ts'
-import { type Filled, fillChunks, type FillJob, findChunks, type FindJob } from './fillChunks.ts'
+import { type Filled, fillChunks, type FillJob, findChunks, type FindJob, nameChunks } from './fillChunks.ts'
 import { createLoadScratch, fillObject, type LoadScratch, reserveMentions } from './fillObject.ts'
 import { breakFile, openObject, reading } from './openObject.ts'
 
@@ -18,6 +18,7 @@ const BATCH_SYMBOLS = 1 << 18
 
 const FILL_PARTS = ['arch', 'settings', 'arenas', 'files', 'sections', 'blocks', 'symbols', 'sectionNames'] as const
 const FIND_PARTS = ['arenas', 'names'] as const
+const NAME_PARTS = ['names', 'symbols'] as const
 
 /** A file that has been opened; `header` is null when it cannot take part. What is said of it comes in the order of files. */
 interface Opened {
@@ -105,12 +106,16 @@ function addIndirects(link: Link, filled: readonly Filled[]): void {
 }
 
 /** Returns false when the index has no room for so many new names; nothing has been looked up then. */
-async function find(link: Link, { mentions }: FillJob, filled: readonly Filled[]): Promise<boolean> {
+async function find(link: Link, fill: FillJob, filled: readonly Filled[]): Promise<boolean> {
+  const { mentions } = fill
   const { names } = link
   if (names.count * 2 > names.mask) return false
   const job: FindJob = { mentions, ranges: Uint32Array.from(filled.flatMap(({ from, to }) => [from, to])) }
   const full = await runKernel(link, 'findChunks', FIND_PARTS, findChunks, job, REGIONS)
-  if (!full.includes(true)) return true
+  if (!full.includes(true)) {
+    await runKernel(link, 'nameChunks', NAME_PARTS, nameChunks, fill, fill.files.length)
+    return true
+  }
   for (const { from, to } of filled) forgetMentions(names, mentions, from, to)
   return false
 }
