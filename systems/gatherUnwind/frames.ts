@@ -6,14 +6,7 @@ import { UNWIND_DWARF } from '../../components/unwinds.ts'
 import { R_SUBTRAHEND } from '../../src/arch/arch.ts'
 import { FormatError } from '../../src/core/bytes.ts'
 import { error } from '../../src/core/messages.ts'
-import {
-  EH_FDE,
-  type EhFrames,
-  ehPointerWidth,
-  fdeEncodingFor,
-  readEhPointer,
-  splitEhFrame,
-} from '../../src/formats/ehFrame.ts'
+import { EH_FDE, ehPointerWidth, fdeEncodingFor, readEhPointer, splitEhFrame } from '../../src/formats/ehFrame.ts'
 import { S_ATTR_PURE_INSTRUCTIONS, S_ATTR_SOME_INSTRUCTIONS } from '../../src/formats/macho/constants.ts'
 import { findBlock } from '../kernels/findBlock.ts'
 import { follow } from '../kernels/framePointers.ts'
@@ -45,9 +38,24 @@ function gatherRelocated(link: Link, site: Site, section: number): void {
   const landing: Landing = { block: 0, offset: 0 }
   const first = link.sections.Blocks.first[section]
   for (let i = 0; i < frames.count; i++) {
-    if (frames.kind[i] === EH_FDE) gatherFrame(link, site, frames, i, first, landing)
-    else keepCie(link, first + i)
+    if (frames.kind[i] !== EH_FDE) {
+      keepCie(link, first + i)
+      continue
+    }
+    const at = frames.at[i]
+    const encodings = { cie: first + frames.cie[i], pointers: frames.functionEncoding[i], lsda: frames.lsdaEncoding[i] }
+    if (!follow(link, site, first + i, at + frames.functionAt[i], encodings.pointers, landing)) continue
+    const lsdaAt = frames.lsdaAt[i] === 0 ? 0 : at + frames.lsdaAt[i]
+    if (!describedCompactly(link, landing))
+      addRow(link, site, first + i, at + frames.functionAt[i], lsdaAt, encodings, landing)
   }
+}
+
+/** What a CIE, which is a block, says of its FDEs. */
+interface Encodings {
+  cie: number
+  pointers: number
+  lsda: number
 }
 
 /** ld64.lld keeps CIEs that nothing uses. */
@@ -57,42 +65,51 @@ function keepCie(link: Link, block: number): void {
 
 /**
  * Compilers write an FDE for each function and, for nearly all, an entry of compact unwind too: of such a record only the
- * function is read. The others' fields are found when the first of them comes.
+ * function is read.
  */
 function gatherPlain(link: Link, site: Site, section: number): void {
   const { offset } = link.blocks.Extent
   const { view, contents } = site
   const landing: Landing = { block: 0, offset: 0 }
   const first = link.sections.Blocks.first[section]
-  const count = link.sections.Blocks.count[section]
-  let frames: EhFrames | null = null
+  const end = first + link.sections.Blocks.count[section]
+  let encodings: Encodings = { cie: 0, pointers: 0, lsda: 0 }
   let cie = -1
-  let encoding = 0
-  for (let i = 0; i < count; i++) {
-    const at = offset[first + i]
+  for (let block = first; block < end; block++) {
+    const at = offset[block]
     const pointer = at + (view.getUint32(contents + at, true) === 0xffffffff ? 12 : 4)
     const distance = view.getUint32(contents + pointer, true)
     if (distance === 0) {
-      keepCie(link, first + i)
+      keepCie(link, block)
       continue
     }
     if (pointer - distance !== cie) {
       cie = pointer - distance
-      encoding = functionEncoding(link, site, section, cie)
+      encodings = readEncodings(link, site, section, cie)
     }
-    if (!followPlain(link, site, first + i, pointer + 4, encoding, landing) || describedCompactly(link, landing))
-      continue
-    frames ??= frameRecords(link, section)
-    gatherFrame(link, site, frames, i, first, landing)
+    if (!followPlain(link, site, block, pointer + 4, encodings.pointers, landing)) continue
+    if (describedCompactly(link, landing)) continue
+    addRow(link, site, block, pointer + 4, lsdaField(site, pointer + 4, encodings), encodings, landing)
   }
 }
 
-function functionEncoding(link: Link, site: Site, section: number, cie: number): number {
+function readEncodings(link: Link, site: Site, section: number, place: number): Encodings {
   const { first, count } = link.sections.Blocks
   const { offset, size } = link.blocks.Extent
-  const block = findBlock(offset, first[section], count[section], cie)
-  const start = site.contents + offset[block]
-  return splitEhFrame(site.bytes, start, start + size[block]).functionEncoding[0]
+  const cie = findBlock(offset, first[section], count[section], place)
+  const start = site.contents + offset[cie]
+  const { functionEncoding, lsdaEncoding } = splitEhFrame(site.bytes, start, start + size[cie])
+  return { cie, pointers: functionEncoding[0], lsda: lsdaEncoding[0] }
+}
+
+/** Place in the section of the LSDA pointer of an FDE whose function pointer is at `at`; 0 for none. Load has checked the record. */
+function lsdaField(site: Site, at: number, encodings: Encodings): number {
+  if (ehPointerWidth(encodings.lsda) === 0) return 0
+  let place = site.contents + at + ehPointerWidth(encodings.pointers) * 2
+  let length = 0
+  do length |= site.bytes[place] & 127
+  while (site.bytes[place++] >= 128)
+  return length === 0 ? 0 : place - site.contents
 }
 
 /** Functions stand in the order of their records: the block behind the last one's is the first guess. */
@@ -114,25 +131,34 @@ function followPlain(link: Link, site: Site, block: number, at: number, encoding
   return follow(link, site, block, at, encoding, landing)
 }
 
-function gatherFrame(link: Link, site: Site, frames: EhFrames, i: number, first: number, landing: Landing): void {
+/** A row for the function at `landing`, which the FDE `block` describes: its pointer is at `at` in the section. */
+function addRow(
+  link: Link,
+  site: Site,
+  block: number,
+  at: number,
+  lsdaAt: number,
+  encodings: Encodings,
+  landing: Landing,
+): void {
   const { Range, Entry } = link.unwinds
-  const block = first + i
-  if (!follow(link, site, block, frames.at[i] + frames.functionAt[i], frames.functionEncoding[i], landing)) return
-  if (describedCompactly(link, landing)) return
   const row = ++link.unwinds.count
-  const lengthAt = site.contents + frames.at[i] + frames.lengthAt[i]
+  const lengthAt = site.contents + at + ehPointerWidth(encodings.pointers)
   Range.block[row] = landing.block
   Range.offset[row] = landing.offset
-  Range.length[row] = readEhPointer(site.bytes, lengthAt, frames.functionEncoding[i] & 0x0f)
+  Range.length[row] = readEhPointer(site.bytes, lengthAt, encodings.pointers & 0x0f)
   Range.flags[row] = UNWIND_DWARF
   checkRange(link, site, row, lengthAt)
   Entry.encoding[row] = fdeEncodingFor(link.arch.name)
   Entry.fde[row] = block
-  Entry.cie[row] = first + frames.cie[i]
-  if (frames.lsdaAt[i] === 0) return
-  if (!follow(link, site, block, frames.at[i] + frames.lsdaAt[i], frames.lsdaEncoding[i], landing)) return
-  Entry.lsda[row] = landing.block
-  Entry.lsdaOffset[row] = landing.offset
+  Entry.cie[row] = encodings.cie
+  if (lsdaAt === 0) return
+  if (follow(link, site, block, lsdaAt, encodings.lsda, landing)) {
+    Entry.lsda[row] = landing.block
+    Entry.lsdaOffset[row] = landing.offset
+  }
+  landing.block = Range.block[row]
+  landing.offset = Range.offset[row]
 }
 
 /** An FDE describes code; how much of it is cut at the end of the section, where ld64.lld takes any length. */
