@@ -6,6 +6,9 @@ import { alignUp } from '../src/core/align.ts'
 /** Columns begin on cache lines of their own. */
 const ALIGNMENT = 64
 
+/** Small components have one buffer: making one takes a microsecond. Large columns have their own, which is freed with its last reader. */
+const TOGETHER = 1 << 20
+
 const TYPES = {
   u8: Uint8Array,
   u16: Uint16Array,
@@ -21,8 +24,12 @@ export type Columns<L extends Record<string, ColumnType>> = { [K in keyof L]: In
 export function columns<L extends Record<string, ColumnType>>(rows: number, layout: L, shared = false): Columns<L> {
   let size = 0
   for (const name in layout) size = alignUp(size, ALIGNMENT) + (rows + 1) * TYPES[layout[name]].BYTES_PER_ELEMENT
-  const buffer = memory(size, shared)
   const made: Record<string, unknown> = {}
+  if (size > TOGETHER) {
+    for (const name in layout) made[name] = column(layout[name], rows, shared)
+    return made as Columns<L>
+  }
+  const buffer = memory(size, shared)
   let at = 0
   for (const name in layout) {
     const Type = TYPES[layout[name]]

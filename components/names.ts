@@ -282,6 +282,7 @@ export function forgetMentions(names: Names, mentions: Mentions, from: number, t
 
 /** The row of a name given as bytes, or 0. */
 export function findName(names: Names, arenas: Arenas, bytes: Uint8Array, from: number, length: number): NameId {
+  if (names.index.length === 0) fillIndex(names)
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   return names.index[probe(names, arenas, view, from, length, hashBytes(bytes, from, from + length))]
 }
@@ -331,6 +332,11 @@ function growIndex(names: Names): void {
     if (names.mask > MAX_MASK || names.mask > Math.max(names.count, 1024) * EMPTIEST)
       throw new FormatError('colliding-names', `of ${names.count} external names too many have the same hash`, 0)
   } while (!fillIndex(names))
+}
+
+/** Frees the index, which is larger than any column of the names. It is made anew when a name is looked up. */
+export function releaseIndex(names: Names): void {
+  names.index = column('u32', -1, names.shared)
 }
 
 function fillIndex(names: Names): boolean {

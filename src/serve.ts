@@ -5,7 +5,7 @@ import { fillChunks, findChunks, nameChunks } from '../systems/load/fillChunks.t
 import { hintChunks } from '../systems/relocate/hints.ts'
 import { relocateChunks } from '../systems/relocate/relocateChunks.ts'
 import { hashChunks } from '../systems/sign/hashChunks.ts'
-import { type Kernel, type Request, serveRequest } from './core/pool.ts'
+import { FORGET, type Kernel, type Request, serveRequest } from './core/pool.ts'
 import type { Host } from './host/host.ts'
 
 const KERNELS: Readonly<Record<string, unknown>> = {
@@ -19,8 +19,12 @@ const KERNELS: Readonly<Record<string, unknown>> = {
 
 /** Returns what answers each message of the pool with a reply. */
 export function serve(host: Host): (message: unknown, reply: (message: unknown) => void) => void {
-  const mirror = createMirror(host)
+  let mirror = createMirror(host)
   return (message, reply) => {
+    if (message === FORGET) {
+      mirror = createMirror(host)
+      return host.collect?.()
+    }
     const request = message as Request
     try {
       updateMirror(mirror, request.parts)

@@ -10,6 +10,7 @@ import { allocate } from './allocate.ts'
 import { define } from './define.ts'
 import { fold } from './fold.ts'
 import { gatherUnwind } from './gatherUnwind.ts'
+import { release } from './kernels/release.ts'
 import { load } from './load.ts'
 import { map } from './map.ts'
 import { numberSymbols } from './numberSymbols.ts'
@@ -156,6 +157,7 @@ async function run<T>(link: Link, name: string, system: (link: Link) => T): Prom
   const started = host.now()
   const result = await system(link)
   finish(link, name, started, allocated, probes)
+  release(link, name)
   return result
 }
 

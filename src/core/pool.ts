@@ -20,6 +20,9 @@ export interface Request {
   parts: Record<string, unknown>
 }
 
+/** Instead of a request: the worker drops its view, so that memory that the caller has released is freed. */
+export const FORGET = 'forget'
+
 export type Reply = { id: number; result: unknown } | { id: number; failed: string }
 
 /** A worker threw, ended, or could not be started. */
@@ -70,6 +73,12 @@ export function stopWorkers(pool: Pool): void {
   pool.signal?.removeEventListener('abort', pool.onAbort)
   for (const worker of pool.workers) worker.stop()
   pool.workers.length = 0
+}
+
+/** Workers drop what they have been sent; the next job sends its parts anew. */
+export function forgetParts(pool: Pool): void {
+  pool.sent.clear()
+  for (const worker of pool.workers) worker.post(FORGET)
 }
 
 function receive(pool: Pool, seat: number, reply: Reply): void {

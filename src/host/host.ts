@@ -42,6 +42,8 @@ export interface Host {
   random(into: Uint8Array): void
   /** Resolves once the event loop has run what waits there; without it nothing else runs during a link. */
   turn?(): Promise<void>
+  /** Frees the memory of buffers that nothing refers to. */
+  collect?(): void
   /** Bytes of memory that the process uses now, and the most it has used. */
   memory?(): { resident: number; peak: number }
   /**

@@ -162,3 +162,18 @@ test('random bytes are not all zero', () => {
   host.random(into)
   assert.ok(into.some((byte) => byte !== 0))
 })
+
+test('memory of buffers that nothing refers to is freed when asked for', async () => {
+  const host = createNodeHost()
+  const size = 1 << 26
+  const held: Uint8Array[] = []
+  const hold = () => void held.push(new Uint8Array(size).fill(1))
+  hold()
+  const { arrayBuffers: before } = process.memoryUsage()
+  assert.equal(held[0]![size - 1], 1)
+  held.length = 0
+  host.collect!()
+  for (let i = 0; i < 100 && process.memoryUsage().arrayBuffers > before - size / 2; i++)
+    await new Promise((resolve) => void setTimeout(resolve, 20))
+  assert.ok(process.memoryUsage().arrayBuffers < before - size / 2)
+})

@@ -1,0 +1,51 @@
+// What nobody reads any more goes, before the next large buffers are made: the table of last readers.
+import { releaseIndex } from '../../components/names.ts'
+import type { Link } from '../../components/link.ts'
+import { forgetParts } from '../../src/core/pool.ts'
+
+type Column = Uint8Array | Uint16Array | Uint32Array | Float64Array
+
+/** What goes after a system. The map, and messages, need names, places and addresses to the end. */
+const LAST_READ: Readonly<Record<string, (link: Link) => void>> = {
+  scan: ({ names }) => empty(names.Offer),
+  unwind: ({ blocks, unwinds }) => {
+    empty(blocks.Links)
+    empty(unwinds.Range)
+  },
+  numberSymbols: ({ names }) => releaseIndex(names),
+  writeIndirect: (link) => {
+    empty(link.blocks.Relocations)
+    empty(link.symbols.Reference, ['target'])
+    empty(link.unwinds.Entry)
+    link.unwind = null
+  },
+  writeDyldInfo: ({ blocks, symbols, settings, fixups }) => {
+    empty(fixups.Rebase)
+    if (settings.map) return
+    empty(blocks.Extent, ['size', 'alignPow2'])
+    empty(symbols.Definition, ['offset'])
+  },
+}
+
+/**
+ * After these, what was released and what they needed themselves is taken from the collector, which would come too late. Only in
+ * links of so many bytes of input: it takes some 10 ms.
+ */
+const COLLECTED: readonly string[] = ['define', 'allocate', 'numberSymbols', 'writeIndirect', 'writeDyldInfo']
+/** Here workers have a pause, and hold what goes before they have work again. */
+const FORGOTTEN: readonly string[] = ['define', 'writeIndirect']
+const WORTH_COLLECTING = 64 << 20
+
+/** Releases what `system` was the last to read. */
+export function release(link: Link, system: string): void {
+  LAST_READ[system]?.(link)
+  if (link.host.collect === undefined || !COLLECTED.includes(system)) return
+  const bytes = link.arenas.list.reduce((sum, { used }) => sum + used, 0)
+  if (bytes < WORTH_COLLECTING) return
+  if (FORGOTTEN.includes(system)) forgetParts(link.pool)
+  link.host.collect()
+}
+
+function empty(component: Record<string, Column>, names: readonly string[] = Object.keys(component)): void {
+  for (const name of names) component[name] = new (component[name].constructor as new (length: number) => Column)(0)
+}
