@@ -5,7 +5,7 @@ import { forgetParts } from '../../src/core/pool.ts'
 
 type Column = Uint8Array | Uint16Array | Uint32Array | Float64Array
 
-/** What goes after a system. The map, and messages, need names, places and addresses to the end. */
+/** What goes after a system. The map, the metafile and messages need names, places and addresses to the end. */
 const LAST_READ: Readonly<Record<string, (link: Link) => void>> = {
   scan: ({ names }) => empty(names.Offer),
   unwind: ({ blocks, unwinds }) => {
@@ -21,7 +21,7 @@ const LAST_READ: Readonly<Record<string, (link: Link) => void>> = {
   },
   writeDyldInfo: ({ blocks, symbols, settings, fixups }) => {
     empty(fixups.Rebase)
-    if (settings.map) return
+    if (settings.map || settings.metafile) return
     empty(blocks.Extent, ['size', 'alignPow2'])
     empty(symbols.Definition, ['offset'])
   },
