@@ -34,7 +34,7 @@ const LAST_READ: Readonly<Record<string, (link: Link) => void>> = {
 const COLLECTED: readonly string[] = ['define', 'allocate', 'numberSymbols', 'writeIndirect', 'writeDyldInfo']
 /** Here workers have a pause, and hold what goes before they have work again. */
 const FORGOTTEN: readonly string[] = ['define', 'writeIndirect']
-const WORTH_COLLECTING = 64 << 20
+const WORTH_COLLECTING = 256 << 20
 
 /** Releases what `system` was the last to read. */
 export function release(link: Link, system: string): void {
