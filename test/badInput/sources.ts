@@ -41,6 +41,31 @@ int main(int argc, char **) {
 }
 `
 
+/** Data, thread-local variables, options: what both architectures spell alike. */
+const ASSEMBLY_END = `.quad _puts
+.globl _absolute
+_absolute = 0x1234
+.zerofill __DATA,__bss,_zeroes,4096,4
+.comm _shared,64,4
+.section __DATA,__mod_init_func,mod_init_funcs
+.quad _other
+.section __DATA,__thread_vars,thread_local_variables
+.globl _tlv
+_tlv: .quad __tlv_bootstrap
+.quad 0
+.quad _tlv$tlv$init
+.section __DATA,__thread_data,thread_local_regular
+_tlv$tlv$init: .quad 9
+.linker_option "-lSystem"
+.weak_definition _weakling
+.globl _weakling
+.section __DATA,__more,regular,no_dead_strip
+_weakling: .quad 4
+.desc _weakling, 0x80
+.build_version macos, 13, 0 sdk_version 13, 0
+.subsections_via_symbols
+`
+
 export const ASSEMBLY = {
   x86_64: `
 .section __TEXT,__text,regular,pure_instructions
@@ -88,29 +113,7 @@ _value: .quad _main+4
 .quad _other-_main
 .long _other-_main
 .long 0
-.quad _puts
-.globl _absolute
-_absolute = 0x1234
-.zerofill __DATA,__bss,_zeroes,4096,4
-.comm _shared,64,4
-.section __DATA,__mod_init_func,mod_init_funcs
-.quad _other
-.section __DATA,__thread_vars,thread_local_variables
-.globl _tlv
-_tlv: .quad __tlv_bootstrap
-.quad 0
-.quad _tlv$tlv$init
-.section __DATA,__thread_data,thread_local_regular
-_tlv$tlv$init: .quad 9
-.linker_option "-lSystem"
-.weak_definition _weakling
-.globl _weakling
-.section __DATA,__more,regular,no_dead_strip
-_weakling: .quad 4
-.desc _weakling, 0x80
-.build_version macos, 13, 0 sdk_version 13, 0
-.subsections_via_symbols
-`,
+${ASSEMBLY_END}`,
   arm64: `
 .section __TEXT,__text,regular,pure_instructions
 .globl _main
@@ -165,29 +168,7 @@ _value: .quad _main+4
 .quad _other-_main
 .long _other-_main
 .long _puts@GOT-.
-.quad _puts
-.globl _absolute
-_absolute = 0x1234
-.zerofill __DATA,__bss,_zeroes,4096,4
-.comm _shared,64,4
-.section __DATA,__mod_init_func,mod_init_funcs
-.quad _other
-.section __DATA,__thread_vars,thread_local_variables
-.globl _tlv
-_tlv: .quad __tlv_bootstrap
-.quad 0
-.quad _tlv$tlv$init
-.section __DATA,__thread_data,thread_local_regular
-_tlv$tlv$init: .quad 9
-.linker_option "-lSystem"
-.weak_definition _weakling
-.globl _weakling
-.section __DATA,__more,regular,no_dead_strip
-_weakling: .quad 4
-.desc _weakling, 0x80
-.build_version macos, 13, 0 sdk_version 13, 0
-.subsections_via_symbols
-`,
+${ASSEMBLY_END}`,
 } as const
 
 export const CALLER = `
