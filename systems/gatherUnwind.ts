@@ -6,6 +6,7 @@ import { BLOCK_COALESCED } from '../components/blocks.ts'
 import type { Link } from '../components/link.ts'
 import { CONTENT_COMPACT_UNWIND, CONTENT_EH_FRAME } from '../components/sections.ts'
 import { spawnRange } from '../src/ecs.ts'
+import { createFrame } from '../src/formats/ehFrame.ts'
 import { gatherCompact } from './gatherUnwind/compact.ts'
 import { gatherFrames } from './gatherUnwind/frames.ts'
 import type { Personalities } from './gatherUnwind/personalities.ts'
@@ -14,6 +15,7 @@ import { createSite } from './kernels/references.ts'
 export function gatherUnwind(link: Link): void {
   const { files, sections, unwinds } = link
   const site = createSite()
+  const frame = createFrame()
   const known: Personalities = { symbols: [], targets: [] }
   for (const file of link.order) {
     const first = files.Ranges.section[file]
@@ -24,7 +26,7 @@ export function gatherUnwind(link: Link): void {
     attach(link, start)
     const frames = unwinds.count + 1
     for (let section = first; section < end; section++)
-      if (sections.Header.content[section] === CONTENT_EH_FRAME) gatherFrames(link, section, site)
+      if (sections.Header.content[section] === CONTENT_EH_FRAME) gatherFrames(link, section, site, frame)
     attach(link, frames)
   }
   spawnRange(unwinds.world, unwinds.count, [unwinds.Range, unwinds.Entry])

@@ -103,6 +103,20 @@ export function splitEhFrame(bytes: Uint8Array, from: number, to: number, pointe
   return frames
 }
 
+/** Room for one record, for readCieAt. */
+export function createFrame(): EhFrames {
+  return reserve(1)
+}
+
+/** Reads the CIE bytes[at, at + size) into row 0 of `frame`: its encodings. Throws FormatError, offsets in `bytes`. */
+export function readCieAt(frame: EhFrames, bytes: Uint8Array, at: number, size: number): void {
+  frame.at[0] = 0
+  frame.size[0] = size
+  frame.cieAt[0] = readU32(bytes, at) === 0xffffffff ? 12 : 4
+  frame.personalityAt[0] = 0
+  readCie(frame, 0, bytes, at)
+}
+
 function reserve(count: number): EhFrames {
   return {
     count,

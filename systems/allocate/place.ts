@@ -14,11 +14,12 @@ export function sizeSection(link: Link, output: number): void {
   const inputs = link.inputs[output]
   if (inputs.length > 0 && link.sections.Header.content[inputs[0]] === CONTENT_LITERAL)
     return sizeLiterals(link, output)
+  Extent.size[output] = 0
   if (Section.room[output] !== 0) return sizeWithRoom(link, output, inputs)
   const ordered = link.priorities.length === 0 ? null : orderBlocks(link, inputs)
-  Extent.size[output] = ordered === null ? packSections(link, inputs) : packOrdered(link, ordered)
-  const align = Math.max(Section.alignPow2[output], mostAligned(link, inputs))
-  Section.alignPow2[output] = sectAlign(link, output) ?? align
+  const most = ordered === null ? packSections(link, output, inputs) : mostAligned(link, inputs)
+  if (ordered !== null) Extent.size[output] = packOrdered(link, ordered)
+  Section.alignPow2[output] = sectAlign(link, output) ?? Math.max(Section.alignPow2[output], most)
 }
 
 function sizeWithRoom(link: Link, output: number, inputs: Uint32Array): void {
@@ -36,16 +37,19 @@ function sectAlign(link: Link, output: number): number | null {
   return given === undefined ? null : Math.log2(given.align)
 }
 
-/** Sections one after the other, from offset `size` on. Returns where they end. */
-function packSections(link: Link, inputs: Uint32Array, size = 0): number {
+/** Sections one after the other, from the output's size on, which becomes where they end. Returns the largest alignment. */
+function packSections(link: Link, output: number, inputs: Uint32Array): number {
   const { flags, alignPow2, size: sizes } = link.blocks.Extent
   const { address } = link.blocks.Placement
   const { first, count } = link.sections.Blocks
+  let size = link.outputs.Extent.size[output]
+  let steps = 1
   for (let i = 0; i < inputs.length; i++) {
     const end = first[inputs[i]] + count[inputs[i]]
     for (let block = first[inputs[i]]; block < end; block++) {
       if ((flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) !== BLOCK_LIVE) continue
       const step = (1 << alignPow2[block]) >>> 0
+      steps |= step
       const over = size & (step - 1)
       if (over !== 0) size += step - over
       address[block] = size
@@ -53,7 +57,8 @@ function packSections(link: Link, inputs: Uint32Array, size = 0): number {
     }
     link.visited.rows += count[inputs[i]]
   }
-  return size
+  link.outputs.Extent.size[output] = size
+  return 31 - Math.clz32(steps)
 }
 
 function packOrdered(link: Link, ordered: Uint32Array): number {
@@ -72,12 +77,10 @@ function packOrdered(link: Link, ordered: Uint32Array): number {
 
 /** ld64.lld's __literals: all 16-byte literals, then 8, then 4; aligned to 16. */
 function sizeLiterals(link: Link, output: number): void {
-  let size = 0
   for (const wanted of [16, 8, 4]) {
     const inputs = link.inputs[output].filter((section) => literalSize(link.sections.Header.flags[section]) === wanted)
-    size = packSections(link, inputs, size)
+    packSections(link, output, inputs)
   }
-  link.outputs.Extent.size[output] = size
   link.outputs.Section.alignPow2[output] = 4
 }
 

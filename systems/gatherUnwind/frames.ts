@@ -3,34 +3,33 @@ import { BLOCK_LIVE } from '../../components/blocks.ts'
 import type { Link } from '../../components/link.ts'
 import { locate } from '../../components/link.ts'
 import { UNWIND_DWARF } from '../../components/unwinds.ts'
-import { R_SUBTRAHEND } from '../../src/arch/arch.ts'
 import { FormatError } from '../../src/core/bytes.ts'
 import { error } from '../../src/core/messages.ts'
-import { EH_FDE, ehPointerWidth, fdeEncodingFor, readEhPointer, splitEhFrame } from '../../src/formats/ehFrame.ts'
+import {
+  EH_FDE,
+  type EhFrames,
+  ehPointerWidth,
+  fdeEncodingFor,
+  readCieAt,
+  readEhPointer,
+} from '../../src/formats/ehFrame.ts'
 import { S_ATTR_PURE_INSTRUCTIONS, S_ATTR_SOME_INSTRUCTIONS } from '../../src/formats/macho/constants.ts'
 import { findBlock } from '../kernels/findBlock.ts'
 import { follow } from '../kernels/framePointers.ts'
-import { frameRecords } from '../kernels/frameRecords.ts'
+import { frameRecords, hasDifferences } from '../kernels/frameRecords.ts'
 import { enterSection, type Landing, type Site } from '../kernels/references.ts'
 
-export function gatherFrames(link: Link, section: number, site: Site): void {
+/** `frame` is room for one CIE. */
+export function gatherFrames(link: Link, section: number, site: Site, frame: EhFrames): void {
   enterSection(site, link, section)
   try {
-    if (hasDifferences(link, site, section)) gatherRelocated(link, site, section)
-    else gatherPlain(link, site, section)
+    if (hasDifferences(link, section)) gatherRelocated(link, site, section)
+    else gatherPlain(link, site, section, frame)
   } catch (trouble) {
     if (!(trouble instanceof FormatError)) throw trouble
     const offset = trouble.offset - link.files.Source.position[site.file]
     error(link.messages, trouble.id, trouble.message, locate(link, site.file, { section: '__eh_frame', offset }))
   }
-}
-
-/** Whether relocations may say where the CIE of a record is. */
-function hasDifferences(link: Link, site: Site, section: number): boolean {
-  const { words, records } = site
-  for (let i = 0; i < link.sections.Relocations.count[section]; i++)
-    if (link.arch.attributes[words[records + i * 2 + 1] >>> 28] & R_SUBTRAHEND) return true
-  return false
 }
 
 function gatherRelocated(link: Link, site: Site, section: number): void {
@@ -67,7 +66,7 @@ function keepCie(link: Link, block: number): void {
  * Compilers write an FDE for each function and, for nearly all, an entry of compact unwind too: of such a record only the
  * function is read.
  */
-function gatherPlain(link: Link, site: Site, section: number): void {
+function gatherPlain(link: Link, site: Site, section: number, frame: EhFrames): void {
   const { offset } = link.blocks.Extent
   const { view, contents } = site
   const landing: Landing = { block: 0, offset: 0 }
@@ -85,7 +84,7 @@ function gatherPlain(link: Link, site: Site, section: number): void {
     }
     if (pointer - distance !== cie) {
       cie = pointer - distance
-      encodings = readEncodings(link, site, section, cie)
+      encodings = readEncodings(link, site, section, cie, frame)
     }
     if (!followPlain(link, site, block, pointer + 4, encodings.pointers, landing)) continue
     if (describedCompactly(link, landing)) continue
@@ -93,13 +92,13 @@ function gatherPlain(link: Link, site: Site, section: number): void {
   }
 }
 
-function readEncodings(link: Link, site: Site, section: number, place: number): Encodings {
+function readEncodings(link: Link, site: Site, section: number, place: number, frame: EhFrames): Encodings {
   const { first, count } = link.sections.Blocks
   const { offset, size } = link.blocks.Extent
   const cie = findBlock(offset, first[section], count[section], place)
   const start = site.contents + offset[cie]
-  const { functionEncoding, lsdaEncoding } = splitEhFrame(site.bytes, start, start + size[cie])
-  return { cie, pointers: functionEncoding[0], lsda: lsdaEncoding[0] }
+  readCieAt(frame, site.bytes, start, size[cie])
+  return { cie, pointers: frame.functionEncoding[0], lsda: frame.lsdaEncoding[0] }
 }
 
 /** Place in the section of the LSDA pointer of an FDE whose function pointer is at `at`; 0 for none. Load has checked the record. */

@@ -13,6 +13,15 @@ export function frameRecords(link: Link, section: number): EhFrames {
   return splitEhFrame(bytes, from, to, pointers)
 }
 
+/** Whether relocations may say where the CIE of a record is. */
+export function hasDifferences({ sections, files, arch, arenas }: Link, section: number): boolean {
+  const { words } = arenas.list[files.Source.arena[sections.Header.file[section]]]
+  const from = sections.Relocations.position[section] / 4
+  const to = from + sections.Relocations.count[section] * 2
+  for (let at = from; at < to; at += 2) if (arch.attributes[words[at + 1] >>> 28] & R_SUBTRAHEND) return true
+  return false
+}
+
 /** Every 4-byte difference of two symbols, taken as the distance back to a CIE; the reader looks at CIE pointers only. */
 function ciePointers(link: Link, section: number): CiePointers {
   const { sections, files } = link

@@ -21,27 +21,32 @@ import {
   SYMBOL_OMITTED,
   SYMBOL_THREAD_LOCAL,
 } from '../../components/symbols.ts'
-import { BLOCK_KEPT, BLOCK_LIVE_SUPPORT } from '../../components/blocks.ts'
-import { FormatError } from '../../src/core/bytes.ts'
 import { error } from '../../src/core/messages.ts'
 import { trailingZeros } from '../../src/core/align.ts'
-import type { EhFrames } from '../../src/formats/ehFrame.ts'
+import { createPlainScratch, type PlainScratch } from '../../src/formats/ehFramePlain.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
 import { findBlock } from '../kernels/findBlock.ts'
-import { frameRecords } from '../kernels/frameRecords.ts'
 import { literalSize } from '../kernels/literalSize.ts'
 import { symbolText } from '../kernels/places.ts'
+import { splitFrames } from './frames.ts'
 import { recordSize } from './sections.ts'
+import { setBlock } from './setBlock.ts'
 
 /** Room for one object's symbols, grouped by section and sorted by address; made once, grown to the largest object. */
 export interface SplitScratch {
   starts: Uint32Array
   order: Uint32Array
   keys: Float64Array
+  frames: PlainScratch
 }
 
 export function createSplitScratch(): SplitScratch {
-  return { starts: new Uint32Array(258), order: new Uint32Array(1024), keys: new Float64Array(1024) }
+  return {
+    starts: new Uint32Array(258),
+    order: new Uint32Array(1024),
+    keys: new Float64Array(1024),
+    frames: createPlainScratch(),
+  }
 }
 
 /** Fills the block rows of `file` and the block and offset of its symbols. Returns false after an error (reported). */
@@ -170,17 +175,6 @@ function badOffset(link: Link, file: number, index: number, section: number): -1
   return -1
 }
 
-/** A block's flags begin with what its section demands whatever refers to it. */
-function setBlock(link: Link, block: number, section: number, offset: number, alignPow2: number): void {
-  const { Extent } = link.blocks
-  const flags = link.sections.Header.flags[section]
-  Extent.section[block] = section
-  Extent.offset[block] = offset
-  Extent.alignPow2[block] = alignPow2
-  Extent.flags[block] =
-    (flags & macho.S_ATTR_NO_DEAD_STRIP ? BLOCK_KEPT : 0) | (flags & macho.S_ATTR_LIVE_SUPPORT ? BLOCK_LIVE_SUPPORT : 0)
-}
-
 /** Sections whose blocks are given by their contents: literals, records, frames; the rest is one block. */
 function splitContents(
   link: Link,
@@ -202,7 +196,7 @@ function splitContents(
       block,
       recordSize(link.sectionNames.sections[link.sections.Header.name[section]]),
     )
-  else if (content === CONTENT_EH_FRAME) count = splitFrames(link, section, block)
+  else if (content === CONTENT_EH_FRAME) count = splitFrames(link, section, block, scratch.frames)
   else {
     setBlock(link, block, section, 0, link.sections.Header.alignPow2[section])
     link.blocks.Extent.size[block] = link.sections.Header.size[section]
@@ -286,24 +280,4 @@ function splitEvenly(link: Link, section: number, block: number, step: number): 
     link.blocks.Extent.size[block++] = Math.min(step, size - offset)
   }
   return block - start
-}
-
-/** Frame records are not aligned one by one: each must begin where the one before ends. */
-function splitFrames(link: Link, section: number, block: number): number {
-  const frames = framesOf(link, section)
-  for (let i = 0; i < frames.count; i++) {
-    setBlock(link, block + i, section, frames.at[i], 0)
-    link.blocks.Extent.size[block + i] = frames.size[i]
-  }
-  return frames.count
-}
-
-function framesOf(link: Link, section: number): EhFrames {
-  try {
-    return frameRecords(link, section)
-  } catch (trouble) {
-    if (!(trouble instanceof FormatError)) throw trouble
-    const start = link.files.Source.position[link.sections.Header.file[section]]
-    throw new FormatError(trouble.id, `__eh_frame: ${trouble.message}`, trouble.offset - start)
-  }
 }

@@ -75,8 +75,9 @@ function createSorting(names: NameRows, count: number): Sorting {
   }
 }
 
-// One loop a function, here and wherever a loop runs long the first time: code that is compiled in the midst of a loop knows
-// nothing of what follows and is thrown away there, which costs milliseconds.
+// One loop a function, here and wherever a loop runs long the first time, and nothing after it but a return: code that is compiled
+// in the midst of a loop knows nothing of what follows and is left there. V8 may enter it again, call after call: two
+// assignments after findRuns' loop cost 1,600 such exits and 50 ms for 120,000 names.
 
 function countUp(order: Uint32Array): Uint32Array {
   for (let i = 0; i < order.length; i++) order[i] = i
@@ -84,7 +85,9 @@ function countUp(order: Uint32Array): Uint32Array {
 }
 
 function sortRange(sorting: Sorting, from: number, to: number, known: number): void {
-  findRuns(sorting, from, to, known)
+  const count = findRuns(sorting, from, to, known)
+  sorting.starts[count] = to
+  sorting.count = count
   compareRuns(sorting)
   if (!sorting.ascending) {
     if (sorting.count < MANY_RUNS) insertRuns(sorting)
@@ -112,7 +115,11 @@ function sortPair(sorting: Sorting, from: number, known: number): void {
   order[from + 1] = a
 }
 
-function findRuns(sorting: Sorting, from: number, to: number, known: number): void {
+/** By bytes left of a name: those that are its own. */
+const KEY_MASKS = Int32Array.of(0, -1 << 24, -1 << 16, -1 << 8, -1)
+
+/** Returns how many there are. */
+function findRuns(sorting: Sorting, from: number, to: number, known: number): number {
   const { order, starts, keys, runs } = sorting
   const { bytes, offset, length } = sorting.names
   let last = 0
@@ -121,13 +128,8 @@ function findRuns(sorting: Sorting, from: number, to: number, known: number): vo
     const row = order[i]
     const at = offset[row] + known
     const left = length[row] - known
-    let key = SIGN | 0
-    if (left >= KEY_BYTES) key ^= (bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]
-    else {
-      if (left > 0) key ^= bytes[at] << 24
-      if (left > 1) key |= bytes[at + 1] << 16
-      if (left > 2) key |= bytes[at + 2] << 8
-    }
+    const word = (bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]
+    const key = (word & KEY_MASKS[Math.min(left, KEY_BYTES)]) ^ SIGN
     if (key === last && i > from) continue
     starts[count] = i
     keys[count] = key
@@ -135,8 +137,7 @@ function findRuns(sorting: Sorting, from: number, to: number, known: number): vo
     last = key
     count++
   }
-  starts[count] = to
-  sorting.count = count
+  return count
 }
 
 function compareRuns(sorting: Sorting): void {

