@@ -45,7 +45,16 @@ export function createFiles(rows: number, shared: boolean) {
   /** Its rows of the other kinds, each one contiguous range. */
   const Ranges = columns(
     rows,
-    { section: 'u32', sections: 'u32', symbol: 'u32', symbols: 'u32', block: 'u32', blocks: 'u32' },
+    {
+      section: 'u32',
+      sections: 'u32',
+      symbol: 'u32',
+      symbols: 'u32',
+      block: 'u32',
+      blocks: 'u32',
+      unwind: 'u32',
+      unwinds: 'u32',
+    },
     shared,
   )
   /** Tables of an object, in bytes from the start of its arena. `platform` as LC_BUILD_VERSION. */

@@ -119,6 +119,8 @@ export interface StabTable {
   text: Int32Array
   row: Uint32Array
   texts: string[]
+  /** Pairs (file, its N_OSO entry). */
+  files: number[]
   /** Where the texts begin in the string table, behind the names of all symbols. */
   strings: number
 }
@@ -129,11 +131,28 @@ export function createStabs(rows: number): StabTable {
     count: 0,
     ...columns(rows, { type: 'u8', section: 'u8', desc: 'u16', value: 'f64', text: 'i32', row: 'u32' }),
     texts: [],
+    files: [],
     strings: 0,
   }
 }
 
+/** Hashes of the file's pages and of tables of __LINKEDIT, from which UUID and signature are made. */
+export interface PageDigests {
+  shift: number
+  /** Pages of the segments, and of those and what is signed of __LINKEDIT. */
+  imagePages: number
+  pages: number
+  /** Where the last page ends. */
+  end: number
+  /** Ranges of the tail: pairs of first byte and end. */
+  parts: Uint32Array
+  /** The digests of the pages, then of the parts. */
+  digests: Uint8Array
+}
+
 export interface Link {
+  /** What a patch of the finished link needs stays after its last reader. */
+  keeps: boolean
   settings: Settings
   host: Host
   arch: Arch
@@ -238,6 +257,8 @@ export interface Link {
   image: Uint8Array
   tail: Uint8Array
   linkedit: Partial<Record<LinkeditName, LinkeditTable>>
+  /** Of the finished file, where `keeps` is set. */
+  digests: PageDigests | null
   reports: Record<string, string>
   dependencies: Dependencies
   timings: SystemTiming[]

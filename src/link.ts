@@ -31,8 +31,8 @@ export async function link(options: LinkOptions): Promise<LinkResult> {
   return (await linkKeeping(options)).result
 }
 
-/** As `link`, with the columns of the finished link. */
-export async function linkKeeping(options: LinkOptions): Promise<{ result: LinkResult; done: Link }> {
+/** As `link`, with the columns of the finished link: with `keeps`, those that a patch needs too. */
+export async function linkKeeping(options: LinkOptions, keeps = false): Promise<{ result: LinkResult; done: Link }> {
   const host = options.host
   if (host === undefined)
     throw new TypeError(
@@ -46,14 +46,14 @@ export async function linkKeeping(options: LinkOptions): Promise<{ result: LinkR
   const settings = settle(options, target.arch, target.platform)
   const table = ARCHITECTURES[settings.arch]
   const arch = options.branchReach === undefined ? table : withBranchReach(table, options.branchReach)
-  const done = await runPipeline(settings, arch, host, messages, '', observer).catch((trouble) =>
+  const done = await runPipeline(settings, arch, host, messages, '', observer, keeps).catch((trouble) =>
     failOnWorker(messages, trouble),
   )
   failOnErrors(messages, done, options.fatalWarnings === true)
   await beginOutput(observer)
   const started = host.now()
   const outputFiles = options.write === false ? [outputFile(done)] : []
-  if (options.write !== false) write(host, done, messages)
+  if (options.write !== false) writeOutput(host, done, messages)
   finishOutput(done, started)
   const result = {
     ...(observer.trace === null ? {} : { timeTrace: await traceOf(observer) }),
@@ -103,14 +103,15 @@ function failOnErrors(messages: Messages, done: Link, fatalWarnings: boolean): v
     throw new LinkFailure(errors, warnings, done.dependencies)
 }
 
-function outputFile(done: Link): OutputFile {
+export function outputFile(done: Link): OutputFile {
   const contents = new Uint8Array(done.image.length + done.tail.length)
   contents.set(done.image)
   contents.set(done.tail, done.image.length)
   return { path: done.settings.output, contents, mode: OUTPUT_MODE }
 }
 
-function write(host: Host, done: Link, messages: Messages): void {
+/** @throws LinkFailure */
+export function writeOutput(host: Host, done: Link, messages: Messages): void {
   const { output } = done.settings
   if (isInput(host, done, output)) {
     error(messages, 'output-is-input', `output file is one of the inputs: ${output}`, { file: output })

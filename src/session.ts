@@ -3,15 +3,18 @@ import { BLOCK_FOLDED, BLOCK_LIVE } from '../components/blocks.ts'
 import type { Link } from '../components/link.ts'
 import { createCache } from './cache.ts'
 import type { FileStat, Host } from './host/host.ts'
-import { linkKeeping } from './link.ts'
+import { linkKeeping, outputFile, writeOutput } from './link.ts'
+import { createPatching, type Patched, type Patching, patch } from './session/patch.ts'
 import { type FileRecords, isRacy, isSameFile, recordFiles } from './session/fileRecords.ts'
 import {
   applyChanges,
   changedOption,
   digestMemory,
+  type Found,
   findChanges,
   type MemoryDigests,
   namedChanges,
+  namedInputs,
 } from './session/plan.ts'
 import { type Watching, watchFiles } from './session/watchFiles.ts'
 import type {
@@ -38,6 +41,8 @@ interface Kept {
   result: LinkResult | null
   /** The output as it was written; null where none is. */
   output: FileStat | null
+  /** The link itself, until a patch of it has failed. */
+  patching: Patching | null
 }
 
 interface State {
@@ -99,16 +104,53 @@ async function rebuild(state: State, changes: Changes, abort: AbortController): 
   const reason = whyLink(host, kept, options, found?.reason ?? '')
   const check = checkTiming(host.now() - started, named === null ? (kept?.records.size ?? 0) : named.paths.length)
   if (reason === '' && kept !== null && kept.result !== null) return noop(kept.result, check)
+  const patched = tryPatch(host, kept, options, memory, found)
+  if (typeof patched === 'object') return { ...patched, timings: [check, ...patched.timings], reason }
   const { result, done } = await linkNow(state, options, memory, abort)
   return {
     ...result,
     timings: [check, ...result.timings],
     mode: 'full',
-    reason,
+    reason: patched === '' ? reason : `${reason}; ${patched}`,
     changedInputs: found?.paths ?? [],
     dirtyBlocks: countBlocks(done),
     dirtyPages: Math.ceil((done.image.length + done.tail.length) / done.settings.pageSize),
   }
+}
+
+/** A patch where only objects have changed; else a full link is due, and the reason in words if a patch was thought of. */
+function tryPatch(
+  host: Host,
+  kept: Kept | null,
+  options: LinkOptions,
+  memory: MemoryDigests,
+  found: Found | null,
+): RebuildResult | string {
+  if (kept === null || kept.result === null || kept.patching === null || found === null) return ''
+  if (changedOption(kept.options, options) !== null || found.paths.length === 0) return ''
+  if (found.paths.some((path) => !kept.patching?.files.has(path))) return ''
+  if (whyOutput(host, kept, options) !== '') return whyOutput(host, kept, options)
+  const { patching, result, records } = kept
+  kept.patching = null
+  for (const path of found.paths) records.delete(path)
+  const patched = patch(patching, recordFiles(host, records), namedInputs(options, found.paths))
+  if (typeof patched === 'string') return patched
+  kept.result = null
+  writePatched(host, patching, options, patched)
+  kept.output = options.write === false ? null : host.stat(patching.link.settings.output)
+  const outputFiles = options.write === false ? [outputFile(patching.link)] : []
+  Object.assign(kept, { options, memory, patching, result: { ...result, outputFiles, timings: patched.timings } })
+  const { dirtyBlocks, dirtyPages, timings } = patched
+  const changedInputs = found.paths
+  return { ...result, outputFiles, timings, mode: 'patch', reason: '', changedInputs, dirtyBlocks, dirtyPages }
+}
+
+/** @throws LinkFailure */
+function writePatched(host: Host, { link }: Patching, options: LinkOptions, { dirtyPages, timings }: Patched): void {
+  const started = host.now()
+  const written = options.write === false || dirtyPages === 0 ? 0 : link.image.length + link.tail.length
+  if (written > 0) writeOutput(host, link, link.messages)
+  timings.push({ ...checkTiming(host.now() - started, 0), system: 'output', bytes: written, written })
 }
 
 /** Why the output is not up to date; empty when it is. `found`: the files that changed, in words. */
@@ -119,6 +161,11 @@ function whyLink(host: Host, kept: Kept | null, options: LinkOptions, found: str
   if (option !== null && option !== 'inputs') return `option ${option} changed`
   if (found !== '') return found
   if (option !== null) return 'the list of inputs changed'
+  return whyOutput(host, kept, options)
+}
+
+/** Why the output is not as it was written; empty when it is. */
+function whyOutput(host: Host, kept: Kept, options: LinkOptions): string {
   if (kept.output === null) return ''
   const now = host.stat(options.output ?? DEFAULT_OUTPUT)
   if (now === null) return 'the output is gone'
@@ -145,14 +192,15 @@ async function linkNow(
 ): Promise<{ result: LinkResult; done: Link }> {
   const host = options.host ?? state.host
   const records: FileRecords = new Map()
-  const kept: Kept = { options, records, memory, result: null, output: null }
+  const kept: Kept = { options, records, memory, result: null, output: null, patching: null }
   const forward = () => abort.abort(options.signal?.reason)
   if (options.signal?.aborted === true) forward()
   options.signal?.addEventListener('abort', forward)
   state.kept = kept
   try {
-    const linked = await linkKeeping({ ...options, host: recordFiles(host, records), signal: abort.signal })
+    const linked = await linkKeeping({ ...options, host: recordFiles(host, records), signal: abort.signal }, true)
     kept.result = linked.result
+    kept.patching = createPatching(linked.done)
     if (options.write !== false) kept.output = host.stat(linked.done.settings.output)
     return linked
   } finally {

@@ -371,8 +371,11 @@ export interface Changes {
   options?: Partial<LinkOptions>
 }
 
-/** `noop`: the output stands as it is. `full`: everything was read and linked anew. */
-export type RebuildMode = 'noop' | 'full'
+/**
+ * `noop`: the output stands as it is. `patch`: the changed objects were read and their blocks relocated into the kept image, all
+ * else stood. `full`: everything was read and linked anew.
+ */
+export type RebuildMode = 'noop' | 'patch' | 'full'
 
 export interface RebuildResult extends LinkResult {
   mode: RebuildMode
@@ -380,7 +383,7 @@ export interface RebuildResult extends LinkResult {
   reason: string
   /** Paths of what was found, or named, to have changed since the last link; empty for the first. */
   changedInputs: string[]
-  /** Blocks that were placed and relocated, and pages of the output that were written. */
+  /** Blocks whose bytes in the output changed, and pages of the output that changed; of a full link all. */
   dirtyBlocks: number
   dirtyPages: number
 }

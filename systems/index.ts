@@ -76,7 +76,7 @@ const WRITE: readonly (readonly [string, System])[] = [
 
 /**
  * Runs the systems in order. Between them the event loop gets its turn and an abort is seen. Stops where errors are, and after
- * the system `last`.
+ * the system `last`. `keeps` as in the link.
  */
 export async function runPipeline(
   settings: Settings,
@@ -85,10 +85,11 @@ export async function runPipeline(
   messages: Messages,
   last = '',
   observer = createObserver(host, settings),
+  keeps = false,
 ): Promise<Link> {
   const pool = createPool(settings.signal)
   try {
-    return await runSystems(settings, arch, host, messages, last, observer, pool)
+    return await runSystems(settings, arch, host, messages, last, observer, pool, keeps)
   } finally {
     stopWorkers(pool)
   }
@@ -102,11 +103,13 @@ async function runSystems(
   last: string,
   observer: Observer,
   pool: Pool,
+  keeps: boolean,
 ): Promise<Link> {
   await begin(observer, 'survey')
   const started = host.now()
   const allocated = host.allocated?.() ?? 0
   const link = await survey(settings, arch, host, messages, observer, pool)
+  link.keeps = keeps
   finish(link, 'survey', started, allocated, 0)
   if (last === 'survey') return link
   do await run(link, 'load', load)

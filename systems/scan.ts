@@ -35,7 +35,7 @@ import { scanMessenger } from './scan/messenger.ts'
 import { prepareStubBinder } from './scan/stubBinder.ts'
 import { noteUndefined, noteWanted, reportUndefined, type Undefined } from './scan/undefined.ts'
 
-interface Scan {
+export interface Scan {
   site: Site
   /** By form: see formKinds. */
   kinds: Uint8Array
@@ -58,18 +58,7 @@ export function scan(link: Link): void {
   keepFrames(link)
   link.gots = createGots(link.symbols.count + link.imports.count + 16, shared)
   link.tlvs = createGots(link.imports.count + 1, shared)
-  const state: Scan = {
-    site: createSite(),
-    kinds: formKinds(link.arch.attributes),
-    undefineds: new Map(),
-    rebases: 0,
-    binds: 0,
-    calls: 0,
-    threadVariables: false,
-    plain: false,
-    initPointers: false,
-    initializers: hasInitializers(link),
-  }
+  const state = createScan(link)
   checkWanted(link, state)
   callEntry(link, state)
   const messenger = scanMessenger(link, state.undefineds)
@@ -88,7 +77,23 @@ export function scan(link: Link): void {
   link.fixups = createFixups(state.rebases + state.binds + slots * 2, state.binds + slots * 2, shared)
 }
 
-function scanFile(link: Link, state: Scan, file: number): void {
+/** Nothing scanned yet. */
+export function createScan(link: Link): Scan {
+  return {
+    site: createSite(),
+    kinds: formKinds(link.arch.attributes),
+    undefineds: new Map(),
+    rebases: 0,
+    binds: 0,
+    calls: 0,
+    threadVariables: false,
+    plain: false,
+    initPointers: false,
+    initializers: hasInitializers(link),
+  }
+}
+
+export function scanFile(link: Link, state: Scan, file: number): void {
   const { files, sections } = link
   const first = files.Ranges.section[file]
   const special = (files.Source.flags[file] & FILE_SPECIAL) !== 0

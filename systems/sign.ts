@@ -4,7 +4,7 @@
 // tables of __LINKEDIT twice.
 
 import { memory } from '../components/columns.ts'
-import type { Link } from '../components/link.ts'
+import type { Link, PageDigests } from '../components/link.ts'
 import { runKernel } from '../components/mirror.ts'
 import { CS_EXECSEG_MAIN_BINARY, CS_SHA256_LEN, hashPages, writeSignature } from '../src/formats/codesign.ts'
 import { identifier, pageShift } from './kernels/signing.ts'
@@ -17,6 +17,43 @@ export async function sign(link: Link): Promise<void> {
   await runKernel(link, 'hashChunks', ['image', 'tail'], hashChunks, job, countChunks(job))
   writeUuid(link, job)
   if (settings.adhocCodesign) writeHashes(link, job)
+  if (link.keeps) link.digests = job
+}
+
+/**
+ * Signs again a file that has been signed, of which some pages and `tail`, ranges of the tail as pairs of first byte and end,
+ * have changed. Returns the pages of the image and the tail that change through it, as bytes from and to in the file.
+ */
+export function signAgain(link: Link, job: PageDigests, pages: Uint8Array, tail: readonly number[]): number[] {
+  const { host, image } = link
+  const { digests, parts } = job
+  for (let page = 0; page < job.pages; page++) if (pages[page] !== 0) hashPage(link, job, page)
+  for (let i = 0; i < parts.length; i += 2) {
+    if (!overlaps(tail, parts[i], parts[i + 1])) continue
+    host.sha256(link.tail, parts[i], parts[i + 1], digests, job.pages * CS_SHA256_LEN + (i / 2) * CS_SHA256_LEN)
+    link.visited.hashed += parts[i + 1] - parts[i]
+  }
+  writeUuid(link, job)
+  const changed = link.settings.uuid === 'none' ? [] : [link.uuidAt, link.uuidAt + 16]
+  if (!link.settings.adhocCodesign) return changed
+  const hashesAt = writeHashes(link, job) + image.length
+  for (let page = 0; page < job.pages; page++)
+    if (pages[page] !== 0 || page === 0)
+      changed.push(hashesAt + page * CS_SHA256_LEN, hashesAt + (page + 1) * CS_SHA256_LEN)
+  return changed
+}
+
+function hashPage(link: Link, job: PageDigests, page: number): void {
+  const { image, tail, host } = link
+  const run = page < job.imagePages ? { bytes: image, offset: 0 } : { bytes: tail, offset: image.length }
+  const end = page < job.imagePages ? image.length : job.end
+  hashPages(run, page, page + 1, end, job.shift, host.sha256, job.digests, 0)
+  link.visited.hashed += 2 ** job.shift
+}
+
+function overlaps(ranges: readonly number[], from: number, to: number): boolean {
+  for (let i = 0; i < ranges.length; i += 2) if (ranges[i] < to && ranges[i + 1] > from) return true
+  return false
 }
 
 function createJob(link: Link): HashJob {
@@ -35,7 +72,8 @@ function createJob(link: Link): HashJob {
   }
 }
 
-function writeHashes(link: Link, job: HashJob): void {
+/** Returns where in the tail the hashes begin. */
+function writeHashes(link: Link, job: HashJob): number {
   const { settings, image, tail } = link
   const text = link.segments.byName.get('__TEXT') ?? 0
   const hashesAt = writeSignature(tail, link.signatureAt - image.length, {
@@ -50,6 +88,7 @@ function writeHashes(link: Link, job: HashJob): void {
   // The UUID came after the hashes.
   const headerPages = Math.ceil((link.uuidAt + 16) / 2 ** job.shift)
   hashPages({ bytes: image, offset: 0 }, 0, headerPages, image.length, job.shift, link.host.sha256, tail, hashesAt)
+  return hashesAt
 }
 
 /** RFC 4122 bits of version 3, as all linkers claim: a hash, neither a time nor random. */

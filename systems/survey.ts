@@ -210,6 +210,7 @@ function reserve(found: Survey, pool: Pool): Link {
   const names = symbols + archiveNames(found) + INTERNAL_ROWS + listed(found.settings)
   const { shared } = found.arenas
   const link: Link = {
+    keeps: false,
     settings: found.settings,
     host: found.host,
     arch: found.arch,
@@ -292,6 +293,7 @@ function reserve(found: Survey, pool: Pool): Link {
     image: new Uint8Array(0),
     tail: new Uint8Array(0),
     linkedit: {},
+    digests: null,
     reports: found.searched.length === 0 ? {} : { print_dylib_search: found.searched.join('') },
     dependencies: found.dependencies,
     timings: [],

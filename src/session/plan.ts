@@ -44,6 +44,12 @@ export function namedChanges(changes: Changes): Found | null {
   return { paths, reason: paths.length === 0 ? '' : reasonFor(names[0]!, what, paths.length) }
 }
 
+/** The inputs of these names. Two of one name are one path. */
+export function namedInputs(options: LinkOptions, names: readonly string[]): Input[] {
+  const inputs = new Map(options.inputs.map((input) => [nameOf(input), toInput(input)]))
+  return names.map((name) => inputs.get(name) ?? { path: name })
+}
+
 /** Looks at every file of the last link, and at what is in memory. */
 export function findChanges(host: Host, records: FileRecords, before: MemoryDigests, now: MemoryDigests): Found {
   const paths: string[] = []

@@ -7,7 +7,8 @@ import { planUnwindInfo, unwindPlanError } from '../../src/formats/unwind.ts'
 
 type UnwindTable = NonNullable<Link['unwind']>
 
-export function planUnwind(link: Link): void {
+/** `frames` is where __eh_frame begins for the addresses of its blocks: 0 while they are offsets in it. */
+export function planUnwind(link: Link, frames = 0): void {
   const table = link.unwind
   if (table === null) return
   keepText(link, table)
@@ -19,7 +20,7 @@ export function planUnwind(link: Link): void {
     start[i] = address[home] + table.offset[i] - link.settings.imageBase
     // __eh_frame comes after and is not placed yet: its blocks' addresses are still offsets in it, which is what is wanted.
     const fde = link.unwinds.Entry.fde[table.row[i]]
-    if (fde !== 0) encoding[i] = fdeEncoding(link.arch.name, address[fde])
+    if (fde !== 0) encoding[i] = fdeEncoding(link.arch.name, address[fde] - frames)
   }
   const rows = {
     count: table.count,

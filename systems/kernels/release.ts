@@ -27,6 +27,9 @@ const LAST_READ: Readonly<Record<string, (link: Link) => void>> = {
   },
 }
 
+/** What these release, a patch of the finished link needs again. */
+const PATCHED: readonly string[] = ['unwind', 'writeIndirect', 'writeDyldInfo']
+
 /**
  * After these, what was released and what they needed themselves is taken from the collector, which would come too late. Only in
  * links of so many bytes of input: it takes some 10 ms.
@@ -38,7 +41,7 @@ const WORTH_COLLECTING = 256 << 20
 
 /** Releases what `system` was the last to read. */
 export function release(link: Link, system: string): void {
-  LAST_READ[system]?.(link)
+  if (!link.keeps || !PATCHED.includes(system)) LAST_READ[system]?.(link)
   if (link.host.collect === undefined || !COLLECTED.includes(system)) return
   const bytes = link.arenas.list.reduce((sum, { used }) => sum + used, 0)
   if (bytes < WORTH_COLLECTING) return

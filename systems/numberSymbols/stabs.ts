@@ -30,6 +30,7 @@ export function writeStabs(link: Link): void {
     open = true
     addStab(stabs, macho.N_SO, 0, 0, 0, stabs.texts.push(unitPath(unit)) - 1, 0)
     const time = link.settings.zeroArDate ? 0 : link.files.Source.modified[file]
+    stabs.files.push(file, stabs.count)
     addStab(stabs, macho.N_OSO, link.arch.cpusubtype, 1, time, stabs.texts.push(objectPath(link, file)) - 1, 0)
     measureFile(link, file, sizing)
     for (let i = from; i < to; i++) addSymbol(link, stabs, groups.rows[i], sizing)

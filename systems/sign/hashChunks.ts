@@ -1,22 +1,11 @@
 // The hashes of the file, in chunks: those of whole tables of __LINKEDIT, which are long, first; then those of pages.
-import type { Link } from '../../components/link.ts'
+import type { Link, PageDigests } from '../../components/link.ts'
 import { CS_SHA256_LEN, hashPages } from '../../src/formats/codesign.ts'
 
 /** Bytes of pages a chunk: enough that taking one costs nothing beside it. */
 const CHUNK_BYTES = 1 << 19
 
-export interface HashJob {
-  shift: number
-  /** Pages of the segments, and of those and what is signed of __LINKEDIT. */
-  imagePages: number
-  pages: number
-  /** Where the last page ends. */
-  end: number
-  /** Ranges of the tail: pairs of first byte and end. */
-  parts: Uint32Array
-  /** The digests of the pages, then of the parts. */
-  digests: Uint8Array
-}
+export type HashJob = PageDigests
 
 export function countChunks(job: HashJob): number {
   return job.parts.length / 2 + Math.ceil(job.pages / (CHUNK_BYTES >> job.shift))

@@ -71,7 +71,7 @@ test('an object of the same size written within the same tick is seen by its con
   utimesSync(object, now, now)
   assert.deepEqual([statSync(object).ino, statSync(object).size, statSync(object).mtimeMs], [ino, size, now * 1000])
   const { mode, reason } = await session.rebuild()
-  assert.deepEqual([mode, reason], ['full', `${object} has other contents`])
+  assert.deepEqual([mode, reason.split(';')[0]], ['full', `${object} has other contents`])
   assert.equal(runImage(ARM64, options.output!).stdout, 'bbbb\n')
 })
 

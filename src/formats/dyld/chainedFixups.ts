@@ -63,6 +63,13 @@ export function writeChainedBind(view: DataView, at: number, ordinal: number, ad
   return true
 }
 
+/** Gives the entry at `at` the same next entry as the one at from[start]. */
+export function copyChainLink(from: DataView, start: number, view: DataView, at: number): void {
+  const mask = NEXT_MASK << NEXT_SHIFT
+  const link = from.getInt32(start + 4, true) & mask
+  view.setInt32(at + 4, (view.getInt32(at + 4, true) & ~mask) | link, true)
+}
+
 /** Page starts for `segmentSize` bytes, all of them DYLD_CHAINED_PTR_START_NONE, for `linkChains` to fill. */
 export function newPageStarts(segmentSize: number, pageSize: number): Uint16Array {
   return new Uint16Array(Math.ceil(segmentSize / pageSize)).fill(DYLD_CHAINED_PTR_START_NONE)

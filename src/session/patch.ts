@@ -1,0 +1,213 @@
+// patch: brings a finished link up to date after changes within its objects: their blocks are relocated into the kept image, and
+// what depends on them follows, page by page. The result is what a full link writes; where that is not certain, it says why.
+import { ARENA_LIMIT, createArena } from '../../components/arena.ts'
+import { alignUp } from '../core/align.ts'
+import { FILE_LOADED, FILE_OBJECT, FILE_PARSED } from '../../components/files.ts'
+import type { Link } from '../../components/link.ts'
+import { signAgain } from '../../systems/sign.ts'
+import { FormatError, readU32 } from '../core/bytes.ts'
+import { createMessages } from '../core/messages.ts'
+import * as macho from '../formats/macho/constants.ts'
+import { type Host, HostError } from '../host/host.ts'
+import type { Input, SystemTiming } from '../types.ts'
+import { countDirty, createDirtyPages, type DirtyPages, markDirty } from './patch/dirtyPages.ts'
+import { effectsOf, haveSameFunctions } from './patch/effects.ts'
+import { clearExtents, keepChains, markExtents, saveExtents } from './patch/extents.ts'
+import { type Alone, loadAlone, type Place } from './patch/loadAlone.ts'
+import { patchDataInCode, patchInitOffsets, patchStabs } from './patch/patchTables.ts'
+import { rewriteUnwind, updateUnwinds } from './patch/patchUnwind.ts'
+import { areSameFixups, chainFile, fixupOffsets, relaxFile, relocateFile } from './patch/relocateFile.ts'
+import { haveSameEdges } from './patch/sameEdges.ts'
+import { differenceOf } from './patch/sameShape.ts'
+import { swapRows } from './patch/swapRows.ts'
+import { whyNever } from './patch/whyNever.ts'
+
+/** A finished link that can be patched, and what patches need besides. */
+export interface Patching {
+  link: Link
+  /** Objects by path; 0 for a path that stands for several. */
+  files: Map<string, number>
+  /** By file, where versions of it were read: the newest and the one before, which makes room for the next. */
+  places: Map<number, Place[]>
+  /** The arena that new versions are read into; -1: none yet. */
+  arena: number
+  /** As `effectsOf` wants it. */
+  heads: Uint32Array
+}
+
+export function createPatching(link: Link): Patching {
+  const files = new Map<string, number>()
+  const { kind, path } = link.files.Source
+  for (let file = 1; file <= link.files.count; file++) {
+    if (kind[file] !== FILE_OBJECT || link.files.Order.parent[file] !== 0) continue
+    const name = link.paths[path[file]]
+    files.set(name, files.has(name) ? 0 : file)
+  }
+  return { link, files, places: new Map(), arena: -1, heads: new Uint32Array(link.blocks.count + 1) }
+}
+
+export interface Patched {
+  dirty: DirtyPages
+  dirtyBlocks: number
+  dirtyPages: number
+  timings: SystemTiming[]
+}
+
+/** An object as it is now and as it was. */
+interface Change {
+  file: number
+  before: Alone
+  after: Alone
+  modified: number
+}
+
+/**
+ * Patches image and tail after changes of `inputs`, which are read through `host`. Returns a reason in words where only a full
+ * link is sure to be right; the link is then of no use any more.
+ */
+export function patch(patching: Patching, host: Host, inputs: readonly Input[]): Patched | string {
+  const { link } = patching
+  const never = whyNever(link)
+  if (never !== '') return never
+  link.messages = createMessages()
+  link.timings = []
+  const dirty = createDirtyPages(link, link.digests!.shift)
+  let dirtyBlocks = 0
+  const steps = createSteps(host, link)
+  const named = (path: string, what: string) => `${inputs.length > 1 ? path : 'it'} ${what}`
+  const changes: Change[] = []
+  for (const input of inputs) {
+    const change = readChange(patching, host, input)
+    if (typeof change === 'string') return named(input.path!, change)
+    changes.push(change)
+  }
+  steps('load')
+  for (const change of changes) {
+    const count = patchObject(patching, change, dirty)
+    if (typeof count === 'string') return named(link.paths[link.files.Source.path[change.file]], count)
+    dirtyBlocks += count
+  }
+  if (!patchDataInCode(link, dirty)) return 'other code holds data'
+  if (link.messages.list.length > 0) return link.messages.list[0].text
+  steps('relocate')
+  if (countDirty(dirty) > 0) {
+    const ranges = signAgain(link, link.digests!, dirty.pages, dirty.tail)
+    for (let i = 0; i < ranges.length; i += 2) markDirty(link, dirty, ranges[i], ranges[i + 1])
+  }
+  steps('sign')
+  return { dirty, dirtyBlocks, dirtyPages: countDirty(dirty), timings: link.timings }
+}
+
+/** A function that ends a step: its time and counters go to the link's timings. */
+function createSteps(host: Host, link: Link): (system: string) => void {
+  const none = () => ({ rows: 0, read: 0, hashed: 0, written: 0, probes: 0, allocated: 0 })
+  let started = host.now()
+  link.visited = none()
+  return (system) => {
+    const { visited } = link
+    const bytes = visited.read + visited.hashed + visited.written
+    const now = host.now()
+    link.timings.push({ system, milliseconds: now - started, bytes, ...visited })
+    link.visited = none()
+    started = now
+  }
+}
+
+function readChange(patching: Patching, host: Host, input: Input): Change | string {
+  const { link, files } = patching
+  const file = files.get(input.path ?? '') ?? 0
+  if (file === 0) return 'is not one object'
+  const { flags, arena, position, size } = link.files.Source
+  if ((flags[file] & (FILE_LOADED | FILE_PARSED)) !== (FILE_LOADED | FILE_PARSED)) return 'took no part so far'
+  try {
+    const read = readPlace(patching, host, file, input)
+    if (typeof read === 'string') return read
+    const before = loadAlone(link, file, { arena: arena[file], position: position[file], size: size[file] })
+    const after = loadAlone(link, file, read.place)
+    if (before === null || after === null) return 'cannot be linked'
+    const difference = differenceOf(link, file, before, after)
+    if (difference !== '') return difference
+    if (link.settings.deadStrip === true && !haveSameEdges(before.link, after.link)) return 'refers to something else'
+    return { file, before, after, modified: read.modified }
+  } catch (trouble) {
+    if (trouble instanceof FormatError || trouble instanceof HostError) return trouble.message
+    throw trouble
+  }
+}
+
+/** Reads the object to a place that no version in use takes. */
+function readPlace(
+  patching: Patching,
+  host: Host,
+  file: number,
+  { path, contents }: Input,
+): { place: Place; modified: number } | string {
+  const { arenas } = patching.link
+  const stat = contents === undefined ? host.stat(path!) : null
+  const size = contents?.length ?? stat?.size ?? -1
+  if (size < 4 || stat?.isFile === false) return 'is no object any more'
+  const place = nextPlace(patching, file, size)
+  if (place === null) return 'finds no room'
+  const { bytes } = arenas.list[place.arena]
+  if (contents !== undefined) bytes.set(contents, place.position)
+  else if (host.readInto(path!, bytes, place.position, size, 0) !== size) return 'changed while it was read'
+  patching.link.visited.read += size
+  if (readU32(bytes, place.position) !== macho.MH_MAGIC_64) return 'is no object any more'
+  return { place, modified: stat?.mtimeSeconds ?? 0 }
+}
+
+/** Small objects share an arena; columns hold the number of one in a byte. */
+const ARENA_STEP = 1 << 24
+const MOST_ARENAS = 250
+
+/** Of two places a file's versions alternate between; one that is too small is given up. */
+function nextPlace(patching: Patching, file: number, size: number): Place | null {
+  const places = patching.places.get(file) ?? []
+  patching.places.set(file, places)
+  const free = places.length === 2 ? places.shift()! : null
+  const room = free !== null && free.size >= size ? free : newPlace(patching, size + (size >>> 2))
+  if (room === null) return null
+  places.push(room)
+  return { ...room, size }
+}
+
+/** The arenas of the link hold what it read, its names and its own symbols. */
+function newPlace(patching: Patching, size: number): Place | null {
+  const { list, shared } = patching.link.arenas
+  const arena = list[patching.arena]
+  if (arena === undefined || arena.used + size > arena.bytes.length) {
+    if (list.length >= MOST_ARENAS || size > ARENA_LIMIT - 64) return null
+    patching.arena = list.push(createArena(Math.max(ARENA_STEP, alignUp(size + 64, 16)), shared)) - 1
+    return newPlace(patching, size)
+  }
+  const position = arena.used
+  arena.used = alignUp(position + size, 16)
+  return { arena: patching.arena, position, size }
+}
+
+/** Returns how many blocks have changed, or why a patch is not possible. */
+function patchObject(patching: Patching, { file, after, modified }: Change, dirty: DirtyPages): number | string {
+  const { link, heads } = patching
+  const extents = saveExtents(link, file, after.link)
+  const effects = effectsOf(link, file, heads)
+  const fixups = relocateFile(link, file)
+  swapRows(link, file, after.link, modified)
+  const now = effectsOf(link, file, heads)
+  if (effects === null || now === null) return 'has references that only a full link follows'
+  if (link.messages.errors > 0) return 'has relocations that cannot be linked'
+  if (effects.entries !== now.entries) return 'refers to other imports or table entries'
+  if (!haveSameFunctions(effects.unwinds, now.unwinds)) return 'has other unwind entries'
+  clearExtents(link, extents)
+  const fixed = relocateFile(link, file)
+  if (fixups === null || fixed === null) return 'has a relocation that does not fit'
+  if (!areSameFixups(fixups, fixed)) return 'has pointers at other places'
+  if (link.settings.fixupChains) {
+    chainFile(link, fixed)
+    keepChains(link, extents, fixupOffsets(link, fixed))
+  }
+  if (!relaxFile(link, file)) return 'has a bad optimization hint'
+  if (updateUnwinds(link, file, now.unwinds) && !rewriteUnwind(link, dirty)) return 'has other unwind entries'
+  patchStabs(link, file, dirty)
+  patchInitOffsets(link, file, dirty)
+  return markExtents(link, extents, dirty)
+}

@@ -1,0 +1,63 @@
+// One object in columns of its own, as load leaves it, to be compared with another version of it.
+import { createBlocks } from '../../../components/blocks.ts'
+import { createFiles, FILE_HIDDEN, FILE_OBJECT } from '../../../components/files.ts'
+import type { Link } from '../../../components/link.ts'
+import { createSections } from '../../../components/sections.ts'
+import { createSymbols } from '../../../components/symbols.ts'
+import { createLoadScratch, fillObject, reserveMentions } from '../../../systems/load/fillObject.ts'
+import { openObject } from '../../../systems/load/openObject.ts'
+import { countRows } from '../../../systems/survey/counts.ts'
+import { createMessages } from '../../core/messages.ts'
+import { type ObjectHeader, readLinkerOptions, readObjectHeader } from '../../formats/macho/object.ts'
+import { toText } from '../../core/bytes.ts'
+
+/** Bytes in an arena. */
+export interface Place {
+  arena: number
+  position: number
+  size: number
+}
+
+/** File 1 of `link`, which shares with the whole link what is not its rows; what its load commands ask for, as text. */
+export interface Alone {
+  link: Link
+  options: string
+}
+
+/** Null when it cannot be linked, which the messages of a full link tell. @throws FormatError for a header that cannot be read */
+export function loadAlone(whole: Link, file: number, place: Place): Alone | null {
+  const { bytes } = whole.arenas.list[place.arena]
+  const header = readObjectHeader(bytes, place.position, place.size)
+  const link = createAlone(whole, file, place, header, Math.ceil(countRows(bytes, place.position, header).blocks))
+  const opened = openObject(link, 1)
+  if (opened === null) return null
+  const scratch = createLoadScratch()
+  reserveMentions(scratch, opened.symbolCount)
+  if (fillObject(link, 1, opened, scratch.mentions, 0, scratch) < 0) return null
+  const words = readLinkerOptions(bytes, place.position, opened, (from, to) => toText(bytes, from, to))
+  return { link, options: JSON.stringify(words) }
+}
+
+function createAlone(whole: Link, file: number, place: Place, header: ObjectHeader, blocks: number): Link {
+  const files = createFiles(1, false)
+  const { Source, Ranges } = files
+  files.count = 1
+  Source.kind[1] = FILE_OBJECT
+  Source.flags[1] = whole.files.Source.flags[file] & FILE_HIDDEN
+  Source.arena[1] = place.arena
+  Source.position[1] = place.position
+  Source.size[1] = place.size
+  Source.path[1] = whole.files.Source.path[file]
+  Ranges.section[1] = Ranges.symbol[1] = Ranges.block[1] = 1
+  return {
+    ...whole,
+    files,
+    sections: createSections(header.sectionCount, false),
+    blocks: createBlocks(blocks, false),
+    symbols: createSymbols(header.symbolCount, false),
+    order: Uint32Array.of(1),
+    profiles: [],
+    messages: createMessages(),
+    visited: { rows: 0, read: 0, hashed: 0, written: 0, probes: 0, allocated: 0 },
+  }
+}

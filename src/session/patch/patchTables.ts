@@ -1,0 +1,76 @@
+// Brings up to date what else depends on the contents of an object: the debug map, ranges of data in code, initializer offsets.
+import type { Link } from '../../../components/link.ts'
+import { CONTENT_INIT_POINTERS } from '../../../components/sections.ts'
+import { createSizing, measureFile } from '../../../systems/numberSymbols/symbolSizes.ts'
+import { writeInitOffsets } from '../../../systems/writeIndirect/initOffsets.ts'
+import { dataInCode } from '../../../systems/writeSymtab/dataInCode.ts'
+import { writeU32 } from '../../core/bytes.ts'
+import * as macho from '../../formats/macho/constants.ts'
+import { type DirtyPages, differs, markChanges, markDirty } from './dirtyPages.ts'
+
+/** Offset of n_value in nlist_64. */
+const VALUE = 8
+
+/** The time of the object, and the sizes of its functions. */
+export function patchStabs(link: Link, file: number, dirty: DirtyPages): void {
+  const { stabs } = link.table
+  const start = firstStab(link, file)
+  if (start < 0) return
+  const sizing = createSizing()
+  measureFile(link, file, sizing)
+  setValue(link, dirty, start, link.settings.zeroArDate ? 0 : link.files.Source.modified[file])
+  for (let i = start + 1; i < stabs.count && stabs.type[i] !== macho.N_SO; i++) {
+    if (stabs.type[i] !== macho.N_FUN || stabs.row[i] === 0) continue
+    const row = stabs.row[i] - 1
+    const { locals, externals, localCount } = link.table
+    const symbol = row < localCount ? locals[row] : externals[row - localCount]
+    setValue(link, dirty, i + 1, sizing.sizes[symbol - sizing.first])
+  }
+}
+
+function firstStab(link: Link, file: number): number {
+  const { files } = link.table.stabs
+  for (let i = 0; i < files.length; i += 2) if (files[i] === file) return files[i + 1]
+  return -1
+}
+
+/** Stabs stand first in the symbol table. */
+function setValue(link: Link, dirty: DirtyPages, stab: number, value: number): void {
+  const { stabs } = link.table
+  if (stabs.value[stab] === value) return
+  stabs.value[stab] = value
+  const at = link.linkedit.symbols!.offset + stab * macho.NLIST_SIZE + VALUE
+  writeU32(link.tail, at - link.image.length, value % 4294967296)
+  writeU32(link.tail, at - link.image.length + 4, Math.floor(value / 4294967296))
+  markDirty(link, dirty, at, at + 8)
+}
+
+/** Lists all ranges of data in code anew; false when they are more or fewer. */
+export function patchDataInCode(link: Link, dirty: DirtyPages): boolean {
+  const table = link.linkedit.dataInCode
+  if (table === undefined) return true
+  const bytes = dataInCode(link)
+  if (bytes.length !== table.bytes.length) return false
+  const at = table.offset - link.image.length
+  if (!differs(link.tail, at, bytes, 0, bytes.length)) return true
+  link.tail.set(bytes, at)
+  markDirty(link, dirty, table.offset, table.offset + bytes.length)
+  return true
+}
+
+/** Writes all initializer offsets anew if the object has some. */
+export function patchInitOffsets(link: Link, file: number, dirty: DirtyPages): void {
+  const output = link.tables.initOffsets
+  if (output === 0 || !hasInitializers(link, file)) return
+  const at = link.outputs.Extent.fileOffset[output]
+  const before = link.image.slice(at, at + link.outputs.Extent.size[output])
+  writeInitOffsets(link, new DataView(link.image.buffer))
+  markChanges(link, dirty, at, before)
+}
+
+function hasInitializers(link: Link, file: number): boolean {
+  const { section, sections } = link.files.Ranges
+  for (let at = section[file]; at < section[file] + sections[file]; at++)
+    if (link.sections.Header.content[at] === CONTENT_INIT_POINTERS) return true
+  return false
+}

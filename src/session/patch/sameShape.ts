@@ -1,0 +1,175 @@
+// Whether two versions of an object are the same to all that decides what a link holds and where: sections, symbols, blocks,
+// literals. What may differ is what blocks hold, and their sizes within their rooms.
+import { BLOCK_FOLDED, BLOCK_LIVE } from '../../../components/blocks.ts'
+import type { Link } from '../../../components/link.ts'
+import {
+  CONTENT_CSTRING,
+  CONTENT_DROPPED,
+  CONTENT_IMAGE_INFO,
+  CONTENT_INIT_POINTERS,
+  CONTENT_LITERAL,
+  CONTENT_RECORDS,
+} from '../../../components/sections.ts'
+import { SYMBOL_ABSOLUTE, SYMBOL_COMMON, SYMBOL_DEFINED } from '../../../components/symbols.ts'
+import { closeRegion, createRooms, enterBlock, mostAligned } from '../../../systems/allocate/rooms.ts'
+import { debugUnits } from '../../../systems/kernels/debugUnits.ts'
+import { symbolText } from '../../../systems/kernels/places.ts'
+import { sameBytes } from '../../core/hash.ts'
+import { unitPath } from '../../formats/dwarf.ts'
+import type { Alone } from './loadAlone.ts'
+
+/** Both as of `loadAlone`, of the object that is `file` of `whole`. Returns what differs, in words; empty when nothing does. */
+export function differenceOf(whole: Link, file: number, before: Alone, after: Alone): string {
+  if (before.options !== after.options) return 'asks for other libraries'
+  return (
+    otherFile(before.link, after.link) ||
+    otherSections(before.link, after.link) ||
+    otherSymbols(before.link, after.link) ||
+    otherBlocks(before.link, after.link) ||
+    otherRooms(whole, file, before.link, after.link)
+  )
+}
+
+function otherFile(before: Link, after: Link): string {
+  const [old, now] = [before.files, after.files]
+  if (old.Source.flags[1] !== now.Source.flags[1]) return 'is split in another way'
+  if (old.Ranges.sections[1] !== now.Ranges.sections[1]) return 'has other sections'
+  if (old.Ranges.symbols[1] !== now.Ranges.symbols[1]) return 'has other symbols'
+  if (before.profiles.length + after.profiles.length > 0) return 'has a call profile'
+  if (unitText(before) !== unitText(after)) return 'is compiled from another source file'
+  const texts = (link: Link) => JSON.stringify(link.messages.list.map(({ text }) => text))
+  return texts(before) === texts(after) ? '' : 'brings other warnings'
+}
+
+function unitText(link: Link): string {
+  const unit = debugUnits(link).get(1)
+  return unit === undefined ? '' : unitPath(unit)
+}
+
+function otherSections(before: Link, after: Link): string {
+  const [old, now] = [before.sections, after.sections]
+  const { name } = old.Header
+  for (let section = 1; section <= before.files.Ranges.sections[1]; section++) {
+    const same =
+      name[section] === now.Header.name[section] &&
+      old.Header.flags[section] === now.Header.flags[section] &&
+      old.Header.alignPow2[section] === now.Header.alignPow2[section]
+    if (!same) return 'has other sections'
+    const text = `${before.sectionNames.segments[name[section]]},${before.sectionNames.sections[name[section]]}`
+    if (isObjectiveC(old.Header.content[section], text)) return `has Objective-C data in ${text}`
+    if (old.Blocks.count[section] !== now.Blocks.count[section]) return `has more or fewer pieces of ${text}`
+    if (!isKept(before, after, section)) return `has other contents in ${text}`
+  }
+  return ''
+}
+
+function isObjectiveC(content: number, text: string): boolean {
+  return content === CONTENT_IMAGE_INFO || /,__objc_/.test(text)
+}
+
+/** Literals, of which others may be copies, must stay as they are; of initializers there must be as many. */
+function isKept(before: Link, after: Link, section: number): boolean {
+  const content = before.sections.Header.content[section]
+  const records = [before, after].map((link) => link.sections.Relocations.count[section])
+  if (content === CONTENT_INIT_POINTERS) return records[0] === records[1]
+  if (content === CONTENT_RECORDS) return isSame(before, after, section) && isSame(before, after, section, true)
+  return (content !== CONTENT_CSTRING && content !== CONTENT_LITERAL) || isSame(before, after, section)
+}
+
+/** Whether the contents, or the relocation records, are the same. */
+function isSame(before: Link, after: Link, section: number, records = false): boolean {
+  const part = (link: Link) => {
+    const { Header, Bytes, Relocations } = link.sections
+    const at = records ? Relocations.position[section] : Bytes.position[section]
+    const size = records ? Relocations.count[section] * 8 : Header.size[section]
+    return { bytes: link.arenas.list[link.files.Source.arena[1]].bytes, at, size }
+  }
+  const [old, now] = [part(before), part(after)]
+  return old.size === now.size && sameBytes(old.bytes, old.at, now.bytes, now.at, old.size)
+}
+
+function otherSymbols(before: Link, after: Link): string {
+  const [old, now] = [before.symbols.Definition, after.symbols.Definition]
+  const [words, others] = [before, after].map((link) => link.arenas.list[link.files.Source.arena[1]].words)
+  const [at, otherAt] = [before, after].map((link) => link.files.Tables.nlist[1] / 4)
+  for (let i = 0; i < before.files.Ranges.symbols[1]; i++) {
+    const symbol = i + 1
+    const placed =
+      (old.flags[symbol] & (SYMBOL_DEFINED | SYMBOL_ABSOLUTE | SYMBOL_COMMON)) === SYMBOL_DEFINED ||
+      old.flags[symbol] === 0
+    const same =
+      words[at + i * 4 + 1] === others[otherAt + i * 4 + 1] &&
+      old.flags[symbol] === now.flags[symbol] &&
+      (placed ||
+        (words[at + i * 4 + 2] === others[otherAt + i * 4 + 2] &&
+          words[at + i * 4 + 3] === others[otherAt + i * 4 + 3])) &&
+      isSameName(before, after, words[at + i * 4], others[otherAt + i * 4])
+    if (!same) return 'has other symbols'
+    if (old.block[symbol] !== now.block[symbol] || old.offset[symbol] !== now.offset[symbol])
+      if (old.flags[symbol] !== 0) return `has ${symbolText(after, 1, symbol)} at another place of its block`
+  }
+  return ''
+}
+
+function isSameName(before: Link, after: Link, strx: number, other: number): boolean {
+  const [bytes, others] = [before, after].map((link) => link.arenas.list[link.files.Source.arena[1]].bytes)
+  const [from, start] = [before.files.Tables.strings[1] + strx, after.files.Tables.strings[1] + other]
+  const most = Math.min(before.files.Tables.stringsSize[1] - strx, after.files.Tables.stringsSize[1] - other)
+  for (let i = 0; i < most; i++) {
+    if (bytes[from + i] !== others[start + i]) return false
+    if (bytes[from + i] === 0) return true
+  }
+  return most <= 0 && strx === other
+}
+
+function otherBlocks(before: Link, after: Link): string {
+  const [old, now] = [before.blocks.Extent, after.blocks.Extent]
+  for (let block = 1; block <= before.files.Ranges.blocks[1]; block++)
+    if (old.alignPow2[block] !== now.alignPow2[block] || old.flags[block] !== now.flags[block])
+      return 'has a block of another alignment'
+  return ''
+}
+
+/** Every live block, and the region of each section, must stay within its room; without room every size must stay. */
+function otherRooms(whole: Link, file: number, before: Link, after: Link): string {
+  const { section: firstSection, block: firstBlock } = whole.files.Ranges
+  const { flags } = whole.blocks.Extent
+  const live = flags.subarray(firstBlock[file], firstBlock[file] + before.files.Ranges.blocks[1])
+  before.blocks.Extent.flags.set(live, 1)
+  after.blocks.Extent.flags.set(live, 1)
+  for (let section = 1; section <= before.files.Ranges.sections[1]; section++) {
+    const output = whole.sections.Blocks.output[firstSection[file] + section - 1]
+    if (output === 0 || before.sections.Header.content[section] === CONTENT_DROPPED) continue
+    const moved =
+      whole.outputs.Section.room[output] !== 0
+        ? firstMoved(places(before, section, output), places(after, section, output))
+        : firstMoved(sizes(before, section), sizes(after, section))
+    if (moved >= 0) return `has a block of ${whole.outputs.names[output]} that leaves its room`
+  }
+  return ''
+}
+
+function firstMoved(old: readonly number[], now: readonly number[]): number {
+  return old.findIndex((place, i) => place !== now[i])
+}
+
+/** Offsets of the live blocks in the region of their section, and where its room ends. */
+function places(link: Link, section: number, output: number): number[] {
+  const alone = { ...link, priorities: new Uint32Array(0) }
+  const rooms = createRooms(alone, output, mostAligned(alone, [section]))
+  const found = liveBlocks(link, section).map((block) => enterBlock(alone, rooms, block))
+  return [...found, closeRegion(rooms)]
+}
+
+function sizes(link: Link, section: number): number[] {
+  return liveBlocks(link, section).map((block) => link.blocks.Extent.size[block])
+}
+
+function liveBlocks(link: Link, section: number): number[] {
+  const { first, count } = link.sections.Blocks
+  const { flags } = link.blocks.Extent
+  const found: number[] = []
+  for (let block = first[section]; block < first[section] + count[section]; block++)
+    if ((flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) === BLOCK_LIVE) found.push(block)
+  return found
+}

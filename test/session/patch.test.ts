@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { randomFrom } from '../../bench/random.ts'
+import { context, link, type Session } from '../../src/node.ts'
+import type { LinkOptions, RebuildResult } from '../../src/types.ts'
+import { compile } from '../helpers/clang.ts'
+import { mustRun } from '../helpers/command.ts'
+import { tempFolder } from '../helpers/paths.ts'
+import { runImage, verifyImage } from '../helpers/run.ts'
+import { forEachTarget, type Target } from '../helpers/targets.ts'
+
+const MACOS_13 = { name: 'macos', minVersion: 13 << 16, sdkVersion: 13 << 16 } as const
+const STEPS = 18
+
+/** What the body of a function may hold; `anchor` holds all, so that every file has the same symbols whatever is edited. */
+const STATEMENTS = [
+  'y += 3;',
+  'y = y * 17 - 5;',
+  'y ^= table[y & 3];',
+  'y = near(y);',
+  'y = far(y);',
+  'y += *pointer;',
+  'seen += y;',
+  'y += own++;',
+  'y -= getpid() == 0;',
+  'if (y > 100) y = near(y) ^ seen;',
+  'switch (y & 7) { case 0: y = 9; break; case 1: y = far(2); break; case 2: y ^= 77; break; case 3: y = seen; break; case 4: y = -y; }',
+]
+
+interface Body {
+  statements: string[]
+  constant: number
+}
+
+function sourceOf(file: number, bodies: readonly Body[]): string {
+  const functions = bodies.map(
+    ({ statements, constant }, i) =>
+      `__attribute__((noinline)) int f${file}_${i}(int y) { ${statements.join(' ')} return y + ${constant}; }`,
+  )
+  return `
+    int getpid(void); int far(int);
+    int seen; extern int shared; int *pointer = &shared; _Thread_local int own = ${file};
+    const int table[] = { ${bodies.map(({ constant }) => constant).join(', ')}, 1, 2, 3 };
+    __attribute__((noinline)) static int near(int y) { return y * 3 + seen; }
+    __attribute__((noinline)) int anchor${file}(int y) { ${STATEMENTS.join(' ')} return y; }
+    ${functions.join('\n')}
+    int file${file}(int y) { return ${bodies.map((_, i) => `f${file}_${i}(y)`).join(' + ')} + table[y & 3] * 0 + anchor${file}(y); }
+  `
+    .replaceAll(' seen', ` seen${file}`)
+    .replaceAll('pointer', `pointer${file}`)
+    .replaceAll('own', `own${file}`)
+    .replaceAll('table', `table${file}`)
+}
+
+const MAIN = `
+  int printf(const char *, ...); int shared = 5; int far(int y) { return y - 7; }
+  int file0(int); int file1(int);
+  int main(int argc, char **argv) { printf("%x\\n", file0(argc) ^ file1(argc)); return 0; }
+`
+
+interface Program {
+  target: Target
+  bodies: Body[][]
+  flags: readonly string[]
+  options: LinkOptions
+  paths: string[]
+}
+
+function createProgram(target: Target, flags: readonly string[], more: Partial<LinkOptions> = {}): Program {
+  const folder = tempFolder()
+  const bodies = [0, 1].map(() =>
+    [1001, 1002, 1003, 1004].map((constant) => ({ statements: STATEMENTS.slice(0, 4), constant })),
+  )
+  const paths = [0, 1].map((file) => join(folder, `file${file}.o`))
+  const options: LinkOptions = {
+    inputs: [compile(target.arch, MAIN, { name: 'main' }), ...paths, { library: 'System' }],
+    arch: target.arch,
+    platform: MACOS_13,
+    fixupChains: target.fixups === 'chained',
+    output: join(folder, 'out'),
+    ...more,
+  }
+  const program = { target, bodies, flags, options, paths }
+  put(program, 0)
+  put(program, 1)
+  return program
+}
+
+/** Compiles one of the files where the linker finds it. */
+function put({ target, bodies, flags, paths }: Program, file: number): void {
+  const source = paths[file].replace(/o$/, 'c')
+  writeFileSync(source, sourceOf(file, bodies[file]))
+  const given = ['-target', `${target.arch}-apple-macos13`, '-O1', ...flags]
+  mustRun('clang-22', [...given, '-c', source, '-o', paths[file]])
+}
+
+async function rebuildLikeFresh(session: Session, { options }: Program): Promise<RebuildResult> {
+  const result = await session.rebuild()
+  const fresh = await link({ ...options, layout: options.layout ?? 'padded', write: false })
+  assert.ok(readFileSync(options.output!).equals(fresh.outputFiles[0].contents), `differs: ${result.reason}`)
+  return result
+}
+
+forEachTarget((target) => {
+  test(`edits within a function are patches, and write what a fresh link writes (${target.name})`, async () => {
+    const program = createProgram(target, ['-g'])
+    const session = context(program.options)
+    await session.rebuild()
+    const pick = randomFrom(7)
+    const below = (count: number) => Math.floor(pick() * count)
+    const modes = { patch: 0, full: 0, noop: 0 }
+    for (let step = 0; step < STEPS; step++) {
+      const file = below(2)
+      const body = program.bodies[file][below(4)]
+      if (step % 3 === 0) body.constant = 1000 + below(4000)
+      else if (step % 3 === 1) body.statements = body.statements.map(() => STATEMENTS[below(STATEMENTS.length)])
+      else body.statements = Array.from({ length: 1 + below(6) }, () => STATEMENTS[below(STATEMENTS.length)])
+      put(program, file)
+      const { mode, reason, changedInputs, dirtyBlocks } = await rebuildLikeFresh(session, program)
+      modes[mode]++
+      assert.deepEqual(changedInputs, [program.paths[file]])
+      if (step % 3 === 0) assert.equal(mode, 'patch', reason)
+      if (mode === 'patch') assert.ok(dirtyBlocks <= 4, `${dirtyBlocks} blocks`)
+      else
+        assert.match(reason, /file\d\.o (was written|has another size); it has a block of __text that leaves its room$/)
+    }
+    assert.ok(modes.patch >= STEPS / 3, JSON.stringify(modes))
+    verifyImage(target, program.options.output!)
+    const elsewhere = join(tempFolder(), 'out')
+    await link({ ...program.options, output: elsewhere })
+    assert.equal(runImage(target, program.options.output!).stdout, runImage(target, elsewhere).stdout)
+    await session.dispose()
+  })
+})
