@@ -4,6 +4,7 @@ import type { Link } from '../components/link.ts'
 import { createCache } from './cache.ts'
 import type { FileStat, Host } from './host/host.ts'
 import { linkKeeping, outputFile, writeOutput } from './link.ts'
+import { createGenerations, endGenerations, type Generations, writeGeneration } from './session/patch/generations.ts'
 import { createPatching, type Patched, type Patching, patch } from './session/patch.ts'
 import { type FileRecords, isRacy, isSameFile, recordFiles } from './session/fileRecords.ts'
 import {
@@ -43,6 +44,8 @@ interface Kept {
   output: FileStat | null
   /** The link itself, until a patch of it has failed. */
   patching: Patching | null
+  /** The output before the last, if it is kept. */
+  generations: Generations
 }
 
 interface State {
@@ -106,6 +109,7 @@ async function rebuild(state: State, changes: Changes, abort: AbortController): 
   if (reason === '' && kept !== null && kept.result !== null) return noop(kept.result, check)
   const patched = tryPatch(host, kept, options, memory, found)
   if (typeof patched === 'object') return { ...patched, timings: [check, ...patched.timings], reason }
+  if (kept !== null) endGenerations(host, kept.generations)
   const { result, done } = await linkNow(state, options, memory, abort)
   return {
     ...result,
@@ -136,7 +140,7 @@ function tryPatch(
   const patched = patch(patching, recordFiles(host, records), namedInputs(options, found.paths))
   if (typeof patched === 'string') return patched
   kept.result = null
-  writePatched(host, patching, options, patched)
+  writePatched(host, kept, patching.link, options, patched)
   kept.output = options.write === false ? null : host.stat(patching.link.settings.output)
   const outputFiles = options.write === false ? [outputFile(patching.link)] : []
   Object.assign(kept, { options, memory, patching, result: { ...result, outputFiles, timings: patched.timings } })
@@ -146,10 +150,12 @@ function tryPatch(
 }
 
 /** @throws LinkFailure */
-function writePatched(host: Host, { link }: Patching, options: LinkOptions, { dirtyPages, timings }: Patched): void {
+function writePatched(host: Host, { generations }: Kept, link: Link, options: LinkOptions, patched: Patched): void {
+  const { dirty, dirtyPages, timings } = patched
   const started = host.now()
-  const written = options.write === false || dirtyPages === 0 ? 0 : link.image.length + link.tail.length
-  if (written > 0) writeOutput(host, link, link.messages)
+  const whole = () => writeOutput(host, link, link.messages)
+  const wanted = options.write !== false && dirtyPages > 0
+  const written = wanted ? writeGeneration(host, link, dirty, generations, whole) : 0
   timings.push({ ...checkTiming(host.now() - started, 0), system: 'output', bytes: written, written })
 }
 
@@ -192,7 +198,15 @@ async function linkNow(
 ): Promise<{ result: LinkResult; done: Link }> {
   const host = options.host ?? state.host
   const records: FileRecords = new Map()
-  const kept: Kept = { options, records, memory, result: null, output: null, patching: null }
+  const kept: Kept = {
+    options,
+    records,
+    memory,
+    result: null,
+    output: null,
+    patching: null,
+    generations: createGenerations(),
+  }
   const forward = () => abort.abort(options.signal?.reason)
   if (options.signal?.aborted === true) forward()
   options.signal?.addEventListener('abort', forward)
@@ -281,5 +295,6 @@ async function dispose(state: State): Promise<void> {
   state.watching?.end()
   state.watching = null
   await cancel(state)
+  if (state.kept !== null) endGenerations(state.host, state.kept.generations)
   state.kept = null
 }

@@ -7,6 +7,14 @@ export interface FileStat {
   mtimeNanoseconds: number
   inode: number
   isFile: boolean
+  /** Names that the file has; not every host knows. */
+  links?: number
+}
+
+/** Bytes that go to a place of a file. */
+export interface FilePart {
+  at: number
+  bytes: Uint8Array
 }
 
 /** A thread that answers messages with those of `serve` (src/serve.ts). */
@@ -31,6 +39,19 @@ export interface Host {
   readInto(path: string, target: Uint8Array, at: number, length: number, position: number): number
   /** Writes all chunks to a temporary file beside `path` and renames it over `path`. Throws a HostError when it cannot. */
   writeFile(path: string, chunks: readonly Uint8Array[], mode: number): void
+  /** Replaces `path` by a copy-on-write clone of it with `parts` written in; false where the file system has no clones. */
+  cloneFile?(path: string, parts: readonly FilePart[]): boolean
+  /**
+   * A second name for the file `path`, beside it, which keeps it when `path` is replaced. Null where there are none, or where a file
+   * that was the output must not be written again.
+   */
+  keepFile?(path: string): string | null
+  /**
+   * Writes `parts` into the file `kept`, which nobody uses, and exchanges the two names: whoever opens `path` meets the old file
+   * or the new one, whole. Throws a HostError when it cannot; `path` is then as it was.
+   */
+  exchangeFile?(path: string, kept: string, parts: readonly FilePart[]): void
+  removeFile?(path: string): void
   /** Absolute path without symbolic links, or `path` made absolute where it does not exist. */
   realPath(path: string): string
   resolvePath(path: string): string

@@ -1,7 +1,7 @@
 // The Host of Node.js. All calls are synchronous: the linker reads and writes in long runs, not in many small requests.
 import fs from 'node:fs'
 import path from 'node:path'
-import { type FileStat, type Host, HostError, type HostWorker, type WorkerEvents } from './host.ts'
+import { type FilePart, type FileStat, type Host, HostError, type HostWorker, type WorkerEvents } from './host.ts'
 import { errorText } from './hostMessages.ts'
 
 /** One system call moves at most 2^31 - 4096 bytes (read(2), writev(2)); 2^30 keeps requests aligned. */
@@ -25,6 +25,10 @@ function basicHost(): Host {
     stat,
     readInto,
     writeFile,
+    cloneFile,
+    keepFile,
+    exchangeFile,
+    removeFile: (name) => fs.rmSync(name, { force: true }),
     realPath,
     resolvePath: (name) => path.resolve(name),
     cwd: () => process.cwd(),
@@ -60,6 +64,7 @@ function stat(name: string): FileStat | null {
     mtimeNanoseconds: Math.round((found.mtimeMs - mtimeSeconds * 1000) * 1e6),
     inode: found.ino,
     isFile: found.isFile(),
+    links: found.nlink,
   }
 }
 
@@ -130,14 +135,73 @@ function replaceFile(name: string, chunks: readonly Uint8Array[], mode: number):
 }
 
 function openTemporary(name: string, mode: number): [string, number] {
+  return withNewName(name, (temporary) => [temporary, fs.openSync(temporary, 'wx', mode)])
+}
+
+/** Calls `make` with names beside `name` until one is free. */
+function withNewName<T>(name: string, make: (temporary: string) => T): T {
   for (let attempt = 0; ; attempt++) {
     const suffix = Math.floor(Math.random() * 0x100000000).toString(16)
-    const temporary = `${name}.tmp${suffix}`
     try {
-      return [temporary, fs.openSync(temporary, 'wx', mode)]
+      return make(`${name}.tmp${suffix}`)
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code !== 'EEXIST' || attempt === 100) throw cause
     }
+  }
+}
+
+function cloneFile(name: string, parts: readonly FilePart[]): boolean {
+  let temporary = ''
+  const { COPYFILE_EXCL, COPYFILE_FICLONE_FORCE } = fs.constants
+  try {
+    withNewName(name, (free) => {
+      fs.copyFileSync(name, free, COPYFILE_EXCL | COPYFILE_FICLONE_FORCE)
+      temporary = free
+    })
+    writeParts(temporary, parts)
+    renameOver(temporary, name)
+    return true
+  } catch {
+    if (temporary !== '') fs.rmSync(temporary, { force: true })
+    return false
+  }
+}
+
+/** macOS: see replaceFile. Windows: a name that is taken cannot be given to an open file. */
+function keepFile(name: string): string | null {
+  if (process.platform === 'darwin' || process.platform === 'win32') return null
+  try {
+    return withNewName(name, (free) => {
+      fs.linkSync(name, free)
+      return free
+    })
+  } catch {
+    return null
+  }
+}
+
+function exchangeFile(name: string, kept: string, parts: readonly FilePart[]): void {
+  try {
+    writeParts(kept, parts)
+    const before = withNewName(name, (free) => {
+      fs.linkSync(name, free)
+      return free
+    })
+    fs.renameSync(kept, name)
+    fs.renameSync(before, kept)
+  } catch (cause) {
+    throw toHostError(cause)
+  }
+}
+
+function writeParts(name: string, parts: readonly FilePart[]): void {
+  const fd = fs.openSync(name, 'r+')
+  try {
+    for (const { at, bytes } of parts)
+      for (let done = 0; done < bytes.length; )
+        done += fs.writeSync(fd, bytes, done, Math.min(bytes.length - done, MAX_REQUEST), at + done)
+  } finally {
+    fs.closeSync(fd)
   }
 }
 
