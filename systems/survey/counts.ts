@@ -19,11 +19,26 @@ export function countRows(bytes: Uint8Array, at: number, header: ObjectHeader): 
     const section = header.sections + i * macho.SECTION_SIZE
     const size = readU32(bytes, section + 40)
     blocks += 1 + countLiterals(bytes, at, section, size)
-    if (isFrameSection(bytes, section)) blocks += Math.ceil(size / SMALLEST_FRAME)
-    if (isFrameSection(bytes, section)) unwinds += Math.ceil(size / SMALLEST_FRAME)
+    if (isFrameSection(bytes, section)) {
+      const frames = countFrames(bytes, at + readU32(bytes, section + 48), size)
+      blocks += frames
+      unwinds += frames
+    }
     if (isCompactUnwind(bytes, section)) unwinds += Math.ceil(size / 32)
   }
   return { blocks, unwinds }
+}
+
+/** As many as the loader can find in the section: by their lengths, or by its size where those lead nowhere. */
+function countFrames(bytes: Uint8Array, from: number, size: number): number {
+  let count = 0
+  let at = 0
+  for (; at <= size - 4; count++) {
+    const length = readU32(bytes, from + at)
+    if (length === 0) return count
+    at += length + 4
+  }
+  return at === size ? count : Math.ceil(size / SMALLEST_FRAME)
 }
 
 function countLiterals(bytes: Uint8Array, at: number, section: number, size: number): number {
