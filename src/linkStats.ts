@@ -14,12 +14,12 @@ export function observeSystem(stats: LinkStats, link: Link, system: string): voi
   observeColumns(stats, link)
   observeTables(stats, link)
   if (system === 'allocate') observeSizes(stats, link)
+  if (system === 'writeSymtab') observeArenas(stats, link)
 }
 
 /** Everything of a finished link. */
 export function finishStats(stats: LinkStats, link: Link): LinkStats {
   stats.peakMemory = link.host.memory?.().peak ?? 0
-  observeArenas(stats, link)
   observeOutput(stats, link)
   return stats
 }

@@ -218,7 +218,7 @@ export interface LinkOptions {
   errorLimit?: number
   /** Threads of a link that is large enough to use them; 1 runs without workers. Default: what the host can run at once. */
   threads?: number
-  /** Bytes of input from which workers are started: tests lower it. */
+  /** Bytes of input from which workers are started and memory is collected between systems: tests lower it. */
   threadsFrom?: number
 }
 

@@ -1,4 +1,5 @@
 // What nobody reads any more goes, before the next large buffers are made: the table of last readers.
+import { createArena } from '../../components/arena.ts'
 import { releaseIndex } from '../../components/names.ts'
 import type { Link } from '../../components/link.ts'
 import { forgetParts } from '../../src/core/pool.ts'
@@ -31,12 +32,30 @@ const LAST_READ: Readonly<Record<string, (link: Link) => void>> = {
 const PATCHED: readonly string[] = ['unwind', 'writeIndirect', 'writeDyldInfo']
 
 /**
+ * What only the map and the metafile read once the header stands, in a link worth collecting: the inputs, and the rows of what they
+ * brought. The output then takes their memory (see WRITE_REQUEST in src/host/node.ts).
+ */
+function releaseInputs({ arenas, symbols, names, blocks, settings }: Link): void {
+  if (settings.map || settings.metafile) return
+  for (const arena of arenas.list) Object.assign(arena, { ...createArena(0, arenas.shared), used: arena.used })
+  for (const component of [symbols.Definition, symbols.Reference, names.Text, names.Resolution]) empty(component)
+  empty(blocks.Placement)
+}
+
+/**
  * After these, what was released and what they needed themselves is taken from the collector, which would come too late. Only in
  * links of so many bytes of input: it takes some 10 ms.
  */
-const COLLECTED: readonly string[] = ['define', 'allocate', 'numberSymbols', 'writeIndirect', 'writeDyldInfo']
+const COLLECTED: readonly string[] = [
+  'define',
+  'allocate',
+  'numberSymbols',
+  'writeIndirect',
+  'writeDyldInfo',
+  'writeHeader',
+]
 /** Here workers have a pause, and hold what goes before they have work again. */
-const FORGOTTEN: readonly string[] = ['define', 'writeIndirect']
+const FORGOTTEN: readonly string[] = ['define', 'writeIndirect', 'writeHeader']
 const WORTH_COLLECTING = 256 << 20
 
 /** Releases what `system` was the last to read. */
@@ -44,7 +63,8 @@ export function release(link: Link, system: string): void {
   if (!link.keeps || !PATCHED.includes(system)) LAST_READ[system]?.(link)
   if (link.host.collect === undefined || !COLLECTED.includes(system)) return
   const bytes = link.arenas.list.reduce((sum, { used }) => sum + used, 0)
-  if (bytes < WORTH_COLLECTING) return
+  if (bytes < (link.settings.threadsFrom ?? WORTH_COLLECTING)) return
+  if (system === 'writeHeader') releaseInputs(link)
   if (FORGOTTEN.includes(system)) forgetParts(link.pool)
   link.host.collect()
 }

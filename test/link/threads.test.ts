@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { makeSynthetic } from '../../bench/synthetic.ts'
-import type { Request } from '../../src/core/pool.ts'
+import { FORGET, type Request } from '../../src/core/pool.ts'
 import type { Host, HostWorker, WorkerEvents } from '../../src/host/host.ts'
 import { LC_SYMTAB } from '../../src/formats/macho/constants.ts'
 import { createNodeHost, type Input, link, LinkFailure, type LinkOptions, type Message } from '../../src/node.ts'
@@ -42,7 +42,7 @@ function watched(watch: Partial<Record<'started' | 'replied' | 'stopped', () => 
         ...worker,
         post: (message) => {
           worker.post(message)
-          if (waits) untilTaken(message as Request)
+          if (waits && message !== FORGET) untilTaken(message as Request)
         },
         stop: () => {
           watch.stopped?.()
@@ -144,6 +144,7 @@ test('workers are stopped when the link is done', async () => {
 function fake(next: (events: WorkerEvents, request: Request) => void): Host {
   const startWorker = (events: WorkerEvents): HostWorker => ({
     post: (message) => {
+      if (message === FORGET) return
       const request = message as Request
       Atomics.store(request.control, 1 + request.seat, 1)
       setImmediate(() => next(events, request))
@@ -182,6 +183,7 @@ test('a request that a real worker cannot serve fails the link', async () => {
       return {
         ...worker,
         post: (message) => {
+          if (message === FORGET) return
           Atomics.store((message as Request).control, 1 + (message as Request).seat, 1)
           worker.post({ ...(message as Request), kernel: 'nothing' })
         },

@@ -8,16 +8,17 @@ import { createMessages } from '../../src/core/messages.ts'
 import { createMemoryHost } from '../../src/host/memory.ts'
 import { settle, version } from '../../src/settings.ts'
 import { runPipeline } from '../../systems/index.ts'
+import type { LinkOptions } from '../../src/types.ts'
 import { compile } from '../helpers/clang.ts'
 
 const SOURCE = 'int puts(const char *); int data = 1; int main(void) { return puts("x") + data; }'
 const PLATFORM = { name: 'macos', minVersion: version(13), sdkVersion: version(13) } as const
 
-async function linkTo(last: string, map = false): Promise<Link> {
+async function linkTo(last: string, more: Partial<LinkOptions> = {}): Promise<Link> {
   const contents = new Uint8Array(readFileSync(compile('arm64', SOURCE)))
-  const options = { inputs: [{ path: 'main.o', contents }, { library: 'System' }], map }
+  const options = { inputs: [{ path: 'main.o', contents }, { library: 'System' }], ...more }
   const settings = settle(options, 'arm64', PLATFORM)
-  return runPipeline(settings, arm64, createMemoryHost(), createMessages(), last)
+  return runPipeline(settings, arm64, { ...createMemoryHost(), collect: () => {} }, createMessages(), last)
 }
 
 test('columns stay until their last reader has run, and no longer', async () => {
@@ -32,7 +33,7 @@ test('columns stay until their last reader has run, and no longer', async () => 
 })
 
 test('a map file needs the sizes of blocks to the end', async () => {
-  const { blocks, reports } = await linkTo('', true)
+  const { blocks, reports } = await linkTo('', { map: true })
   assert.ok(blocks.Extent.size.length > 0)
   assert.match(reports.map, /_main/)
 })
@@ -43,4 +44,18 @@ test('names can still be looked up when their index is gone', async () => {
   const name = knownName(link, '_main')
   assert.equal(nameText(link, name), '_main')
   assert.equal(knownName(link, '_nowhere'), 0)
+})
+
+test('a large link lets go of its inputs before it hashes and writes, and its output is the same', async () => {
+  const [small, large] = [await linkTo(''), await linkTo('', { threadsFrom: 0 })]
+  assert.ok(small.arenas.list.every(({ bytes }) => bytes.length > 0))
+  assert.ok(large.arenas.list.every(({ bytes, words }) => bytes.length === 0 && words.length === 0))
+  assert.deepEqual([large.symbols.Definition.name.length, large.names.Text.offset.length], [0, 0])
+  assert.ok(Buffer.from(small.image).equals(large.image) && Buffer.from(small.tail).equals(large.tail))
+})
+
+test('a large link with a map keeps its inputs, which the map reads', async () => {
+  const { arenas, reports } = await linkTo('', { threadsFrom: 0, map: true })
+  assert.ok(arenas.list.every(({ bytes }) => bytes.length > 0))
+  assert.match(reports.map, /_main/)
 })
