@@ -18,7 +18,10 @@ import { patchDataInCode, patchInitOffsets, patchStabs } from './patch/patchTabl
 import { rewriteUnwind, updateUnwinds } from './patch/patchUnwind.ts'
 import { areSameFixups, chainFile, fixupOffsets, relaxFile, relocateFile } from './patch/relocateFile.ts'
 import { haveSameEdges } from './patch/sameEdges.ts'
-import { differenceOf } from './patch/sameShape.ts'
+import { differenceOf, type MovedSections } from './patch/sameShape.ts'
+import { createReverse, moveBlocks, movedAddresses, type Reverse } from './patch/moves.ts'
+import { patchFunctionStarts, patchMoved } from './patch/patchMoved.ts'
+import type { Fixups } from '../../components/fixups.ts'
 import { swapRows } from './patch/swapRows.ts'
 import { whyNever } from './patch/whyNever.ts'
 
@@ -31,6 +34,8 @@ export interface Patching {
   places: Map<number, Place[]>
   /** The arena that new versions are read into; -1: none yet. */
   arena: number
+  /** Made when something moves for the first time. */
+  reverse: Reverse | null
   /** As `effectsOf` wants it. */
   heads: Uint32Array
 }
@@ -43,7 +48,7 @@ export function createPatching(link: Link): Patching {
     const name = link.paths[path[file]]
     files.set(name, files.has(name) ? 0 : file)
   }
-  return { link, files, places: new Map(), arena: -1, heads: new Uint32Array(link.blocks.count + 1) }
+  return { link, files, places: new Map(), arena: -1, reverse: null, heads: new Uint32Array(link.blocks.count + 1) }
 }
 
 export interface Patched {
@@ -53,11 +58,11 @@ export interface Patched {
   timings: SystemTiming[]
 }
 
-/** An object as it is now and as it was. */
+/** An object as it is now, and which of its blocks move. */
 interface Change {
   file: number
-  before: Alone
   after: Alone
+  moved: MovedSections
   modified: number
 }
 
@@ -125,10 +130,11 @@ function readChange(patching: Patching, host: Host, input: Input): Change | stri
     const before = loadAlone(link, file, { arena: arena[file], position: position[file], size: size[file] })
     const after = loadAlone(link, file, read.place)
     if (before === null || after === null) return 'cannot be linked'
-    const difference = differenceOf(link, file, before, after)
+    const moved: MovedSections = new Map()
+    const difference = differenceOf(link, file, before, after, moved)
     if (difference !== '') return difference
     if (link.settings.deadStrip === true && !haveSameEdges(before.link, after.link)) return 'refers to something else'
-    return { file, before, after, modified: read.modified }
+    return { file, after, moved, modified: read.modified }
   } catch (trouble) {
     if (trouble instanceof FormatError || trouble instanceof HostError) return trouble.message
     throw trouble
@@ -186,9 +192,11 @@ function newPlace(patching: Patching, size: number): Place | null {
 }
 
 /** Returns how many blocks have changed, or why a patch is not possible. */
-function patchObject(patching: Patching, { file, after, modified }: Change, dirty: DirtyPages): number | string {
+function patchObject(patching: Patching, change: Change, dirty: DirtyPages): number | string {
+  const { file, after, modified } = change
   const { link, heads } = patching
-  const extents = saveExtents(link, file, after.link)
+  const addresses = change.moved.size === 0 ? null : movedAddresses(link, file, change.moved)
+  const extents = saveExtents(link, file, after.link, addresses)
   const effects = effectsOf(link, file, heads)
   const fixups = relocateFile(link, file)
   swapRows(link, file, after.link, modified)
@@ -197,6 +205,25 @@ function patchObject(patching: Patching, { file, after, modified }: Change, dirt
   if (link.messages.errors > 0) return 'has relocations that cannot be linked'
   if (effects.entries !== now.entries) return 'refers to other imports or table entries'
   if (!haveSameFunctions(effects.unwinds, now.unwinds)) return 'has other unwind entries'
+  const others = addresses === null ? 0 : moveObject(patching, file, addresses, dirty)
+  if (typeof others === 'string') return others
+  const count = relocateAgain(link, file, extents, fixups, dirty)
+  if (typeof count === 'string') return count
+  const isOther = updateUnwinds(link, file, now.unwinds) || addresses !== null
+  if (link.unwind !== null && isOther && !rewriteUnwind(link, dirty)) return 'has other unwind entries'
+  patchStabs(link, file, dirty)
+  patchInitOffsets(link, addresses === null ? file : 0, dirty)
+  return count + others
+}
+
+/** Copies and relocates an object's blocks; `fixups` are those it has had. Returns how many have changed. */
+function relocateAgain(
+  link: Link,
+  file: number,
+  extents: ReturnType<typeof saveExtents>,
+  fixups: Fixups | null,
+  dirty: DirtyPages,
+): number | string {
   clearExtents(link, extents)
   const fixed = relocateFile(link, file)
   if (fixups === null || fixed === null) return 'has a relocation that does not fit'
@@ -206,8 +233,31 @@ function patchObject(patching: Patching, { file, after, modified }: Change, dirt
     keepChains(link, extents, fixupOffsets(link, fixed))
   }
   if (!relaxFile(link, file)) return 'has a bad optimization hint'
-  if (updateUnwinds(link, file, now.unwinds) && !rewriteUnwind(link, dirty)) return 'has other unwind entries'
-  patchStabs(link, file, dirty)
-  patchInitOffsets(link, file, dirty)
   return markExtents(link, extents, dirty)
+}
+
+/** More objects than this are relocated by a full link, on all threads. */
+const MOST_OTHERS = 200
+
+/** Moves blocks, and brings up to date what refers to them from outside; returns how many blocks of other objects have changed. */
+function moveObject(patching: Patching, file: number, addresses: Float64Array, dirty: DirtyPages): number | string {
+  const { link } = patching
+  if (link.selectors.count + link.methodLists.count + link.messageStubs.count > 0)
+    return 'moves code that Objective-C tables may list'
+  patching.reverse ??= createReverse(link)
+  const { symbols, files } = moveBlocks(link, patching.reverse, file, addresses)
+  if (files.size > MOST_OTHERS) return `moves what ${files.size} objects refer to`
+  const trouble = patchMoved(link, patching.reverse, symbols, dirty)
+  if (trouble !== '') return trouble
+  if (!patchFunctionStarts(link, dirty)) return 'makes the list of functions longer or shorter'
+  let count = 0
+  for (const other of files) {
+    const extents = saveExtents(link, other, null, null)
+    const changed = relocateAgain(link, other, extents, relocateFile(link, other), dirty)
+    if (typeof changed === 'string')
+      return `is referred to by ${link.paths[link.files.Source.path[other]]}, which ${changed}`
+    patchStabs(link, other, dirty)
+    count += changed
+  }
+  return count
 }

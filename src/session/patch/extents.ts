@@ -11,12 +11,12 @@ interface Extent {
   output: number
   from: number
   before: Uint8Array
-  /** Pairs of offset in `before` and size. */
+  /** Pairs of offset in `before` and size, after the change. */
   blocks: number[]
 }
 
-/** `after` as of `loadAlone`: blocks that grow take more room. */
-export function saveExtents(link: Link, file: number, after: Link): Extent[] {
+/** `after` as of `loadAlone` and `addresses` as of `movedAddresses`: blocks that grow or move take other room. */
+export function saveExtents(link: Link, file: number, after: Link | null, addresses: Float64Array | null): Extent[] {
   const firstBlock = link.files.Ranges.block[file]
   const { flags, size } = link.blocks.Extent
   const extents: Extent[] = []
@@ -28,11 +28,13 @@ export function saveExtents(link: Link, file: number, after: Link): Extent[] {
     let [from, to] = [Number.POSITIVE_INFINITY, 0]
     for (let block = first; block < first + link.sections.Blocks.count[section]; block++) {
       if ((flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) !== BLOCK_LIVE) continue
-      const place = link.blocks.Placement.address[block] + delta
-      const most = Math.max(size[block], after.blocks.Extent.size[block - firstBlock + 1])
-      blocks.push(place, most)
-      from = Math.min(from, place)
-      to = Math.max(to, place + most)
+      const at = block - firstBlock
+      const old = link.blocks.Placement.address[block] + delta
+      const place = addresses === null ? old : addresses[at] + delta
+      const now = after === null ? size[block] : after.blocks.Extent.size[at + 1]
+      blocks.push(place, place === old ? Math.max(now, size[block]) : now)
+      from = Math.min(from, place, old)
+      to = Math.max(to, place + now, old + size[block])
     }
     if (blocks.length === 0) continue
     for (let i = 0; i < blocks.length; i += 2) blocks[i] -= from

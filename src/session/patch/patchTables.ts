@@ -11,7 +11,7 @@ import { type DirtyPages, differs, markChanges, markDirty } from './dirtyPages.t
 /** Offset of n_value in nlist_64. */
 const VALUE = 8
 
-/** The time of the object, and the sizes of its functions. */
+/** The time of the object, and the places and sizes of its symbols. */
 export function patchStabs(link: Link, file: number, dirty: DirtyPages): void {
   const { stabs } = link.table
   const start = firstStab(link, file)
@@ -20,11 +20,12 @@ export function patchStabs(link: Link, file: number, dirty: DirtyPages): void {
   measureFile(link, file, sizing)
   setValue(link, dirty, start, link.settings.zeroArDate ? 0 : link.files.Source.modified[file])
   for (let i = start + 1; i < stabs.count && stabs.type[i] !== macho.N_SO; i++) {
-    if (stabs.type[i] !== macho.N_FUN || stabs.row[i] === 0) continue
+    if (stabs.row[i] === 0) continue
     const row = stabs.row[i] - 1
     const { locals, externals, localCount } = link.table
     const symbol = row < localCount ? locals[row] : externals[row - localCount]
-    setValue(link, dirty, i + 1, sizing.sizes[symbol - sizing.first])
+    setValue(link, dirty, i, link.symbols.Reference.address[symbol])
+    if (stabs.type[i] === macho.N_FUN) setValue(link, dirty, i + 1, sizing.sizes[symbol - sizing.first])
   }
 }
 
@@ -58,10 +59,10 @@ export function patchDataInCode(link: Link, dirty: DirtyPages): boolean {
   return true
 }
 
-/** Writes all initializer offsets anew if the object has some. */
+/** Writes all initializer offsets anew if the object has some, or something moved (`file` 0). */
 export function patchInitOffsets(link: Link, file: number, dirty: DirtyPages): void {
   const output = link.tables.initOffsets
-  if (output === 0 || !hasInitializers(link, file)) return
+  if (output === 0 || (file !== 0 && !hasInitializers(link, file))) return
   const at = link.outputs.Extent.fileOffset[output]
   const before = link.image.slice(at, at + link.outputs.Extent.size[output])
   writeInitOffsets(link, new DataView(link.image.buffer))

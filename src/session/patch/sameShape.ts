@@ -18,15 +18,20 @@ import { sameBytes } from '../../core/hash.ts'
 import { unitPath } from '../../formats/dwarf.ts'
 import type { Alone } from './loadAlone.ts'
 
-/** Both as of `loadAlone`, of the object that is `file` of `whole`. Returns what differs, in words; empty when nothing does. */
-export function differenceOf(whole: Link, file: number, before: Alone, after: Alone): string {
+/** By section, counted from 1: the offsets of its live blocks in its region, where blocks move in it, and where its room ends. */
+export type MovedSections = Map<number, number[]>
+
+/**
+ * Both as of `loadAlone`, of the object that is `file` of `whole`. Returns what differs, in words; empty when nothing does but
+ * places within the object's regions, which go to `moved`.
+ */
+export function differenceOf(whole: Link, file: number, before: Alone, after: Alone, moved: MovedSections): string {
   if (before.options !== after.options) return 'asks for other libraries'
   return (
     otherFile(before.link, after.link) ||
     otherSections(before.link, after.link) ||
     otherSymbols(before.link, after.link) ||
-    otherBlocks(before.link, after.link) ||
-    otherRooms(whole, file, before.link, after.link)
+    otherRooms(whole, file, before.link, after.link, moved)
   )
 }
 
@@ -122,16 +127,8 @@ function isSameName(before: Link, after: Link, strx: number, other: number): boo
   return most <= 0 && strx === other
 }
 
-function otherBlocks(before: Link, after: Link): string {
-  const [old, now] = [before.blocks.Extent, after.blocks.Extent]
-  for (let block = 1; block <= before.files.Ranges.blocks[1]; block++)
-    if (old.alignPow2[block] !== now.alignPow2[block] || old.flags[block] !== now.flags[block])
-      return 'has a block of another alignment'
-  return ''
-}
-
-/** Every live block, and the region of each section, must stay within its room; without room every size must stay. */
-function otherRooms(whole: Link, file: number, before: Link, after: Link): string {
+/** The region of each section must stay within its room; without room every size and alignment must stay. */
+function otherRooms(whole: Link, file: number, before: Link, after: Link, moved: MovedSections): string {
   const { section: firstSection, block: firstBlock } = whole.files.Ranges
   const { flags } = whole.blocks.Extent
   const live = flags.subarray(firstBlock[file], firstBlock[file] + before.files.Ranges.blocks[1])
@@ -140,17 +137,15 @@ function otherRooms(whole: Link, file: number, before: Link, after: Link): strin
   for (let section = 1; section <= before.files.Ranges.sections[1]; section++) {
     const output = whole.sections.Blocks.output[firstSection[file] + section - 1]
     if (output === 0 || before.sections.Header.content[section] === CONTENT_DROPPED) continue
-    const moved =
-      whole.outputs.Section.room[output] !== 0
-        ? firstMoved(places(before, section, output), places(after, section, output))
-        : firstMoved(sizes(before, section), sizes(after, section))
-    if (moved >= 0) return `has a block of ${whole.outputs.names[output]} that leaves its room`
+    const room = whole.outputs.Section.room[output] !== 0
+    const [old, now] = [before, after].map((link) => (room ? places(link, section, output) : shapes(link, section)))
+    if (old.every((place, i) => place === now[i])) continue
+    const same = room && mostAligned(before, [section]) === mostAligned(after, [section])
+    if (!same || old[old.length - 1] !== now[now.length - 1])
+      return `has blocks of ${whole.outputs.names[output]} that leave their room`
+    moved.set(section, now)
   }
   return ''
-}
-
-function firstMoved(old: readonly number[], now: readonly number[]): number {
-  return old.findIndex((place, i) => place !== now[i])
 }
 
 /** Offsets of the live blocks in the region of their section, and where its room ends. */
@@ -161,8 +156,9 @@ function places(link: Link, section: number, output: number): number[] {
   return [...found, closeRegion(rooms)]
 }
 
-function sizes(link: Link, section: number): number[] {
-  return liveBlocks(link, section).map((block) => link.blocks.Extent.size[block])
+function shapes(link: Link, section: number): number[] {
+  const { size, alignPow2 } = link.blocks.Extent
+  return liveBlocks(link, section).flatMap((block) => [size[block], alignPow2[block]])
 }
 
 function liveBlocks(link: Link, section: number): number[] {

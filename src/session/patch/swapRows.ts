@@ -22,8 +22,18 @@ export function swapRows(link: Link, file: number, after: Link, modified: number
   const blocks = Ranges.blocks[file]
   copy(link.blocks.Extent.offset, after.blocks.Extent.offset, block, blocks)
   copy(link.blocks.Extent.size, after.blocks.Extent.size, block, blocks)
+  copyAlignments(link, file, after)
   copy(link.blocks.Relocations.first, after.blocks.Relocations.first, block, blocks)
   copy(link.blocks.Relocations.count, after.blocks.Relocations.count, block, blocks)
+}
+
+/** Where blocks have room, alignments may differ; elsewhere that of a literal may be a copy's. */
+function copyAlignments(link: Link, file: number, after: Link): void {
+  const { alignPow2, section } = link.blocks.Extent
+  const first = link.files.Ranges.block[file]
+  for (let i = 0; i < link.files.Ranges.blocks[file]; i++)
+    if (link.outputs.Section.room[link.sections.Blocks.output[section[first + i]]] !== 0)
+      alignPow2[first + i] = after.blocks.Extent.alignPow2[i + 1]
 }
 
 type Column = Uint8Array | Uint32Array | Float64Array

@@ -1,0 +1,86 @@
+// Brings up to date what holds the addresses of symbols that have moved: table entries, the symbol table, exports, function starts,
+// the header.
+import { findGot, KEY_LOCAL } from '../../../components/gots.ts'
+import type { Link } from '../../../components/link.ts'
+import { SYMBOL_ABSOLUTE } from '../../../components/symbols.ts'
+import { gotAddress, imageOffset } from '../../../systems/kernels/addresses.ts'
+import { encodeHeader } from '../../../systems/kernels/commands.ts'
+import { POINTER_FORMAT, writePointer } from '../../../systems/kernels/fixups.ts'
+import { functionStarts } from '../../../systems/writeSymtab/functionStarts.ts'
+import { copyChainLink, writeChainedRebase } from '../../formats/dyld/chainedFixups.ts'
+import { moveExport } from '../../formats/dyld/moveExport.ts'
+import * as macho from '../../formats/macho/constants.ts'
+import { type DirtyPages, differs, markChanges, markDirty } from './dirtyPages.ts'
+import type { Reverse } from './moves.ts'
+
+/** Returns why it cannot, in words; empty when it is done. */
+export function patchMoved(link: Link, reverse: Reverse, symbols: readonly number[], dirty: DirtyPages): string {
+  for (const symbol of symbols) {
+    moveGot(link, symbol, dirty)
+    const place = reverse.places[symbol]
+    if (place === 0) continue
+    moveRow(link, place - 1, link.symbols.Reference.address[symbol], dirty)
+    const { localCount, thunks } = link.table
+    const external = place - 1 - localCount - thunks.length
+    if (external >= 0 && !exportMoved(link, symbol, external, dirty)) return 'has an export at a much larger address'
+  }
+  patchHeader(link, dirty)
+  return ''
+}
+
+/** An entry of the GOT is a pointer that is rebased. */
+function moveGot(link: Link, symbol: number, dirty: DirtyPages): void {
+  const got = findGot(link.gots, KEY_LOCAL, symbol)
+  if (got === 0 || link.symbols.Definition.flags[symbol] & SYMBOL_ABSOLUTE) return
+  const at = imageOffset(link, link.tables.got, gotAddress(link, got))
+  const before = link.image.slice(at, at + 8)
+  const view = new DataView(link.image.buffer)
+  const value = link.symbols.Reference.address[symbol]
+  if (link.settings.fixupChains) {
+    writeChainedRebase(view, at, value, 0, POINTER_FORMAT, link.settings.imageBase)
+    copyChainLink(new DataView(before.buffer), 0, view, at)
+  } else writePointer(view, at, value)
+  markChanges(link, dirty, at, before)
+}
+
+/** `row` counts from the first local. */
+function moveRow(link: Link, row: number, value: number, dirty: DirtyPages): void {
+  const at = link.linkedit.symbols!.offset + (link.table.stabs.count + row) * macho.NLIST_SIZE + 8
+  writePointer(new DataView(link.tail.buffer, link.tail.byteOffset), at - link.image.length, value)
+  markDirty(link, dirty, at, at + 8)
+}
+
+function exportMoved(link: Link, symbol: number, external: number, dirty: DirtyPages): boolean {
+  const table = link.linkedit.exports
+  if (table === undefined) return true
+  const at = table.offset - link.image.length
+  const trie = link.tail.subarray(at, at + table.bytes.length)
+  const { bytes, offset, length } = link.table.externalNames
+  const address = link.symbols.Reference.address[symbol] - link.settings.imageBase
+  const place = moveExport(trie, bytes, offset[external], length[external], address)
+  if (place < 0) return false
+  markDirty(link, dirty, table.offset + place, table.offset + place + 10)
+  return true
+}
+
+/** Lists all functions anew; false when the list takes more or fewer bytes. */
+export function patchFunctionStarts(link: Link, dirty: DirtyPages): boolean {
+  const table = link.linkedit.functionStarts
+  if (table === undefined) return true
+  const bytes = functionStarts(link)
+  if (bytes.length !== table.bytes.length) return false
+  const at = table.offset - link.image.length
+  if (!differs(link.tail, at, bytes, 0, bytes.length)) return true
+  link.tail.set(bytes, at)
+  markDirty(link, dirty, table.offset, table.offset + bytes.length)
+  return true
+}
+
+/** The entry point may have moved. The UUID is written by sign. */
+function patchHeader(link: Link, dirty: DirtyPages): void {
+  const header = encodeHeader(link)
+  const before = link.image.slice(0, header.length)
+  if (link.settings.uuid !== 'none') header.set(before.subarray(link.uuidAt, link.uuidAt + 16), link.uuidAt)
+  link.image.set(header)
+  markChanges(link, dirty, 0, before)
+}
