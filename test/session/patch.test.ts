@@ -145,3 +145,15 @@ forEachTarget((target) => {
     await session.dispose()
   })
 })
+
+test('a session of a link that is worth collecting keeps what a patch reads', async () => {
+  const target: Target = { arch: 'arm64', fixups: 'chained', name: 'arm64, chained', flags: [] }
+  const program = createProgram(target, [], { threads: 1, threadsFrom: 1 })
+  const session = context(program.options)
+  await session.rebuild()
+  program.bodies[0][1].constant = 2002
+  put(program, 0)
+  const { mode, reason } = await rebuildLikeFresh(session, program)
+  assert.equal(mode, 'patch', reason)
+  await session.dispose()
+})
