@@ -93,6 +93,7 @@ function trieTasks(table: ReturnType<typeof names>): Task[] {
     addresses: Float64Array.from({ length: ROWS }, (_, i) => 0x4000 + 48 * i),
     others: null,
     importNames: null,
+    order: null,
     count: ROWS,
   }
   const bytes = encodeExportTrie(rows)

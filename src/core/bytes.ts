@@ -150,9 +150,7 @@ export class ByteSink {
 
 export function ulebSize(value: number): number {
   let size = 1
-  while (value > 127) {
-    value = Math.floor(value / 128)
-    size++
-  }
+  for (; value > 0x7fffffff; value = Math.floor(value / 128)) size++
+  for (let low = value | 0; low > 127; low >>>= 7) size++
   return size
 }

@@ -1,6 +1,7 @@
 // The export trie: every external of the symbol table, with its kind and address, and what is passed on from dylibs.
 import type { ExternalNames, Link } from '../../components/link.ts'
 import { SYMBOL_ABSOLUTE, SYMBOL_THREAD_LOCAL, SYMBOL_WEAK_DEF } from '../../components/symbols.ts'
+import { countBefore, markBits, rankOf } from '../../src/core/bits.ts'
 import { fromText } from '../../src/core/bytes.ts'
 import { encodeExportTrie } from '../../src/formats/dyld/exportTrie.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
@@ -16,6 +17,7 @@ export function writeExports(link: Link): void {
     addresses: new Float64Array(count),
     others: count === own ? null : new Uint32Array(count),
     importNames: null,
+    order: orderByRow(link, count),
     count,
   }
   for (let i = 0; i < own; i++) {
@@ -34,6 +36,29 @@ export function writeExports(link: Link): void {
     rows.others![i] = link.dylibs[link.reexports[i - own].dylib].ordinal
   }
   link.linkedit.exports = { bytes: encodeExportTrie(rows), offset: 0 }
+}
+
+/** Externals by the rows of their symbols, as the objects list them, then re-exports. */
+function orderByRow(link: Link, count: number): Uint32Array {
+  const { externals, externalCount } = link.table
+  const order = new Uint32Array(count)
+  const words = new Uint32Array((link.symbols.count >>> 5) + 1)
+  const before = new Uint32Array(words.length)
+  markBits(words, externals, externalCount)
+  countBefore(words, before)
+  placeByRank(words, before, externals, order, externalCount)
+  for (let i = externalCount; i < count; i++) order[i] = i
+  return order
+}
+
+function placeByRank(
+  words: Uint32Array,
+  before: Uint32Array,
+  values: Uint32Array,
+  order: Uint32Array,
+  count: number,
+): void {
+  for (let i = 0; i < count; i++) order[rankOf(words, before, values[i])] = i
 }
 
 /** Names of the externals, then those of re-exports. */

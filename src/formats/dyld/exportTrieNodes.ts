@@ -3,16 +3,16 @@ import type { NameRows, SortedNames } from './sortNames.ts'
 
 // Layout of the nodes, one column each. Ids ascend in the order in which nodes are written (a node, then its first child's
 // subtree, and so on), from `first` (the root) to `end`; the first child of `node` is node + 1. 0 is no node.
-//   leaf      position in the order of names of the leftmost name below the node
+//   row       of the leftmost name below the node
 //   depth     bytes of the path to the node: of that name, when it ends here
-//   children  how many; sibling  the next child of the same parent
+//   children  how many
 //   parent    0 for the root
-//   size      bytes of the node; offset  its place in the trie
+//   size      bytes of the node; when its bytes are written, where its next edge goes
+//   offset    its place in the trie
 export type TrieNodes = {
-  leaf: Uint32Array
+  row: Uint32Array
   depth: Uint32Array
   children: Uint8Array
-  sibling: Uint32Array
   parent: Uint32Array
   size: Uint32Array
   offset: Uint32Array
@@ -21,7 +21,7 @@ export type TrieNodes = {
 }
 
 // Branching nodes whose leftmost name is not met yet, from the root (0) down to `top`: what is known of each so far.
-type Open = { depth: Uint32Array; child: Uint32Array; children: Uint32Array; size: Uint32Array; top: number }
+type Open = { depth: Uint32Array; children: Uint32Array; size: Uint32Array; top: number }
 
 /**
  * Builds the nodes from the last name to the first one: then a node is complete when its leftmost name is met, and nodes come
@@ -29,40 +29,28 @@ type Open = { depth: Uint32Array; child: Uint32Array; children: Uint32Array; siz
  * root is terminal or has two children, so there are at most twice as many as names. Throws RangeError when a name comes twice.
  */
 export function buildTrie(names: NameRows, sorted: SortedNames, terminals: Uint8Array | Uint32Array): TrieNodes {
-  const { order, shared } = sorted
-  const count = order.length
+  const count = sorted.order.length
   const nodes = allocateNodes(2 * count + 2)
   const open = allocateOpen(count + 2)
-  const { depth } = open
   for (let i = count - 1; i >= 0; i--) {
-    const row = order[i]
-    const length = names.length[row]
-    const before = i === 0 ? -1 : shared[i]
-    if (before === length) throw new RangeError('expected each exported name once, got one twice')
-    if (before > depth[open.top]) openNode(open, before)
-    if (length > depth[open.top]) attach(nodes, open, addNode(nodes, i, length, terminals[row] + 1))
-    while (depth[open.top] > before) {
-      const node = closeNode(nodes, open, i, length === depth[open.top] ? terminals[row] : 1)
-      if (open.top < 0) break
-      if (before > depth[open.top]) openNode(open, before)
-      attach(nodes, open, node)
-    }
+    const row = sorted.order[i]
+    addName(nodes, open, row, names.length[row], i === 0 ? -1 : sorted.shared[i], terminals[row])
   }
+  linkParents(nodes, open.depth, open.children)
   return nodes
 }
 
 function allocateOpen(capacity: number): Open {
   const column = () => new Uint32Array(capacity)
-  return { depth: column(), child: column(), children: column(), size: column(), top: 0 }
+  return { depth: column(), children: column(), size: column(), top: 0 }
 }
 
 function allocateNodes(capacity: number): TrieNodes {
   const column = () => new Uint32Array(capacity)
   return {
-    leaf: column(),
+    row: column(),
     depth: column(),
     children: new Uint8Array(capacity),
-    sibling: column(),
     parent: column(),
     size: column(),
     offset: column(),
@@ -71,37 +59,59 @@ function allocateNodes(capacity: number): TrieNodes {
   }
 }
 
-function addNode(nodes: TrieNodes, leaf: number, depth: number, size: number): number {
+/** `before`: bytes that the name has in common with the one before it. */
+function addName(nodes: TrieNodes, open: Open, row: number, length: number, before: number, terminal: number): void {
+  const { depth, children, size } = open
+  if (before === length) throw new RangeError('expected each exported name once, got one twice')
+  if (before > depth[open.top]) openNode(open, before)
+  if (length > depth[open.top]) {
+    addNode(nodes, row, length, 0, terminal + 1)
+    attach(open, length)
+  }
+  while (depth[open.top] > before) {
+    const top = open.top--
+    const end = depth[top]
+    addNode(nodes, row, end, children[top], size[top] + (length === end ? terminal : 1) + 1)
+    if (open.top < 0) return
+    if (before > depth[open.top]) openNode(open, before)
+    attach(open, end)
+  }
+}
+
+function addNode(nodes: TrieNodes, row: number, depth: number, children: number, size: number): void {
   const node = --nodes.first
-  nodes.leaf[node] = leaf
+  nodes.row[node] = row
   nodes.depth[node] = depth
+  nodes.children[node] = children
   nodes.size[node] = size
-  return node
 }
 
 function openNode(open: Open, depth: number): void {
   const top = ++open.top
   open.depth[top] = depth
-  open.child[top] = open.children[top] = open.size[top] = 0
+  open.children[top] = open.size[top] = 0
 }
 
-/** The deepest open node gets its id. */
-function closeNode(nodes: TrieNodes, open: Open, leaf: number, terminal: number): number {
-  const top = open.top--
-  const { parent, sibling } = nodes
-  const node = addNode(nodes, leaf, open.depth[top], open.size[top] + terminal + 1)
-  nodes.children[node] = open.children[top]
-  for (let child = open.child[top]; child !== 0; child = sibling[child]) parent[child] = node
-  return node
+/** A child in the deepest open node: the bytes of the edge, a NUL, and an offset of at least one byte. */
+function attach(open: Open, depth: number): void {
+  const { top } = open
+  open.children[top]++
+  open.size[top] += depth - open.depth[top] + 2
 }
 
-/** Into the deepest open node: the bytes of the edge, a NUL, and an offset of at least one byte. */
-function attach(nodes: TrieNodes, open: Open, child: number): void {
-  const { depth, child: first, children, size, top } = open
-  nodes.sibling[child] = first[top]
-  first[top] = child
-  children[top]++
-  size[top] += nodes.depth[child] - depth[top] + 2
+/** From the first node on: a node belongs to the last one before it that lacks children. `stack` and `left` are room for it. */
+function linkParents(nodes: TrieNodes, stack: Uint32Array, left: Uint32Array): void {
+  const { parent, children, first, end } = nodes
+  let top = 0
+  stack[0] = left[0] = 0
+  for (let node = first; node < end; node++) {
+    parent[node] = stack[top]
+    if (left[top] > 1) left[top]--
+    else if (top > 0) top--
+    if (children[node] === 0) continue
+    stack[++top] = node
+    left[top] = children[node]
+  }
 }
 
 /**

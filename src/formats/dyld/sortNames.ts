@@ -4,236 +4,189 @@ export type NameRows = { bytes: Uint8Array; offset: Uint32Array; length: Uint32A
 /** `order`: rows in byte order of their names; `shared[i]`: how many bytes the names of order[i - 1] and order[i] have in common. */
 export type SortedNames = { order: Uint32Array; shared: Uint32Array }
 
-const KEY_BYTES = 4
-const RADIX = 256
-const SIGN = 0x80000000
-
-/** From here on counting digits beats insertion. */
-const MANY_RUNS = 40
-
-// Layout of the work: a range [from, to) of positions, whose names have the same first bytes, is sorted by the next four bytes,
-// then split where these differ. Neighbours with the same four bytes are moved together: names that come file by file have many.
-//   order          row of each position; moved  the other side of a move
-//   starts         first position of each run of equal keys, and `to` behind the last one
-//   keys, runs     the runs to sort; a key has the first byte highest, 0 behind the end of a name, and the highest bit
-//                  flipped, so that keys compare as signed numbers; otherKeys, otherRuns  the other side of a radix pass
-//   counts         of one digit
-//   pending        ranges to do, three numbers each: from, to, bytes known equal
-//   count          of runs; differing  bits in which their keys differ; ascending  whether they are in order
+// Layout of the work: positions fall into runs, within which names ascend.
+//   order, shared            as in SortedNames; shared counts within a run only, so that of a run's first name is not defined
+//   aside, asideShared       the left one of two runs while they are merged
+//   starts                   first position of each run, and the count of names behind the last one
 type Sorting = {
-  names: NameRows
+  view: DataView
+  offset: Uint32Array
+  length: Uint32Array
   order: Uint32Array
-  moved: Uint32Array
   shared: Uint32Array
+  aside: Uint32Array
+  asideShared: Uint32Array
   starts: Uint32Array
-  keys: Int32Array
-  runs: Uint32Array
-  otherKeys: Int32Array
-  otherRuns: Uint32Array
-  counts: Uint32Array
-  pending: number[]
-  count: number
-  differing: number
-  ascending: boolean
 }
 
 /**
- * Sorts rows 0..count-1; a prefix stands before what it starts, equal names (all of whose bytes are then shared) in order of
- * their rows. Names hold no NUL. All passes are stable: rows whose names lie side by side stay together, so that the names'
- * bytes are read in runs, four of each name a pass.
+ * Sorts the rows that `order` lists, in place; a prefix stands before what it starts, equal names (all of whose bytes are then
+ * shared) stay in order. Merges the runs that ascend already: assemblers list what an object defines by name, so that there is
+ * one a file. What two neighbours share decides most steps of a merge without a look at the names, and comes out as `shared`.
  */
-export function sortNames(names: NameRows, count: number): SortedNames {
-  const sorting = createSorting(names, count)
-  const { order, pending } = sorting
-  if (count > 1) pending.push(0, count, 0)
-  while (pending.length > 0) {
-    const known = pending.pop()!
-    const to = pending.pop()!
-    const from = pending.pop()!
-    if (to - from === 2) sortPair(sorting, from, known)
-    else sortRange(sorting, from, to, known)
-  }
+export function sortNames(names: NameRows, order: Uint32Array): SortedNames {
+  const count = order.length
+  const sorting = createSorting(names, order)
+  let runs = findRuns(sorting, count)
+  while (runs > 1) runs = mergePairs(sorting, runs)
   return { order, shared: sorting.shared }
 }
 
-function createSorting(names: NameRows, count: number): Sorting {
+function createSorting(names: NameRows, order: Uint32Array): Sorting {
+  const { bytes, offset, length } = names
+  const count = order.length
+  const column = () => new Uint32Array(count)
   return {
-    names,
-    order: countUp(new Uint32Array(count)),
-    moved: new Uint32Array(count),
-    shared: new Uint32Array(count),
+    view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+    offset,
+    length,
+    order,
+    shared: new Uint32Array(count + 1),
+    aside: column(),
+    asideShared: new Uint32Array(count + 1),
     starts: new Uint32Array(count + 1),
-    keys: new Int32Array(count),
-    runs: new Uint32Array(count),
-    otherKeys: new Int32Array(count),
-    otherRuns: new Uint32Array(count),
-    counts: new Uint32Array(RADIX),
-    pending: [],
-    count: 0,
-    differing: 0,
-    ascending: true,
   }
 }
 
 // One loop a function, here and wherever a loop runs long the first time, and nothing after it but a return: code that is compiled
 // in the midst of a loop knows nothing of what follows and is left there. V8 may enter it again, call after call: two
-// assignments after findRuns' loop cost 1,600 such exits and 50 ms for 120,000 names.
-
-function countUp(order: Uint32Array): Uint32Array {
-  for (let i = 0; i < order.length; i++) order[i] = i
-  return order
-}
-
-function sortRange(sorting: Sorting, from: number, to: number, known: number): void {
-  const count = findRuns(sorting, from, to, known)
-  sorting.starts[count] = to
-  sorting.count = count
-  compareRuns(sorting)
-  if (!sorting.ascending) {
-    if (sorting.count < MANY_RUNS) insertRuns(sorting)
-    else radixSort(sorting)
-    moveRuns(sorting, from)
-    sorting.order.set(sorting.moved.subarray(from, to), from)
-  }
-  split(sorting, from, to, known)
-}
-
-function sortPair(sorting: Sorting, from: number, known: number): void {
-  const { order, shared } = sorting
-  const { bytes, offset, length } = sorting.names
-  const a = order[from]
-  const b = order[from + 1]
-  const left = offset[a]
-  const right = offset[b]
-  const end = Math.min(length[a], length[b])
-  let at = known
-  while (at < end && bytes[left + at] === bytes[right + at]) at++
-  shared[from + 1] = at
-  const isAfter = at === end ? length[a] > end : bytes[left + at] > bytes[right + at]
-  if (!isAfter) return
-  order[from] = b
-  order[from + 1] = a
-}
-
-/** By bytes left of a name: those that are its own. */
-const KEY_MASKS = Int32Array.of(0, -1 << 24, -1 << 16, -1 << 8, -1)
+// assignments behind a loop cost 1,600 such exits and 50 ms for 120,000 names.
 
 /** Returns how many there are. */
-function findRuns(sorting: Sorting, from: number, to: number, known: number): number {
-  const { order, starts, keys, runs } = sorting
-  const { bytes, offset, length } = sorting.names
-  let last = 0
-  let count = 0
-  for (let i = from; i < to; i++) {
+function findRuns(sorting: Sorting, count: number): number {
+  const { view, offset, length, order, shared, starts } = sorting
+  let runs = 1
+  for (let i = 1; i < count; i++) {
+    const before = order[i - 1]
     const row = order[i]
-    const at = offset[row] + known
-    const left = length[row] - known
-    const word = (bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]
-    const key = (word & KEY_MASKS[Math.min(left, KEY_BYTES)]) ^ SIGN
-    if (key === last && i > from) continue
-    starts[count] = i
-    keys[count] = key
-    runs[count] = count
-    last = key
-    count++
+    const end = Math.min(length[before], length[row])
+    const left = offset[before]
+    const right = offset[row]
+    const at = commonBytes(view, left, right, 0, end)
+    shared[i] = at
+    if (at < end ? view.getUint8(left + at) > view.getUint8(right + at) : length[before] > end) starts[runs++] = i
   }
-  return count
+  starts[runs] = count
+  return runs
 }
 
-function compareRuns(sorting: Sorting): void {
-  const { keys, count } = sorting
-  let differing = 0
-  let ascending = true
-  for (let i = 1; i < count; i++) {
-    differing |= keys[i] ^ keys[i - 1]
-    if (keys[i] < keys[i - 1]) ascending = false
+/** The first place from `at` on where the names at `left` and `right` differ, or `end`. */
+function commonBytes(view: DataView, left: number, right: number, at: number, end: number): number {
+  for (; at + 4 <= end; at += 4) {
+    const differing = view.getInt32(left + at, true) ^ view.getInt32(right + at, true)
+    if (differing !== 0) return at + ((31 - Math.clz32(differing & -differing)) >> 3)
   }
-  sorting.differing = differing
-  sorting.ascending = ascending
+  while (at < end && view.getUint8(left + at) === view.getUint8(right + at)) at++
+  return at
 }
 
-function insertRuns(sorting: Sorting): void {
-  const { keys, runs, count } = sorting
-  for (let i = 1; i < count; i++) {
-    const key = keys[i]
-    const run = runs[i]
-    let at = i
-    for (; at > 0 && keys[at - 1] > key; at--) {
-      keys[at] = keys[at - 1]
-      runs[at] = runs[at - 1]
-    }
-    keys[at] = key
-    runs[at] = run
+/** Returns how many runs are left. */
+function mergePairs(sorting: Sorting, runs: number): number {
+  const { starts } = sorting
+  const count = starts[runs]
+  let left = 0
+  for (let run = 0; run + 1 < runs; run += 2) {
+    mergeRuns(sorting, starts[run], starts[run + 1], starts[run + 2])
+    starts[left++] = starts[run]
   }
+  if (runs & 1) starts[left++] = starts[runs - 1]
+  starts[left] = count
+  return left
 }
 
-/** From the lowest digit up; digits that all keys have in common are left out. */
-function radixSort(sorting: Sorting): void {
-  const { counts, count, differing } = sorting
-  for (let shift = 0; shift < 32; shift += 8) {
-    if (((differing >>> shift) & 0xff) === 0) continue
-    const { keys, runs, otherKeys, otherRuns } = sorting
-    counts.fill(0)
-    countDigits(counts, keys, count, shift)
-    placeDigits(counts)
-    scatter(sorting, shift)
-    sorting.keys = otherKeys
-    sorting.runs = otherRuns
-    sorting.otherKeys = keys
-    sorting.otherRuns = runs
+function mergeRuns(sorting: Sorting, from: number, middle: number, to: number): void {
+  const { order, shared } = sorting
+  const at = compareAt(sorting, order[middle - 1], order[middle], 0)
+  if (at >= 0) {
+    shared[middle] = at
+    return
   }
+  setAside(sorting, from, middle)
+  merge(sorting, from, middle, to)
 }
 
-function countDigits(counts: Uint32Array, keys: Int32Array, count: number, shift: number): void {
-  for (let i = 0; i < count; i++) counts[((keys[i] ^ SIGN) >>> shift) & 0xff]++
+/** How many bytes, of which `known` are known, two rows have in common: as such if `a` is not behind `b`, else -1 - as many. */
+function compareAt(sorting: Sorting, a: number, b: number, known: number): number {
+  const { view, offset, length } = sorting
+  const end = Math.min(length[a], length[b])
+  const at = commonBytes(view, offset[a], offset[b], known, end)
+  const isBehind = at < end ? view.getUint8(offset[a] + at) > view.getUint8(offset[b] + at) : length[a] > end
+  return isBehind ? -1 - at : at
 }
 
-function placeDigits(counts: Uint32Array): void {
-  let at = 0
-  for (let digit = 0; digit < RADIX; digit++) {
-    const here = counts[digit]
-    counts[digit] = at
-    at += here
+function setAside(sorting: Sorting, from: number, to: number): void {
+  const { order, shared, aside, asideShared } = sorting
+  for (let i = from; i < to; i++) {
+    aside[i - from] = order[i]
+    asideShared[i - from] = shared[i]
   }
 }
 
-function scatter(sorting: Sorting, shift: number): void {
-  const { counts, keys, runs, otherKeys, otherRuns, count } = sorting
-  for (let i = 0; i < count; i++) {
-    const key = keys[i]
-    const at = counts[((key ^ SIGN) >>> shift) & 0xff]++
-    otherKeys[at] = key
-    otherRuns[at] = runs[i]
-  }
-}
-
-function moveRuns(sorting: Sorting, from: number): void {
-  const { order, moved, starts, runs, count } = sorting
-  let to = from
-  for (let i = 0; i < count; i++) {
-    const end = starts[runs[i] + 1]
-    for (let at = starts[runs[i]]; at < end; at++) moved[to++] = order[at]
-  }
-}
-
-/** Names differ where keys do; those with the same key are still to sort by what follows, unless they end within it. */
-function split(sorting: Sorting, from: number, to: number, known: number): void {
-  const { starts, keys, runs, shared, pending, count } = sorting
-  let start = from
+/**
+ * Of the next names of both runs the one that shares more with the last name written comes first; only where both share as
+ * much, their bytes behind that decide.
+ */
+function merge(sorting: Sorting, from: number, middle: number, to: number): void {
+  const { order, shared, aside, asideShared } = sorting
+  const count = middle - from
+  let left = 0
+  let right = middle
   let at = from
-  for (let i = 0; i < count; i++) {
-    at += starts[runs[i] + 1] - starts[runs[i]]
-    if (i + 1 < count && keys[i + 1] === keys[i]) continue
-    if (at - start > 1) {
-      if ((keys[i] & 0xff) !== 0) pending.push(start, at, known + KEY_BYTES)
-      else endNames(sorting, start, at)
+  let leftShared = 0
+  let rightShared = 0
+  while (left < count && right < to) {
+    const known = leftShared
+    let isLeft = leftShared > rightShared
+    if (leftShared === rightShared) {
+      const common = compareAt(sorting, aside[left], order[right], known)
+      isLeft = common >= 0
+      if (isLeft) rightShared = common
+      else leftShared = -1 - common
     }
-    if (at < to) shared[at] = known + (Math.clz32(keys[i] ^ keys[i + 1]) >> 3)
-    start = at
+    if (isLeft) {
+      order[at] = aside[left]
+      shared[at++] = known
+      const next = moveWhile(aside, asideShared, left + 1, count, order, shared, at, rightShared)
+      at += next - left - 1
+      left = next
+      leftShared = asideShared[left]
+    } else {
+      order[at] = order[right]
+      shared[at++] = rightShared
+      const next = moveWhile(order, shared, right + 1, to, order, shared, at, leftShared)
+      at += next - right - 1
+      right = next
+      rightShared = shared[right]
+    }
   }
+  if (right < to) shared[right] = rightShared
+  if (left === count) return
+  asideShared[left] = leftShared
+  putBack(sorting, left, count, at)
 }
 
-/** Equal names. */
-function endNames(sorting: Sorting, from: number, to: number): void {
-  sorting.shared.fill(sorting.names.length[sorting.order[from]], from + 1, to)
+/** Moves names as long as they share more than `limit` with the one before; returns the position of the first that does not. */
+function moveWhile(
+  fromOrder: Uint32Array,
+  fromShared: Uint32Array,
+  from: number,
+  end: number,
+  order: Uint32Array,
+  shared: Uint32Array,
+  at: number,
+  limit: number,
+): number {
+  for (; from < end && fromShared[from] > limit; from++, at++) {
+    order[at] = fromOrder[from]
+    shared[at] = fromShared[from]
+  }
+  return from
+}
+
+function putBack(sorting: Sorting, from: number, to: number, at: number): void {
+  const { order, shared, aside, asideShared } = sorting
+  for (let i = from; i < to; i++, at++) {
+    order[at] = aside[i]
+    shared[at] = asideShared[i]
+  }
 }

@@ -22,6 +22,7 @@ function decode(bytes: Uint8Array): Export[] {
 
 function encode(rows: Export[]): Uint8Array {
   const columns: ExportRows = {
+    order: null,
     names: nameRows(rows.map((row) => row.name)),
     flags: Uint8Array.from(rows, (row) => row.flags),
     addresses: Float64Array.from(rows, (row) => row.address),

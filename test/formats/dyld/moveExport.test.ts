@@ -16,6 +16,7 @@ function trieOf(addresses: readonly number[]): Uint8Array {
     addresses: Float64Array.from(addresses),
     others: null,
     importNames: null,
+    order: null,
     count: NAMES.length,
   })
 }
