@@ -1,8 +1,10 @@
-// `npm run bench`: suites in this process: kernels, every system alone, whole links. With --rivals: our command against ld64.lld.
+// `npm run bench`: suites in this process: kernels, every system alone, whole links. With --rivals: our command against ld64.lld;
+// with --incremental: rebuilds of a session against its full links.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { Bench, type BenchOptions } from 'tinybench'
 import type { Arch } from '../src/types.ts'
+import { runIncremental } from './incremental.ts'
 import { jobs } from './jobs.ts'
 import { kernelTasks, type Task } from './kernels.ts'
 import { linkTask } from './linkTasks.ts'
@@ -27,6 +29,8 @@ const USAGE = `usage: npm run bench -- [options]
   --preset LIST    sizes of the synthetic program: small, medium, large; default medium,large
   --runs N         timed runs of each command, 5 or more, default 5
   --corpus DIR     also every DIR/**/link.rsp, real programs for instance
+
+  --incremental    instead: rebuilds of a session after edits, against full links by ld64.lld-22; with --preset and --runs
 `
 
 const OPTIONS = {
@@ -37,6 +41,7 @@ const OPTIONS = {
   json: { type: 'string' },
   rivals: { type: 'boolean', default: false },
   rival: { type: 'string', multiple: true },
+  incremental: { type: 'boolean', default: false },
   preset: { type: 'string', default: 'medium,large' },
   runs: { type: 'string', default: '5' },
   corpus: { type: 'string' },
@@ -66,9 +71,15 @@ async function main(): Promise<number> {
   mkdirSync(values.cache, { recursive: true })
   const machine = describeMachine()
   console.log(machineLine(machine))
-  const report = values.rivals ? compareRivals(values, sizes as Preset[]) : { suites: await runSuites(values) }
+  const report = await run(values, sizes as Preset[])
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ machine, ...report }, null, 2)}\n`)
   return 'scenarios' in report && report.scenarios.some(({ ratio }) => ratio === null) ? 1 : 0
+}
+
+async function run(values: Values, sizes: readonly Preset[]): Promise<RivalsReport | object> {
+  if (values.rivals) return compareRivals(values, sizes)
+  if (values.incremental) return { incremental: await runIncremental(sizes, Number(values.runs), values.cache) }
+  return { suites: await runSuites(values) }
 }
 
 function compareRivals(values: Values, sizes: readonly Preset[]): RivalsReport {

@@ -1,0 +1,166 @@
+// `npm run bench -- --incremental`: rebuilds of a session that holds the link, against a full link by ld64.lld of the same inputs.
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { context, type Input, link, type LinkOptions, type RebuildMode, type Session } from '../src/node.ts'
+import type { Arch } from '../src/types.ts'
+import { median } from './compare/statistics.ts'
+import { editBody } from './incremental/editBody.ts'
+import { runOnce } from './measure.ts'
+import { PEER, PEER_COMMAND } from './rivals/contestants.ts'
+import { makePreset, type Preset, type SyntheticFiles } from './synthetic.ts'
+
+/** What is edited between two rebuilds, and how long the second may take as a part of the peer's full link. */
+interface Work {
+  name: string
+  /** Objects edited, as a part of all; 0: none. One at least otherwise. */
+  edited: number
+  mode: RebuildMode
+  goal: Partial<Record<Preset, number>>
+}
+
+const works: readonly Work[] = [
+  { name: 'nothing changed', edited: 0, mode: 'noop', goal: { large: 0.003 } },
+  { name: 'one function body', edited: Number.MIN_VALUE, mode: 'patch', goal: { medium: 0.02, large: 0.01 } },
+  { name: '1 % of the objects', edited: 0.01, mode: 'patch', goal: { large: 0.05 } },
+]
+
+export interface IncrementalLine {
+  work: string
+  scenario: string
+  mode: RebuildMode
+  reason: string
+  milliseconds: number
+  /** By the peer's full link. */
+  ratio: number
+  goal: number | null
+  dirtyBlocks: number
+  dirtyPages: number
+}
+
+interface Program {
+  arch: Arch
+  files: SyntheticFiles
+  options: LinkOptions
+  /** Copies of every hundredth object, which are edited. */
+  copies: string[]
+}
+
+const MACOS_13 = { name: 'macos', minVersion: 13 << 16, sdkVersion: 13 << 16 } as const
+
+/** Prints a table for every size and architecture. @throws Error when a rebuild writes what a fresh link does not. */
+export async function runIncremental(
+  sizes: readonly Preset[],
+  runs: number,
+  cache: string,
+): Promise<IncrementalLine[]> {
+  const lines: IncrementalLine[] = []
+  for (const size of sizes)
+    for (const arch of ['x86_64', 'arm64'] as const) lines.push(...(await runProgram(arch, size, runs, cache)))
+  return lines
+}
+
+async function runProgram(arch: Arch, size: Preset, runs: number, cache: string): Promise<IncrementalLine[]> {
+  const program = prepare(arch, size, cache)
+  const scenario = `synthetic ${size} ${arch}`
+  const session = context(program.options)
+  const first = await timed(session)
+  console.log(`\n${scenario}, median of ${runs}; first link of the session ${first.milliseconds.toFixed(0)} ms`)
+  const peer: number[] = []
+  const samples = works.map((): Sample[] => [])
+  for (let round = 0; round <= runs; round++) {
+    const full = peerLink(program, cache)
+    if (round > 0) peer.push(full)
+    for (const [i, work] of works.entries()) {
+      edit(program, work, round * works.length + i + 1)
+      const sample = await timed(session)
+      if (round > 0) samples[i].push(sample)
+    }
+  }
+  await checkOutput(program)
+  await session.dispose()
+  const whole = median(peer)
+  console.log(`  ${`${PEER}, full link`.padEnd(32)}${whole.toFixed(1).padStart(10)} ms`)
+  return works.map((work, i) => report(work, scenario, size, samples[i], whole))
+}
+
+/** A program like the preset, but for the objects to be edited, which are copies: the preset's stay as they are. */
+function prepare(arch: Arch, size: Preset, cache: string): Program {
+  const files = makePreset(arch, size, cache)
+  const folder = join(cache, `incremental-${arch}-${size}`)
+  mkdirSync(folder, { recursive: true })
+  const copies: string[] = []
+  const inputs = files.inputs.map((path, i): string | Input => {
+    if (i % 100 !== 50) return path
+    const copy = join(folder, basename(path))
+    cpSync(path, copy)
+    copies.push(copy)
+    return copy
+  })
+  inputs.push({ library: 'System' })
+  const output = join(folder, 'out')
+  return { arch, files, copies, options: { arch, platform: MACOS_13, inputs, syslibroots: [files.folder], output } }
+}
+
+function peerLink({ files }: Program, cache: string): number {
+  const output = join(cache, 'out-incremental-peer')
+  return runOnce({ name: PEER, command: [PEER_COMMAND, `@${files.response}`, '-o', output], output }).wall
+}
+
+function edit({ arch, copies, files }: Program, { edited }: Work, round: number): void {
+  if (edited === 0) return
+  const count = Math.min(copies.length, Math.max(1, Math.round(edited * files.inputs.length)))
+  for (let i = 0; i < count; i++) {
+    const bytes = new Uint8Array(readFileSync(copies[i]))
+    editBody(bytes, arch, round)
+    writeFileSync(copies[i], bytes)
+  }
+}
+
+interface Sample {
+  milliseconds: number
+  mode: RebuildMode
+  reason: string
+  dirtyBlocks: number
+  dirtyPages: number
+}
+
+async function timed(session: Session): Promise<Sample> {
+  const started = performance.now()
+  const { mode, reason, dirtyBlocks, dirtyPages } = await session.rebuild()
+  return { milliseconds: performance.now() - started, mode, reason, dirtyBlocks, dirtyPages }
+}
+
+/** A fast rebuild that is wrong is no result. */
+async function checkOutput({ options }: Program): Promise<void> {
+  const { outputFiles } = await link({ ...options, layout: 'padded', write: false })
+  if (!readFileSync(options.output!).equals(outputFiles[0].contents))
+    throw new Error(`${options.output}: a fresh link writes something else`)
+}
+
+function report(work: Work, scenario: string, size: Preset, samples: readonly Sample[], peer: number): IncrementalLine {
+  const milliseconds = median(samples.map((sample) => sample.milliseconds))
+  const other = samples.find(({ mode }) => mode !== work.mode)
+  const { mode, reason, dirtyBlocks, dirtyPages } = other ?? samples[0]
+  const goal = work.goal[size] ?? null
+  const line = {
+    work: work.name,
+    scenario,
+    mode,
+    reason,
+    milliseconds,
+    ratio: milliseconds / peer,
+    goal,
+    dirtyBlocks,
+    dirtyPages,
+  }
+  console.log(incrementalLine(line, other !== undefined))
+  return line
+}
+
+function incrementalLine(line: IncrementalLine, unexpected: boolean): string {
+  const { work, mode, reason, milliseconds, ratio, goal, dirtyBlocks, dirtyPages } = line
+  const dirty = `${dirtyBlocks} blocks, ${dirtyPages} pages`
+  const met = goal === null ? '' : `, at most ${goal}: ${ratio <= goal && !unexpected ? 'met' : 'NOT MET'}`
+  const why = unexpected ? ` (${reason})` : ''
+  return `  ${work.padEnd(32)}${milliseconds.toFixed(1).padStart(10)} ms  ${mode}${why}, ${dirty}, ratio ${ratio.toFixed(4)}${met}`
+}
