@@ -73,7 +73,9 @@ export function createFiles(rows: number, shared: boolean) {
   )
   /** For an archive, an index into link.archives. */
   const Detail = columns(rows, { archive: 'u32' }, shared)
-  const components = { Source, Order, Ranges, Tables, Detail }
+  /** How many table entries the files before it have caused. */
+  const Before = columns(rows, { gots: 'u32', tlvs: 'u32', stubs: 'u32' }, shared)
+  const components = { Source, Order, Ranges, Tables, Detail, Before }
   return { world: createKind(components, { reserve: rows }), count: 0, ...components }
 }
 

@@ -1,6 +1,6 @@
 // scan: walks the relocations of live blocks once: checks their form, counts rebases and binds, makes GOT keys, TLV pointers and
 // stubs, and collects references to undefined symbols.
-// Reads: live blocks, relocations, Reference.target. Writes: gots, tlvs, stubs, import use, fixup columns (empty, sized).
+// Reads: live blocks, relocations, Reference.target. Writes: gots, tlvs, stubs, Before, import use, fixup columns (empty, sized).
 // After strip and fold (only what stays causes entries), before allocate, which needs the sizes. Cost: one visit a relocation.
 
 import { BLOCK_COALESCED, BLOCK_FOLDED, BLOCK_LIVE } from '../components/blocks.ts'
@@ -63,7 +63,13 @@ export function scan(link: Link): void {
   callEntry(link, state)
   const messenger = scanMessenger(link, state.undefineds)
   if (messenger !== 0) call(link, state, messenger)
-  for (const file of link.order) scanFile(link, state, file)
+  const { Before } = link.files
+  for (const file of link.order) {
+    Before.gots[file] = link.gots.count
+    Before.tlvs[file] = link.tlvs.count
+    Before.stubs[file] = state.calls
+    scanFile(link, state, file)
+  }
   scanUnwind(link)
   reportUndefined(link, state.undefineds)
   makeStubs(link, state.calls)

@@ -332,7 +332,14 @@ function fillFiles(link: Link, found: Survey): void {
   const { files } = link
   const { rows } = found
   files.count = found.count
-  spawnRange(files.world, found.count + 1, [files.Source, files.Order, files.Ranges, files.Tables, files.Detail])
+  spawnRange(files.world, found.count + 1, [
+    files.Source,
+    files.Order,
+    files.Ranges,
+    files.Tables,
+    files.Detail,
+    files.Before,
+  ])
   let [section, symbol, block] = [1, 1, 1]
   for (let file = 1; file <= found.count; file++) {
     files.Source.kind[file] = rows.kind[file]

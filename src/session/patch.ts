@@ -18,7 +18,7 @@ import { patchDataInCode, patchInitOffsets, patchStabs } from './patch/patchTabl
 import { rewriteUnwind, updateUnwinds } from './patch/patchUnwind.ts'
 import { areSameFixups, chainFile, fixupOffsets, relaxFile, relocateFile } from './patch/relocateFile.ts'
 import { haveSameEdges } from './patch/sameEdges.ts'
-import { differenceOf, type MovedSections } from './patch/sameShape.ts'
+import { differenceOf, type Shape } from './patch/sameShape.ts'
 import { createReverse, moveBlocks, movedAddresses, type Reverse } from './patch/moves.ts'
 import { patchFunctionStarts, patchMoved } from './patch/patchMoved.ts'
 import type { Fixups } from '../../components/fixups.ts'
@@ -58,11 +58,10 @@ export interface Patched {
   timings: SystemTiming[]
 }
 
-/** An object as it is now, and which of its blocks move. */
-interface Change {
+/** An object as it is now, and how it differs from what it was. */
+interface Change extends Shape {
   file: number
   after: Alone
-  moved: MovedSections
   modified: number
 }
 
@@ -86,6 +85,8 @@ export function patch(patching: Patching, host: Host, inputs: readonly Input[]):
     if (typeof change === 'string') return named(input.path!, change)
     changes.push(change)
   }
+  if (changes.length > 1 && changes.some(({ literals }) => literals))
+    return 'literals of several objects may be the same'
   steps('load')
   for (const change of changes) {
     const count = patchObject(patching, change, dirty)
@@ -130,11 +131,11 @@ function readChange(patching: Patching, host: Host, input: Input): Change | stri
     const before = loadAlone(link, file, { arena: arena[file], position: position[file], size: size[file] })
     const after = loadAlone(link, file, read.place)
     if (before === null || after === null) return 'cannot be linked'
-    const moved: MovedSections = new Map()
-    const difference = differenceOf(link, file, before, after, moved)
+    const shape: Shape = { moved: new Map(), literals: false }
+    const difference = differenceOf(link, file, before, after, shape)
     if (difference !== '') return difference
     if (link.settings.deadStrip === true && !haveSameEdges(before.link, after.link)) return 'refers to something else'
-    return { file, after, moved, modified: read.modified }
+    return { ...shape, file, after, modified: read.modified }
   } catch (trouble) {
     if (trouble instanceof FormatError || trouble instanceof HostError) return trouble.message
     throw trouble

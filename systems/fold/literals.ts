@@ -49,7 +49,7 @@ function countLiterals(link: Link): number {
 const STRINGS = 0x7fffffff
 
 /** Literals of sections of one name and kind are one pool, whatever file they come from. */
-function poolOf(link: Link, section: number): number {
+export function poolOf(link: Link, section: number): number {
   if (isCommonString(link, section)) return STRINGS
   return link.sections.Header.content[section] === CONTENT_LITERAL ? 0 : link.sections.Header.name[section]
 }

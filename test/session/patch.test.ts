@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { randomFrom } from '../../bench/random.ts'
@@ -9,7 +9,7 @@ import { compile } from '../helpers/clang.ts'
 import { mustRun } from '../helpers/command.ts'
 import { tempFolder } from '../helpers/paths.ts'
 import { runImage, verifyImage } from '../helpers/run.ts'
-import { forEachTarget, type Target } from '../helpers/targets.ts'
+import { createTarget, forEachTarget, type Target } from '../helpers/targets.ts'
 
 const MACOS_13 = { name: 'macos', minVersion: 13 << 16, sdkVersion: 13 << 16 } as const
 const STEPS = 18
@@ -31,9 +31,10 @@ const STATEMENTS = [
 
 /** Why an edit here may need a full link. */
 const REASONS =
-  /file\d\.o (was written|has another size); it (has blocks of __text that leave their room|has _near at another place of its block|has other unwind entries|refers to something else|makes the list of functions longer or shorter)$/
+  /file\d\.o (was written|has another size); (it )?(has blocks of __text that leave their room|has _near at another place of its block|has other unwind entries|refers to something else|other code holds data|makes the list of functions longer or shorter)$/
 
 interface Body {
+  text: number
   statements: string[]
   constant: number
 }
@@ -46,6 +47,8 @@ function sourceOf(file: number, bodies: readonly Body[]): string {
   return `
     int getpid(void); int getpgid(int); int far(int); static int near(int);
     int seen; extern int shared; int *pointer = &shared; _Thread_local int own = ${file};
+    int puts(const char *); double scale = 2;
+    void texts(void) { ${bodies.map(({ text }) => `puts("text ${text} of ${file}"); scale *= ${text}.123456789${file};`).join(' ')} puts("same"); }
     const int table[] = { ${bodies.map(({ constant }) => constant).join(', ')}, 1, 2, 3 };
     __attribute__((weak)) int both(int y) { ${bodies[0].statements.join(' ')} return y; }
     __attribute__((noinline)) static int near(int y) { return y * 3 + seen; }
@@ -58,6 +61,8 @@ function sourceOf(file: number, bodies: readonly Body[]): string {
     .replaceAll('pointer', `pointer${file}`)
     .replaceAll('own', `own${file}`)
     .replaceAll('table', `table${file}`)
+    .replaceAll('texts', `texts${file}`)
+    .replaceAll('scale', `scale${file}`)
     .replaceAll('list', `list${file}`)
 }
 
@@ -83,7 +88,7 @@ interface Program {
 function createProgram(target: Target, flags: readonly string[], more: Partial<LinkOptions> = {}): Program {
   const folder = tempFolder()
   const bodies = [0, 1].map(() =>
-    [1001, 1002, 1003, 1004].map((constant) => ({ statements: STATEMENTS.slice(0, 4), constant })),
+    [1001, 1002, 1003, 1004].map((constant) => ({ text: constant, statements: STATEMENTS.slice(0, 4), constant })),
   )
   const paths = [0, 1].map((file) => join(folder, `file${file}.o`))
   const options: LinkOptions = {
@@ -126,7 +131,8 @@ forEachTarget((target) => {
     for (let step = 0; step < STEPS; step++) {
       const file = below(2)
       const body = program.bodies[file][below(4)]
-      if (step % 3 === 0) body.constant = 1000 + below(4000)
+      if (step % 6 === 0) body.constant = 1000 + below(4000)
+      else if (step % 6 === 3) body.text = 1000 + below(9000)
       else if (step % 3 === 1) body.statements = body.statements.map(() => STATEMENTS[below(STATEMENTS.length)])
       else body.statements = Array.from({ length: 1 + below(6) }, () => STATEMENTS[below(STATEMENTS.length)])
       put(program, file)
@@ -156,4 +162,63 @@ test('a session of a link that is worth collecting keeps what a patch reads', as
   const { mode, reason } = await rebuildLikeFresh(session, program)
   assert.equal(mode, 'patch', reason)
   await session.dispose()
+})
+
+test('a literal that others share, or that becomes one they have, needs a full link', async () => {
+  const target = createTarget('arm64', 'chained')
+  const program = createProgram(target, [])
+  const session = context(program.options)
+  await session.rebuild()
+  const change = async (text: number, file = 0) => {
+    program.bodies[file][0].text = text
+    put(program, file)
+    const { mode, reason } = await rebuildLikeFresh(session, program)
+    return [mode, reason.replace(/^.*; /, '')]
+  }
+  assert.equal((await change(2001))[0], 'patch')
+  assert.deepEqual(await change(1002), ['full', 'it has other symbols'])
+  assert.equal((await change(2002))[0], 'full')
+  assert.equal((await change(2003))[0], 'patch')
+  assert.deepEqual(await change(20004), ['full', 'it has other contents in __TEXT,__cstring'])
+  await session.dispose()
+})
+
+test('objects that change together are patched together', async () => {
+  const program = createProgram(createTarget('x86_64', 'chained'), ['-g'])
+  const session = context(program.options)
+  await session.rebuild()
+  for (const file of [0, 1]) {
+    program.bodies[file][1].statements = [STATEMENTS[1], STATEMENTS[1], STATEMENTS[0]]
+    put(program, file)
+  }
+  const both = await rebuildLikeFresh(session, program)
+  assert.deepEqual([both.mode, both.changedInputs], ['patch', program.paths])
+  const before = statSync(program.options.output!)
+  utimesSync(program.paths[0], 1000, 1000)
+  const touched = await rebuildLikeFresh(session, program)
+  assert.deepEqual([touched.mode, touched.dirtyBlocks], ['patch', 0])
+  assert.ok(touched.dirtyPages > 0, 'the debug map has the time of the object')
+  assert.notEqual(statSync(program.options.output!).ino, before.ino)
+  await session.dispose()
+})
+
+test('what a patch cannot do needs a full link, and it says why', async () => {
+  const target = createTarget('arm64', 'chained')
+  const cases: [Partial<LinkOptions>, RegExp][] = [
+    [{ icf: 'all' }, /; identical code is folded$/],
+    [{ map: true }, /; a report of the whole link is wanted$/],
+    [{ uuid: 'random', write: true }, /; the UUID is random$/],
+    [{ branchReach: 512 }, /; branches go through thunks$/],
+  ]
+  for (const [options, wanted] of cases) {
+    const program = createProgram(target, [], options)
+    const session = context(program.options)
+    await session.rebuild()
+    program.bodies[0][0].constant = 1234
+    put(program, 0)
+    const { mode, reason } = await session.rebuild()
+    assert.equal(mode, 'full')
+    assert.match(reason, wanted)
+    await session.dispose()
+  }
 })

@@ -1,8 +1,9 @@
-// What the relocations and unwind entries of one object cause outside of it: table entries, in the order of first mention, and
-// rows of the unwind table. Found by the systems that find them in a full link, with empty tables.
+// What the relocations and unwind entries of one object cause outside of it: table entries that no object before it has caused,
+// in the order of first mention, and rows of the unwind table. Found by the systems that find them in a full link, with empty
+// tables.
 import type { Columns } from '../../../components/columns.ts'
-import { createGots, type Gots } from '../../../components/gots.ts'
-import { IMPORT_CALLED, IMPORT_USED } from '../../../components/imports.ts'
+import { createGots, findGot, type Gots } from '../../../components/gots.ts'
+import { IMPORT_CALLED, IMPORT_DYNAMIC_LOOKUP, IMPORT_USED } from '../../../components/imports.ts'
 import type { Link } from '../../../components/link.ts'
 import { CONTENT_COMPACT_UNWIND } from '../../../components/sections.ts'
 import { createUnwinds, type Unwinds } from '../../../components/unwinds.ts'
@@ -15,7 +16,7 @@ import { COMPACT_UNWIND_ENTRY_SIZE, COMPACT_UNWIND_PERSONALITY } from '../../for
 type Column = Link['blocks']['Links']['unwind']
 
 export interface Effects {
-  /** Keys of GOT and thread-local pointers, imports that are called, in order; imports that are used, ascending. */
+  /** New keys of GOT and thread-local pointers, imports that are called, in order; imports used that dyld looks up anywhere. */
   entries: string
   unwinds: Unwinds
 }
@@ -45,9 +46,13 @@ function entriesOf(link: Link, file: number): string | null {
   const used: number[] = []
   for (let made = 1; made <= imports.count; made++) {
     if (stub[made] !== 0) calls[stub[made] - 1] = made
-    if (flags[made] & IMPORT_USED) used.push(made)
+    if (flags[made] & IMPORT_USED && flags[made] & IMPORT_DYNAMIC_LOOKUP) used.push(made)
   }
-  return [keysOf(alone.gots), keysOf(alone.tlvs), calls.join(), used.join()].join(';')
+  const { Before } = link.files
+  const gots = newKeys(alone.gots, link.gots, Before.gots[file])
+  const tlvs = newKeys(alone.tlvs, link.tlvs, Before.tlvs[file])
+  const stubs = calls.filter((made) => isNew(imports.Use.stub[made], Before.stubs[file]))
+  return [gots, tlvs, stubs.join(), used.join()].join(';')
 }
 
 function countRecords(link: Link, file: number): number {
@@ -57,8 +62,17 @@ function countRecords(link: Link, file: number): number {
   return records
 }
 
-function keysOf({ Key, count }: Gots): string {
-  return Array.from({ length: count }, (_, i) => Key.index[i + 1] * 4 + Key.kind[i + 1]).join()
+/** `known` are the entries of the whole link, the first `before` of them caused by the objects before this one. */
+function newKeys({ Key, count }: Gots, known: Gots, before: number): string {
+  const keys: number[] = []
+  for (let got = 1; got <= count; got++)
+    if (isNew(findGot(known, Key.kind[got], Key.index[got]), before)) keys.push(Key.index[got] * 4 + Key.kind[got])
+  return keys.join()
+}
+
+/** 0 is one that the link has not. */
+function isNew(entry: number, before: number): boolean {
+  return entry === 0 || entry > before
 }
 
 /** A personality that is a place of a section would be given a symbol. */

@@ -76,8 +76,8 @@ export function patchFunctionStarts(link: Link, dirty: DirtyPages): boolean {
   return true
 }
 
-/** The entry point may have moved. The UUID is written by sign. */
-function patchHeader(link: Link, dirty: DirtyPages): void {
+/** The entry point may have moved, a section may have another size. The UUID is written by sign. */
+export function patchHeader(link: Link, dirty: DirtyPages): void {
   const header = encodeHeader(link)
   const before = link.image.slice(0, header.length)
   if (link.settings.uuid !== 'none') header.set(before.subarray(link.uuidAt, link.uuidAt + 16), link.uuidAt)

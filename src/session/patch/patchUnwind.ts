@@ -3,7 +3,10 @@ import type { Link, UnwindTable } from '../../../components/link.ts'
 import type { Unwinds } from '../../../components/unwinds.ts'
 import { planUnwind } from '../../../systems/allocate/unwind.ts'
 import { writeUnwind } from '../../../systems/writeIndirect/unwind.ts'
+import { roomOf } from '../../../systems/allocate/rooms.ts'
+import { alignUp } from '../../core/align.ts'
 import { type DirtyPages, markChanges } from './dirtyPages.ts'
+import { patchHeader } from './patchMoved.ts'
 
 /** Puts `now`, the object's rows after the change, into the link's; returns whether the table changes. */
 export function updateUnwinds(link: Link, file: number, now: Unwinds): boolean {
@@ -43,18 +46,21 @@ function isLast(link: Link, table: UnwindTable, at: number): boolean {
   return table.plan !== null && start + table.length[at] >= table.plan.folded.end
 }
 
-/** Plans and writes the table anew; false when it takes another size. */
+/** Plans and writes the table anew; false when it outgrows its room. */
 export function rewriteUnwind(link: Link, dirty: DirtyPages): boolean {
   const { Extent } = link.outputs
   const output = link.unwind!.output
-  const size = Extent.size[output]
+  const [size, room] = [Extent.size[output], roomOf(link, output)]
   const at = Extent.fileOffset[output]
   planUnwind(link, frameBase(link))
-  if (Extent.size[output] !== size) return false
-  const before = link.image.slice(at, at + size)
-  link.image.fill(0, at, at + size)
+  const now = Extent.size[output]
+  const { pageSize } = link.settings
+  if (roomOf(link, output) !== room || alignUp(at + now, pageSize) !== alignUp(at + size, pageSize)) return false
+  const before = link.image.slice(at, at + Math.max(size, now))
+  link.image.fill(0, at, at + before.length)
   writeUnwind(link)
   markChanges(link, dirty, at, before)
+  if (now !== size) patchHeader(link, dirty)
   return true
 }
 

@@ -17,21 +17,27 @@ import { symbolText } from '../../../systems/kernels/places.ts'
 import { sameBytes } from '../../core/hash.ts'
 import { unitPath } from '../../formats/dwarf.ts'
 import type { Alone } from './loadAlone.ts'
+import { mayChange } from './sameLiterals.ts'
 
-/** By section, counted from 1: the offsets of its live blocks in its region, where blocks move in it, and where its room ends. */
-export type MovedSections = Map<number, number[]>
+/** What differs although the shape is the same. */
+export interface Shape {
+  /** By section, counted from 1: the offsets of its live blocks in its region, where blocks move in it, and where its room ends. */
+  moved: Map<number, number[]>
+  /** Literals have other contents. */
+  literals: boolean
+}
 
 /**
  * Both as of `loadAlone`, of the object that is `file` of `whole`. Returns what differs, in words; empty when nothing does but
- * places within the object's regions, which go to `moved`.
+ * what goes to `shape`.
  */
-export function differenceOf(whole: Link, file: number, before: Alone, after: Alone, moved: MovedSections): string {
+export function differenceOf(whole: Link, file: number, before: Alone, after: Alone, shape: Shape): string {
   if (before.options !== after.options) return 'asks for other libraries'
   return (
     otherFile(before.link, after.link) ||
-    otherSections(before.link, after.link) ||
+    otherSections(whole, file, before.link, after.link, shape) ||
     otherSymbols(before.link, after.link) ||
-    otherRooms(whole, file, before.link, after.link, moved)
+    otherRooms(whole, file, before.link, after.link, shape)
   )
 }
 
@@ -51,7 +57,7 @@ function unitText(link: Link): string {
   return unit === undefined ? '' : unitPath(unit)
 }
 
-function otherSections(before: Link, after: Link): string {
+function otherSections(whole: Link, file: number, before: Link, after: Link, shape: Shape): string {
   const [old, now] = [before.sections, after.sections]
   const { name } = old.Header
   for (let section = 1; section <= before.files.Ranges.sections[1]; section++) {
@@ -63,7 +69,10 @@ function otherSections(before: Link, after: Link): string {
     const text = `${before.sectionNames.segments[name[section]]},${before.sectionNames.sections[name[section]]}`
     if (isObjectiveC(old.Header.content[section], text)) return `has Objective-C data in ${text}`
     if (old.Blocks.count[section] !== now.Blocks.count[section]) return `has more or fewer pieces of ${text}`
-    if (!isKept(before, after, section)) return `has other contents in ${text}`
+    if (isKept(before, after, section)) continue
+    const literals = [CONTENT_CSTRING, CONTENT_LITERAL].includes(old.Header.content[section])
+    shape.literals ||= literals
+    if (!literals || !mayChange(whole, file, before, after, section)) return `has other contents in ${text}`
   }
   return ''
 }
@@ -72,7 +81,7 @@ function isObjectiveC(content: number, text: string): boolean {
   return content === CONTENT_IMAGE_INFO || /,__objc_/.test(text)
 }
 
-/** Literals, of which others may be copies, must stay as they are; of initializers there must be as many. */
+/** Literals, of which others may be copies, and records stay as they are; of initializers there must be as many. */
 function isKept(before: Link, after: Link, section: number): boolean {
   const content = before.sections.Header.content[section]
   const records = [before, after].map((link) => link.sections.Relocations.count[section])
@@ -128,7 +137,7 @@ function isSameName(before: Link, after: Link, strx: number, other: number): boo
 }
 
 /** The region of each section must stay within its room; without room every size and alignment must stay. */
-function otherRooms(whole: Link, file: number, before: Link, after: Link, moved: MovedSections): string {
+function otherRooms(whole: Link, file: number, before: Link, after: Link, { moved }: Shape): string {
   const { section: firstSection, block: firstBlock } = whole.files.Ranges
   const { flags } = whole.blocks.Extent
   const live = flags.subarray(firstBlock[file], firstBlock[file] + before.files.Ranges.blocks[1])
