@@ -5,6 +5,7 @@ import { fillChunks, findChunks, nameChunks } from '../systems/load/fillChunks.t
 import { hintChunks } from '../systems/relocate/hints.ts'
 import { relocateChunks } from '../systems/relocate/relocateChunks.ts'
 import { hashChunks } from '../systems/sign/hashChunks.ts'
+import { readChunks } from '../systems/survey/readChunks.ts'
 import { FORGET, type Kernel, type Request, serveRequest } from './core/pool.ts'
 import type { Host } from './host/host.ts'
 
@@ -14,6 +15,7 @@ const KERNELS: Readonly<Record<string, unknown>> = {
   hashChunks,
   hintChunks,
   nameChunks,
+  readChunks,
   relocateChunks,
 }
 

@@ -31,6 +31,7 @@ import type { Input } from '../src/types.ts'
 import { addDylib, addReexports, addStubLibrary } from './survey/dylibs.ts'
 import { addArchive, addObject, classify, pickArchitecture, readInput } from './survey/inputs.ts'
 import { recallLibrary } from './survey/keptLibraries.ts'
+import { createReadAhead, readAhead } from './survey/readAhead.ts'
 import { checkClients, checkExtensionSafety, markReexports } from './survey/reexports.ts'
 import { findDirectories, findFramework, findLibrary } from './survey/search.ts'
 import { createSurvey, type Survey } from './survey/survey.ts'
@@ -59,6 +60,7 @@ export async function survey(
   findDirectories(found)
   found.expected = expectedBytes(found)
   found.arenas.shared = startThreads(pool, settings, host, found.expected)
+  found.ahead = createReadAhead(pool, host, found)
   if (settings.bundleLoader !== undefined) await addBundleLoader(found, settings.bundleLoader)
   await addInputs(found)
   while (found.pendingAutolinks.length > 0) {
@@ -81,6 +83,7 @@ async function addInputs(found: Survey): Promise<void> {
   const { inputs } = found.settings
   for (let i = 0; i < inputs.length; i++) {
     if (i % FILES_A_CHECK === 0) await checkpoint(found.observer, i, inputs.length)
+    await readAhead(found, i)
     await addInput(found, inputs[i], true)
   }
 }

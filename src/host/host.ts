@@ -76,6 +76,8 @@ export interface Host {
   allocated?(): number
   /** Threads that can run at once. */
   parallelism?(): number
+  /** What `readInto` is in workers. They read files only where it is this host's too: not for who has put another in its place. */
+  workerReadInto?: Host['readInto']
   /** Absent where there are no threads: a link then runs on its caller's. Throws a HostError when it cannot. */
   startWorker?(events: WorkerEvents): HostWorker
 }

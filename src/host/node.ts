@@ -22,7 +22,12 @@ export const WORKER_WORD = '--colonnade-worker'
 export function createNodeHost(workerFile?: string | URL): Host {
   const host = basicHost()
   if (workerFile === undefined) return host
-  return { ...host, parallelism: () => os().availableParallelism(), startWorker: (events) => start(workerFile, events) }
+  return {
+    ...host,
+    parallelism: () => os().availableParallelism(),
+    workerReadInto: readInto,
+    startWorker: (events) => start(workerFile, events),
+  }
 }
 
 function basicHost(): Host {

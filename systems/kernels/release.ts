@@ -32,11 +32,11 @@ const LAST_READ: Readonly<Record<string, (link: Link) => void>> = {
 const PATCHED: readonly string[] = ['unwind', 'writeIndirect', 'writeDyldInfo']
 
 /**
- * What only the map and the metafile read once the header stands, in a link worth collecting: the inputs, and the rows of what they
+ * What only a patch, the map and the metafile read once the header stands, in a link worth collecting: the inputs, and the rows of what they
  * brought. The output then takes their memory (see WRITE_REQUEST in src/host/node.ts).
  */
-function releaseInputs({ arenas, symbols, names, blocks, settings }: Link): void {
-  if (settings.map || settings.metafile) return
+function releaseInputs({ arenas, symbols, names, blocks, settings, keeps }: Link): void {
+  if (keeps || settings.map || settings.metafile) return
   for (const arena of arenas.list) Object.assign(arena, { ...createArena(0, arenas.shared), used: arena.used })
   for (const component of [symbols.Definition, symbols.Reference, names.Text, names.Resolution]) empty(component)
   empty(blocks.Placement)

@@ -6,15 +6,24 @@ import type { ObjectHeader } from '../../src/formats/macho/object.ts'
 /** The smallest FDE: length, CIE pointer, function, length. */
 const SMALLEST_FRAME = 12
 
-export interface Counts {
-  blocks: number
-  unwinds: number
-}
+/** Words of an object's counts. */
+export const COUNT_SECTIONS = 0
+export const COUNT_SYMBOLS = 1
+export const COUNT_BLOCKS = 2
+export const COUNT_UNWINDS = 3
+/** Bytes of the string table. */
+export const COUNT_STRINGS = 4
+/** 1: there is a section of debug information. */
+export const COUNT_DEBUG = 5
+/** 1: there are linker options. */
+export const COUNT_OPTIONS = 6
+export const COUNTS = 7
 
-/** A block for each section and symbol, for each literal, for each frame record. */
-export function countRows(bytes: Uint8Array, at: number, header: ObjectHeader): Counts {
+/** Writes the counts of an object to into[to .. to + COUNTS): a block for each section and symbol, literal, and frame record. */
+export function countObject(bytes: Uint8Array, at: number, header: ObjectHeader, into: Float64Array, to: number): void {
   let blocks = header.symbolCount
   let unwinds = 0
+  let debug = 0
   for (let i = 0; i < header.sectionCount; i++) {
     const section = header.sections + i * macho.SECTION_SIZE
     const size = readU32(bytes, section + 40)
@@ -25,8 +34,15 @@ export function countRows(bytes: Uint8Array, at: number, header: ObjectHeader): 
       unwinds += frames
     }
     if (isCompactUnwind(bytes, section)) unwinds += Math.ceil(size / 32)
+    if (readU32(bytes, section + 64) & macho.S_ATTR_DEBUG && bytes[section + 16] === 0x5f) debug = 1
   }
-  return { blocks, unwinds }
+  into[to + COUNT_SECTIONS] = header.sectionCount
+  into[to + COUNT_SYMBOLS] = header.symbolCount
+  into[to + COUNT_BLOCKS] = Math.ceil(blocks)
+  into[to + COUNT_UNWINDS] = unwinds
+  into[to + COUNT_STRINGS] = header.stringsSize
+  into[to + COUNT_DEBUG] = debug
+  into[to + COUNT_OPTIONS] = header.options === 0 ? 0 : 1
 }
 
 /** As many as the loader can find in the section: by their lengths, or by its size where those lead nowhere. */

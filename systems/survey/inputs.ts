@@ -14,31 +14,27 @@ import {
   FILE_OBJECT,
   FILE_OTHER,
 } from '../../components/files.ts'
-import { FormatError, readU32, toText } from '../../src/core/bytes.ts'
+import { FormatError, toText } from '../../src/core/bytes.ts'
 import { error, warn } from '../../src/core/messages.ts'
-import { type Archive, isArchive, memberName, readArchive } from '../../src/formats/archive.ts'
+import { type Archive, memberName, readArchive } from '../../src/formats/archive.ts'
 import { isFat, pickSlice, readFat } from '../../src/formats/fat.ts'
-import * as macho from '../../src/formats/macho/constants.ts'
-import { type ObjectHeader, readLinkerOptions, readObjectHeader } from '../../src/formats/macho/object.ts'
+import { readLinkerOptions, readObjectHeader } from '../../src/formats/macho/object.ts'
 import { HostError } from '../../src/host/host.ts'
 import type { Input, InputFlags } from '../../src/types.ts'
 import { architectureText } from '../kernels/architecture.ts'
-import { countRows } from './counts.ts'
-import { addFile, type Place, type Survey } from './survey.ts'
-
-/** An arena is at least this large once the inputs are many, so that small files share one. */
-const ARENA_STEP = 16 * 1024 * 1024
-const FIRST_ARENA = 64 * 1024
-
-const BITCODE_MAGIC = 0xdec04342
-const BITCODE_WRAPPER_MAGIC = 0x0b17c0de
-
-/** Arenas grow with what they hold: V8 collects garbage by the size of buffers. Two of 1 MiB made a warm link of hello 2.6 ms, not 2.0. */
-function arenaHint(survey: Survey): number {
-  let held = FIRST_ARENA / 4
-  for (const arena of survey.arenas.list) held += arena.bytes.length
-  return Math.max(survey.expected, Math.min(held * 4, ARENA_STEP))
-}
+import {
+  COUNT_BLOCKS,
+  COUNT_DEBUG,
+  COUNT_OPTIONS,
+  COUNT_SECTIONS,
+  COUNT_STRINGS,
+  COUNT_SYMBOLS,
+  COUNT_UNWINDS,
+  countObject,
+} from './counts.ts'
+import { type Kind, kindOf } from './kindOf.ts'
+import { takeAhead } from './readAhead.ts'
+import { addFile, arenaHint, type Place, type Survey } from './survey.ts'
 
 /** Reads a file, or copies in-memory contents, to a place of its own. Reports and returns null when it cannot. */
 export function readInput(survey: Survey, path: string, contents: Uint8Array | undefined): Place | null {
@@ -56,6 +52,8 @@ export function readInput(survey: Survey, path: string, contents: Uint8Array | u
   }
   try {
     survey.dependencies.read.push(path)
+    const ahead = takeAhead(survey, path, stat.mtimeSeconds)
+    if (ahead !== null) return ahead
     const place = placeInArena(survey.arenas, stat.size, arenaHint(survey))
     survey.expected = Math.max(0, survey.expected - stat.size)
     const target = survey.arenas.list[place.arena].bytes
@@ -98,28 +96,8 @@ export function alignPlace(survey: Survey, place: Place): Place {
   return { ...copy, modified: place.modified }
 }
 
-/** `image`: an executable or bundle, which only -bundle_loader takes. */
-export type Kind = 'object' | 'archive' | 'dylib' | 'image' | 'tbd' | 'bitcode' | 'unknown'
-
 export function classify(survey: Survey, place: Place): Kind {
-  const { bytes } = survey.arenas.list[place.arena]
-  const { position, size } = place
-  if (isArchive(bytes, position, position + size)) return 'archive'
-  if (size < 4) return 'unknown'
-  const magic = readU32(bytes, position)
-  if (magic === BITCODE_MAGIC || magic === BITCODE_WRAPPER_MAGIC) return 'bitcode'
-  if (magic === macho.MH_MAGIC_64 || magic === macho.MH_MAGIC) {
-    const filetype = size >= 16 ? readU32(bytes, position + 12) : 0
-    if (filetype === macho.MH_EXECUTE || filetype === macho.MH_BUNDLE) return 'image'
-    return filetype === macho.MH_DYLIB || filetype === macho.MH_DYLIB_STUB ? 'dylib' : 'object'
-  }
-  return looksLikeStub(bytes, position, size) ? 'tbd' : 'unknown'
-}
-
-/** A `.tbd` starts with `---` (YAML) or `{` (JSON), after white space or comments. */
-function looksLikeStub(bytes: Uint8Array, at: number, size: number): boolean {
-  const text = toText(bytes, at, at + Math.min(size, 256)).trimStart()
-  return text.startsWith('---') || text.startsWith('{') || text.startsWith('#') || text.startsWith('archs:')
+  return kindOf(survey.arenas.list[place.arena].bytes, place.position, place.size)
 }
 
 /** Flags of a file from how it was asked for. */
@@ -137,9 +115,11 @@ export function addObject(survey: Survey, path: string, found: Place, rank: numb
   rows.flags[file] =
     fileFlags(input, parent === 0) | (parent === 0 && !input.lazy ? FILE_LOADED : 0) | (input.lazy ? FILE_LAZY : 0)
   try {
-    const header = readObjectHeader(bytes, place.position, place.size)
-    countObject(survey, file, header)
-    noteAutolinks(survey, place, header)
+    const known = place.counts ?? -1
+    const counts = known >= 0 ? survey.ahead!.job.counts : survey.counts
+    if (known < 0) countObject(bytes, place.position, readObjectHeader(bytes, place.position, place.size), counts, 0)
+    takeCounts(survey, file, counts, Math.max(known, 0))
+    if (counts[Math.max(known, 0) + COUNT_OPTIONS] !== 0) noteAutolinks(survey, place)
   } catch (trouble) {
     if (!(trouble instanceof FormatError)) throw trouble
     rows.flags[file] |= FILE_BROKEN
@@ -147,26 +127,20 @@ export function addObject(survey: Survey, path: string, found: Place, rank: numb
   return file
 }
 
-function countObject(survey: Survey, file: number, header: ObjectHeader): void {
-  const { rows } = survey
-  const { bytes } = survey.arenas.list[rows.arena[file]]
-  const counts = countRows(bytes, rows.position[file], header)
-  rows.sections[file] = header.sectionCount
-  rows.symbols[file] = header.symbolCount
-  rows.blocks[file] = Math.ceil(counts.blocks)
-  rows.unwinds[file] = counts.unwinds
-  rows.strings[file] = header.stringsSize
-  for (let i = 0; i < header.sectionCount; i++) {
-    const section = header.sections + i * macho.SECTION_SIZE
-    if (readU32(bytes, section + 64) & macho.S_ATTR_DEBUG && bytes[section + 16] === 0x5f)
-      rows.flags[file] |= FILE_DEBUG
-  }
+function takeCounts({ rows }: Survey, file: number, counts: Float64Array, at: number): void {
+  rows.sections[file] = counts[at + COUNT_SECTIONS]
+  rows.symbols[file] = counts[at + COUNT_SYMBOLS]
+  rows.blocks[file] = counts[at + COUNT_BLOCKS]
+  rows.unwinds[file] = counts[at + COUNT_UNWINDS]
+  rows.strings[file] = counts[at + COUNT_STRINGS]
+  if (counts[at + COUNT_DEBUG] !== 0) rows.flags[file] |= FILE_DEBUG
 }
 
 /** Libraries that an object names itself: found and read now, so that columns can be sized, used when the object is loaded. */
-function noteAutolinks(survey: Survey, place: Place, header: ObjectHeader): void {
-  if (header.options === 0 || survey.settings.ignoreAutoLink) return
+function noteAutolinks(survey: Survey, place: Place): void {
+  if (survey.settings.ignoreAutoLink) return
   const { bytes } = survey.arenas.list[place.arena]
+  const header = readObjectHeader(bytes, place.position, place.size)
   for (const words of readLinkerOptions(bytes, place.position, header, (from, to) => toText(bytes, from, to))) {
     const input = autolinkInput(words)
     if (input === null) continue

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { makeSynthetic } from '../../bench/synthetic.ts'
 import { FORGET, type Request } from '../../src/core/pool.ts'
@@ -24,8 +25,15 @@ async function bytesOf(options: LinkOptions): Promise<Buffer> {
   return Buffer.from(outputFiles[0]!.contents)
 }
 
+interface Watch {
+  started?(): void
+  posted?(request: Request): void
+  replied?(): void
+  stopped?(): void
+}
+
 /** A host whose workers are told of as `watch` has it; `waits` holds the caller until each worker has taken its first chunk. */
-function watched(watch: Partial<Record<'started' | 'replied' | 'stopped', () => void>>, waits = false): Host {
+function watched(watch: Watch, waits = false): Host {
   const host = createNodeHost()
   return {
     ...host,
@@ -42,7 +50,9 @@ function watched(watch: Partial<Record<'started' | 'replied' | 'stopped', () => 
         ...worker,
         post: (message) => {
           worker.post(message)
-          if (waits && message !== FORGET) untilTaken(message as Request)
+          if (message === FORGET) return
+          watch.posted?.(message as Request)
+          if (waits) untilTaken(message as Request)
         },
         stop: () => {
           watch.stopped?.()
@@ -80,11 +90,15 @@ test('the same with dead code stripped, identical code folded and far branches',
 
 /** The errors of a link that must fail. */
 async function errorsOf(options: LinkOptions): Promise<Message[]> {
+  return (await failureOf(options)).errors
+}
+
+async function failureOf(options: LinkOptions): Promise<LinkFailure> {
   try {
     await link(options)
   } catch (cause) {
     assert.ok(cause instanceof LinkFailure, `${cause}`)
-    return cause.errors
+    return cause
   }
   throw new Error('expected the link to fail')
 }
@@ -105,6 +119,68 @@ test('what is wrong with objects is said in their order', async () => {
   const alone = await errorsOf({ ...options, threads: 1 })
   assert.ok(alone.filter(({ id }) => id === 'bad-symbol').length > 5)
   assert.deepEqual(await errorsOf({ ...options, threads: 3, host: watched({}, true) }), alone)
+})
+
+/** Inputs among the objects that cannot be used, each in its way. */
+function withBadFiles(inputs: readonly string[], stub: string): string[] {
+  const folder = tempFolder()
+  const file = (name: string, contents: string | Uint8Array) => {
+    writeFileSync(join(folder, name), contents)
+    return join(folder, name)
+  }
+  const [first, second] = inputs.map((path) => readFileSync(path))
+  const bad = [
+    join(folder, 'missing.o'),
+    file('text.o', 'no object'),
+    file('empty.o', ''),
+    file('cut.o', first!.subarray(0, 100)),
+    file('half.o', second!.subarray(0, second!.length >> 1)),
+    file('broken.a', '!<arch>\nnot a member header'),
+    folder,
+  ]
+  return [...inputs.slice(0, 5), ...bad, ...inputs.slice(5), ...bad.slice(0, 3), stub]
+}
+
+test('what is wrong with files is said in their order, whoever reads them', async () => {
+  const { inputs, stub } = programs.arm64!
+  const kernels = new Set<string>()
+  const host = watched({ posted: ({ kernel }) => kernels.add(kernel) }, true)
+  const options = { ...optionsFor('arm64'), inputs: withBadFiles(inputs, stub) }
+  const alone = await failureOf({ ...options, threads: 1 })
+  assert.ok(alone.errors.length >= 9)
+  const together = await failureOf({ ...options, threads: 3, host })
+  assert.deepEqual(together.errors, alone.errors)
+  assert.deepEqual(together.dependencies, alone.dependencies)
+  assert.ok(kernels.has('readChunks'))
+})
+
+test('a file that is shorter or longer than it was is read as one thread reads it', async () => {
+  const host = watched({}, true)
+  const changed = programs.arm64!.inputs[7]!
+  const { size } = statSync(changed)
+  for (const found of [size + 100, size - 8]) {
+    const stat: Host['stat'] = (path) => {
+      const now = host.stat(path)
+      return path === changed && now !== null ? { ...now, size: found } : now
+    }
+    const outcome = (threads: number) =>
+      bytesOf(optionsFor('arm64', { threads, host: { ...host, stat } })).then(
+        (bytes) => bytes.toString('base64'),
+        (cause: LinkFailure) => cause.errors,
+      )
+    assert.deepEqual(await outcome(2), await outcome(1))
+  }
+})
+
+test('a host that reads in its own way is asked for every file', async () => {
+  const host = watched({}, true)
+  const read = new Set<string>()
+  const readInto: Host['readInto'] = (path, ...rest) => {
+    read.add(path)
+    return host.readInto(path, ...rest)
+  }
+  await link(optionsFor('arm64', { threads: 2, host: { ...host, readInto } }))
+  assert.ok(programs.arm64!.inputs.every((path) => read.has(path)))
 })
 
 test('relocations that do not fit are reported in the order of the image', async () => {

@@ -6,7 +6,7 @@ import { createSections } from '../../../components/sections.ts'
 import { createSymbols } from '../../../components/symbols.ts'
 import { createLoadScratch, fillObject, reserveMentions } from '../../../systems/load/fillObject.ts'
 import { openObject } from '../../../systems/load/openObject.ts'
-import { countRows } from '../../../systems/survey/counts.ts'
+import { COUNT_BLOCKS, COUNTS, countObject } from '../../../systems/survey/counts.ts'
 import { createMessages } from '../../core/messages.ts'
 import { type ObjectHeader, readLinkerOptions, readObjectHeader } from '../../formats/macho/object.ts'
 import { toText } from '../../core/bytes.ts'
@@ -28,7 +28,9 @@ export interface Alone {
 export function loadAlone(whole: Link, file: number, place: Place): Alone | null {
   const { bytes } = whole.arenas.list[place.arena]
   const header = readObjectHeader(bytes, place.position, place.size)
-  const link = createAlone(whole, file, place, header, Math.ceil(countRows(bytes, place.position, header).blocks))
+  const counts = new Float64Array(COUNTS)
+  countObject(bytes, place.position, header, counts, 0)
+  const link = createAlone(whole, file, place, header, counts[COUNT_BLOCKS])
   const opened = openObject(link, 1)
   if (opened === null) return null
   const scratch = createLoadScratch()

@@ -1,0 +1,37 @@
+// Input files read into their places, and counted if they are objects: a chunk a file.
+import type { Link } from '../../components/link.ts'
+import { FormatError } from '../../src/core/bytes.ts'
+import { readObjectHeader } from '../../src/formats/macho/object.ts'
+import { HostError } from '../../src/host/host.ts'
+import { COUNTS, countObject } from './counts.ts'
+import { kindOf } from './kindOf.ts'
+
+/** Places in the arenas, by file; what the kernel writes lies in shared memory. */
+export interface ReadJob {
+  paths: string[]
+  arena: Uint8Array
+  position: Uint32Array
+  size: Uint32Array
+  /** Bytes that were there; -1: it could not be read. */
+  got: Int32Array
+  /** 1: an object without errors in its headers, whose `counts` are known: COUNTS words a file (counts.ts). */
+  counted: Uint8Array
+  counts: Float64Array
+}
+
+/** What cannot be read or is malformed is left to who looks at it next, and can say so. */
+export function readChunks(link: Link, job: ReadJob, take: () => number): void {
+  for (let i = take(); i >= 0; i = take()) {
+    const { bytes } = link.arenas.list[job.arena[i]]
+    try {
+      job.got[i] = link.host.readInto(job.paths[i], bytes, job.position[i], job.size[i], 0)
+      if (kindOf(bytes, job.position[i], job.got[i]) !== 'object') continue
+      const header = readObjectHeader(bytes, job.position[i], job.got[i])
+      countObject(bytes, job.position[i], header, job.counts, i * COUNTS)
+      job.counted[i] = 1
+    } catch (trouble) {
+      if (trouble instanceof HostError) job.got[i] = -1
+      else if (!(trouble instanceof FormatError)) throw trouble
+    }
+  }
+}
