@@ -223,6 +223,8 @@ export interface Link {
     thunks: Uint32Array
     externals: Uint32Array
     externalCount: number
+    /** Places in `externals` in the order of the symbols' rows: the order in which columns of symbols are best read. */
+    byRow: Uint32Array
     externalNames: ExternalNames
     undefineds: number[]
     stabs: StabTable

@@ -72,7 +72,7 @@ function observeTables(stats: LinkStats, link: Link): void {
   atMost(stats.tables, 'index of names', names.index.byteLength)
   atMost(stats.tables, 'index of gots', gots.index.byteLength + tlvs.index.byteLength)
   atMost(stats.tables, 'index of branch targets', branchTargets.index.byteLength)
-  atMost(stats.tables, 'symbol order', sizes([table.locals, table.externals, table.thunks]))
+  atMost(stats.tables, 'symbol order', sizes([table.locals, table.externals, table.byRow, table.thunks]))
   atMost(stats.tables, 'names of externals', sizes(Object.values(table.externalNames)))
   atMost(stats.tables, 'sections in order', sizes(link.inputs.filter((inputs) => inputs !== undefined)))
   atMost(stats.tables, 'priorities', link.priorities.byteLength)

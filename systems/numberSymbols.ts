@@ -13,6 +13,7 @@ import {
   SYMBOL_OMITTED,
   TARGET_IMPORT,
 } from '../components/symbols.ts'
+import { countBefore, markBits, rankOf } from '../src/core/bits.ts'
 import { compilePatterns, matches } from '../src/core/patterns.ts'
 import { symbolText } from './kernels/places.ts'
 import { mentionOrder } from './numberSymbols/mentions.ts'
@@ -37,10 +38,30 @@ export function numberSymbols(link: Link): void {
   })
   table.externals = table.externals.subarray(0, table.externalCount)
   table.externalNames = gatherNames(link)
-  for (let i = 0; i < table.externalCount; i++) {
-    const made = link.names.Resolution.import[link.symbols.Definition.name[table.externals[i]]]
-    if (made !== 0) link.imports.Use.symtab[made] = locals + i + 1
+  orderByRow(link, locals)
+}
+
+/** Fills table.byRow, and Use.symtab of the imports that stand for a definition of the image; those begin at `first`. */
+function orderByRow(link: Link, first: number): void {
+  const { table } = link
+  const words = new Uint32Array((link.symbols.count >>> 5) + 1)
+  const before = new Uint32Array(words.length)
+  table.byRow = new Uint32Array(table.externalCount)
+  markBits(words, table.externals, table.externalCount)
+  countBefore(words, before)
+  placeByRank(words, before, table.externals, table.byRow)
+  const { where, symbol } = link.names.Resolution
+  const { name: nameOf } = link.symbols.Definition
+  for (let made = 1; made <= link.imports.count; made++) {
+    const name = link.imports.Library.name[made]
+    const own = symbol[name]
+    if (where[name] !== WHERE_GLOBAL || nameOf[own] !== name || ((words[own >>> 5] >>> (own & 31)) & 1) === 0) continue
+    link.imports.Use.symtab[made] = first + table.byRow[rankOf(words, before, own)] + 1
   }
+}
+
+function placeByRank(words: Uint32Array, before: Uint32Array, values: Uint32Array, places: Uint32Array): void {
+  for (let i = 0; i < places.length; i++) places[rankOf(words, before, values[i])] = i
 }
 
 function gatherNames(link: Link): ExternalNames {

@@ -282,6 +282,7 @@ function reserve(found: Survey, pool: Pool): Link {
       thunks: new Uint32Array(0),
       externals: new Uint32Array(0),
       externalCount: 0,
+      byRow: new Uint32Array(0),
       externalNames: { bytes: new Uint8Array(0), offset: new Uint32Array(0), length: new Uint32Array(0) },
       undefineds: [],
       stabs: createStabs(0),

@@ -8,7 +8,7 @@ import { TARGET_IMPORT } from '../components/symbols.ts'
 import { ByteSink, fromText } from '../src/core/bytes.ts'
 import * as macho from '../src/formats/macho/constants.ts'
 import { dataInCode } from './writeSymtab/dataInCode.ts'
-import { nameExternals, writeDefined } from './writeSymtab/defined.ts'
+import { defineExternals, defineLocals, nameExternals } from './writeSymtab/defined.ts'
 import { functionStarts } from './writeSymtab/functionStarts.ts'
 import { addLocalNames } from './writeSymtab/localNames.ts'
 import { reserveTail } from './writeSymtab/reserveTail.ts'
@@ -68,7 +68,7 @@ function writeNlist(writing: Writing, strx: number, type: number, section: numbe
   const { words, at } = writing
   words[at] = strx
   words[at + 1] = type | (section << 8) | (desc << 16)
-  words[at + 2] = value % 4294967296
+  words[at + 2] = value
   words[at + 3] = Math.floor(value / 4294967296)
   writing.at = at + 4
 }
@@ -99,7 +99,7 @@ function writeLocals(link: Link, writing: Writing): void {
     if (name[locals[i]] === 0) i = addLocalNames(link, words, row, strings, i)
     else words[row] = addName(link, strings, name[locals[i++]])
   }
-  writeDefined(link, words, at, locals, localCount, false)
+  defineLocals(link, words, at, locals, localCount)
   writing.at += localCount * NLIST_WORDS
 }
 
@@ -121,11 +121,11 @@ function writeThunk(link: Link, writing: Writing, thunk: number): void {
 
 /** The names of the externals are gathered already and go into the string table as they are. */
 function writeExternals(link: Link, writing: Writing): void {
-  const { externals, externalCount, externalNames } = link.table
+  const { externalCount, externalNames } = link.table
   const { words, at, strings } = writing
   nameExternals(words, at, strings.length, externalNames.offset, externalCount)
   strings.append(externalNames.bytes)
-  writeDefined(link, words, at, externals, externalCount, true)
+  defineExternals(link, words, at)
   writing.at += externalCount * NLIST_WORDS
 }
 

@@ -1,13 +1,12 @@
 // The export trie: every external of the symbol table, with its kind and address, and what is passed on from dylibs.
 import type { ExternalNames, Link } from '../../components/link.ts'
 import { SYMBOL_ABSOLUTE, SYMBOL_THREAD_LOCAL, SYMBOL_WEAK_DEF } from '../../components/symbols.ts'
-import { countBefore, markBits, rankOf } from '../../src/core/bits.ts'
 import { fromText } from '../../src/core/bytes.ts'
 import { encodeExportTrie } from '../../src/formats/dyld/exportTrie.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
 
 export function writeExports(link: Link): void {
-  const { externals, externalCount: own } = link.table
+  const { externals, externalCount: own, byRow } = link.table
   const count = own + link.reexports.length
   const { flags } = link.symbols.Definition
   const { address } = link.symbols.Reference
@@ -17,10 +16,11 @@ export function writeExports(link: Link): void {
     addresses: new Float64Array(count),
     others: count === own ? null : new Uint32Array(count),
     importNames: null,
-    order: orderByRow(link, count),
+    order: exportOrder(link, count),
     count,
   }
-  for (let i = 0; i < own; i++) {
+  for (let at = 0; at < own; at++) {
+    const i = byRow[at]
     const symbol = externals[i]
     const is = flags[symbol]
     const absolute = (is & SYMBOL_ABSOLUTE) !== 0
@@ -38,27 +38,13 @@ export function writeExports(link: Link): void {
   link.linkedit.exports = { bytes: encodeExportTrie(rows), offset: 0 }
 }
 
-/** Externals by the rows of their symbols, as the objects list them, then re-exports. */
-function orderByRow(link: Link, count: number): Uint32Array {
-  const { externals, externalCount } = link.table
+/** Externals in the order of their symbols' rows, as the objects list them, then re-exports. */
+function exportOrder(link: Link, count: number): Uint32Array {
+  const { byRow } = link.table
   const order = new Uint32Array(count)
-  const words = new Uint32Array((link.symbols.count >>> 5) + 1)
-  const before = new Uint32Array(words.length)
-  markBits(words, externals, externalCount)
-  countBefore(words, before)
-  placeByRank(words, before, externals, order, externalCount)
-  for (let i = externalCount; i < count; i++) order[i] = i
+  order.set(byRow)
+  for (let i = byRow.length; i < count; i++) order[i] = i
   return order
-}
-
-function placeByRank(
-  words: Uint32Array,
-  before: Uint32Array,
-  values: Uint32Array,
-  order: Uint32Array,
-  count: number,
-): void {
-  for (let i = 0; i < count; i++) order[rankOf(words, before, values[i])] = i
 }
 
 /** Names of the externals, then those of re-exports. */

@@ -10,39 +10,71 @@ import * as macho from '../../src/formats/macho/constants.ts'
 
 const NLIST_WORDS = macho.NLIST_SIZE / 4
 
-/** Fills all but the names of `rows[0, count)`, from word `at` on. `external`: N_EXT; else local, or N_PEXT. */
-export function writeDefined(
-  link: Link,
+/** What is read of symbols and of where they are. */
+interface Definitions {
+  flags: Uint16Array
+  address: Float64Array
+  block: Uint32Array
+  leader: Uint32Array
+  section: Uint32Array
+  output: Uint32Array
+  index: Uint16Array
+  headerBlock: number
+}
+
+function definitionsOf(link: Link): Definitions {
+  return {
+    flags: link.symbols.Definition.flags,
+    address: link.symbols.Reference.address,
+    block: link.symbols.Definition.block,
+    leader: link.blocks.Placement.leader,
+    section: link.blocks.Extent.section,
+    output: link.sections.Blocks.output,
+    index: link.outputs.Section.index,
+    headerBlock: link.headerBlock,
+  }
+}
+
+/** Fills all but the names of `rows[0, count)`, local or N_PEXT, from word `at` on. */
+export function defineLocals(link: Link, words: Uint32Array, at: number, rows: Uint32Array, count: number): void {
+  const from = definitionsOf(link)
+  for (let i = 0; i < count; i++) writeDefined(from, words, at + i * NLIST_WORDS, rows[i], 0, macho.N_PEXT, 0)
+}
+
+/** As `defineLocals` with N_EXT, in the order of the symbols' rows, whose columns are then read from front to back. */
+export function defineExternals(link: Link, words: Uint32Array, at: number): void {
+  const from = definitionsOf(link)
+  const { externals, byRow } = link.table
+  for (let i = 0; i < byRow.length; i++)
+    writeDefined(from, words, at + byRow[i] * NLIST_WORDS, externals[byRow[i]], macho.N_EXT, 0, macho.N_WEAK_DEF)
+}
+
+/** `own`: type bits of all; `hidden`: those of external names; `weak`: description bits of weak definitions. */
+function writeDefined(
+  from: Definitions,
   words: Uint32Array,
   at: number,
-  rows: Uint32Array,
-  count: number,
-  external: boolean,
+  symbol: number,
+  own: number,
+  hidden: number,
+  weak: number,
 ): void {
-  const { flags, block } = link.symbols.Definition
-  const { address } = link.symbols.Reference
-  const { leader } = link.blocks.Placement
-  const { section } = link.blocks.Extent
-  const { output } = link.sections.Blocks
-  const { index } = link.outputs.Section
-  const { headerBlock } = link
-  for (let i = 0; i < count; i++, at += NLIST_WORDS) {
-    const symbol = rows[i]
-    const is = flags[symbol]
-    const type = external ? macho.N_EXT : is & SYMBOL_EXTERNAL ? macho.N_PEXT : 0
-    let desc = external && is & SYMBOL_WEAK_DEF ? macho.N_WEAK_DEF : 0
-    if (is & SYMBOL_REFERENCED_DYNAMICALLY) desc |= macho.REFERENCED_DYNAMICALLY
-    if (is & SYMBOL_ABSOLUTE) words[at + 1] = type | macho.N_ABS | (desc << 16)
-    else {
-      const home = block[symbol]
-      // ld64.lld gives the header, which has no section, the first one's number.
-      const number = home === headerBlock ? 1 : index[output[section[leader[home] || home]]]
-      words[at + 1] = type | macho.N_SECT | (number << 8) | (desc << 16)
-    }
-    const value = address[symbol]
-    words[at + 2] = value
-    words[at + 3] = Math.floor(value / 4294967296)
+  const is = from.flags[symbol]
+  let type = own
+  if (is & SYMBOL_EXTERNAL) type |= hidden
+  if (is & SYMBOL_WEAK_DEF) type |= weak << 16
+  if (is & SYMBOL_REFERENCED_DYNAMICALLY) type |= macho.REFERENCED_DYNAMICALLY << 16
+  if (is & SYMBOL_ABSOLUTE) type |= macho.N_ABS
+  else {
+    const home = from.block[symbol]
+    // ld64.lld gives the header, which has no section, the first one's number.
+    const number = home === from.headerBlock ? 1 : from.index[from.output[from.section[from.leader[home] || home]]]
+    type |= macho.N_SECT | (number << 8)
   }
+  const value = from.address[symbol]
+  words[at + 1] = type
+  words[at + 2] = value
+  words[at + 3] = Math.floor(value * (1 / 4294967296))
 }
 
 /** Names that stand side by side in the string table from `start` on. */

@@ -2,12 +2,89 @@
 import { BLOCK_FOLDED, BLOCK_LIVE } from '../../components/blocks.ts'
 import type { Link } from '../../components/link.ts'
 import { SYMBOL_ABSOLUTE, SYMBOL_DEFINED } from '../../components/symbols.ts'
+import { alignUp } from '../../src/core/align.ts'
 import { ByteSink } from '../../src/core/bytes.ts'
 import { sortNumbers } from '../../src/core/sortNumbers.ts'
 import { isCodeFlags } from '../kernels/code.ts'
 
+/** Symbols of code as bits, a bit a byte: worth it from one in so many words on. */
+const SPARSEST = 16
+const MOST_BITS = 0x40000000
+
 export function functionStarts(link: Link): Uint8Array {
-  const addresses = codeAddresses(link)
+  const range = codeRange(link)
+  const bits = range.end - range.start
+  const marked = bits <= Math.min(range.symbols * SPARSEST * 32, MOST_BITS) && range.end < 0x80000000
+  return marked ? startsOfBits(link, range) : startsOfNumbers(link, range)
+}
+
+/** Where code can be, counted from the image base; `symbols`: of all files. */
+interface CodeRange {
+  sections: Uint8Array
+  start: number
+  end: number
+  symbols: number
+}
+
+function codeRange(link: Link): CodeRange {
+  const { Section, Extent } = link.outputs
+  const sections = new Uint8Array(link.outputs.count + 1)
+  let [start, end, symbols] = [Number.POSITIVE_INFINITY, 0, 0]
+  for (let output = 1; output <= link.outputs.count; output++) {
+    if (!isCodeFlags(Section.flags[output]) || Section.fill[output] !== 0) continue
+    sections[output] = 1
+    start = Math.min(start, Extent.address[output])
+    end = Math.max(end, Extent.address[output] + Extent.size[output])
+  }
+  for (const file of link.order) symbols += link.files.Ranges.symbols[file]
+  const { imageBase } = link.settings
+  return { sections, start: Math.min(start, end) - imageBase, end: end - imageBase, symbols }
+}
+
+function startsOfBits(link: Link, range: CodeRange): Uint8Array {
+  const words = new Uint32Array(((range.end - range.start) >>> 5) + 1)
+  for (const file of link.order) markCode(link, range, file, words)
+  // Two bytes for a distance below 16,384, and for each one more at most 16,384 further on.
+  const bytes = new Uint8Array(range.symbols * 2 + (range.end >>> 13) + 16)
+  const length = encodeBits(words, range.start, bytes)
+  return bytes.subarray(0, alignUp(length + 1, 8))
+}
+
+function markCode(link: Link, range: CodeRange, file: number, words: Uint32Array): void {
+  const { flags, block } = link.symbols.Definition
+  const { address } = link.symbols.Reference
+  const { flags: blockFlags, section } = link.blocks.Extent
+  const { output } = link.sections.Blocks
+  const { sections } = range
+  const base = link.settings.imageBase + range.start
+  const first = link.files.Ranges.symbol[file]
+  const end = first + link.files.Ranges.symbols[file]
+  for (let symbol = first; symbol < end; symbol++) {
+    if ((flags[symbol] & (SYMBOL_DEFINED | SYMBOL_ABSOLUTE)) !== SYMBOL_DEFINED) continue
+    const home = block[symbol]
+    if ((blockFlags[home] & (BLOCK_LIVE | BLOCK_FOLDED)) !== BLOCK_LIVE || sections[output[section[home]]] === 0)
+      continue
+    const bit = address[symbol] - base
+    words[bit >>> 5] |= 1 << (bit & 31)
+  }
+}
+
+/** Returns the bytes written. */
+function encodeBits(words: Uint32Array, start: number, bytes: Uint8Array): number {
+  let at = 0
+  let last = 0
+  for (let i = 0; i < words.length; i++)
+    for (let left = words[i]; left !== 0; left &= left - 1) {
+      const place = start + i * 32 + 31 - Math.clz32(left & -left)
+      let distance = place - last
+      for (last = place; distance > 127; distance >>>= 7) bytes[at++] = distance | 0x80
+      if (place > 0) bytes[at++] = distance
+    }
+  return at
+}
+
+function startsOfNumbers(link: Link, range: CodeRange): Uint8Array {
+  const addresses = codeAddresses(link, range)
   const sink = new ByteSink(addresses.length * 2 + 8)
   let last = 0
   for (let i = 0; i < addresses.length; i++) {
@@ -21,23 +98,14 @@ export function functionStarts(link: Link): Uint8Array {
 }
 
 /** Distances from the image base, sorted. Every symbol in code counts, the ones left out of the symbol table too (ld64.lld). */
-function codeAddresses(link: Link): Uint32Array | Float64Array {
+function codeAddresses(link: Link, range: CodeRange): Uint32Array | Float64Array {
   const { files } = link
-  const codeSections = new Uint8Array(link.outputs.count + 1)
-  let end = 0
-  for (let output = 1; output <= link.outputs.count; output++) {
-    if (!isCodeFlags(link.outputs.Section.flags[output]) || link.outputs.Section.fill[output] !== 0) continue
-    codeSections[output] = 1
-    end = Math.max(end, link.outputs.Extent.address[output] + link.outputs.Extent.size[output])
-  }
+  const narrow = range.end < 4294967296
+  const found = narrow ? new Uint32Array(range.symbols) : new Float64Array(range.symbols)
   let count = 0
-  for (const file of link.order) count += files.Ranges.symbols[file]
-  const narrow = end - link.settings.imageBase < 4294967296
-  const found = narrow ? new Uint32Array(count) : new Float64Array(count)
-  count = 0
   for (const file of link.order) {
     const first = files.Ranges.symbol[file]
-    count = listCode(link, codeSections, first, first + files.Ranges.symbols[file], found, count)
+    count = listCode(link, range.sections, first, first + files.Ranges.symbols[file], found, count)
   }
   const listed = found.subarray(0, count)
   return listed instanceof Uint32Array ? sortNumbers(listed) : listed.sort()

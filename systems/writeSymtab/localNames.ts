@@ -19,7 +19,8 @@ export function addLocalNames(link: Link, words: Uint32Array, at: number, string
   const end = first + files.Ranges.symbols[file]
   const arena = link.arenas.list[files.Source.arena[file]]
   const start = files.Tables.strings[file]
-  const texts = { bytes: arena.bytes, words: arena.words, start, end: start + files.Tables.stringsSize[file] }
+  const stringsEnd = start + files.Tables.stringsSize[file]
+  const texts = { bytes: arena.bytes, view: arena.view, words: arena.words, start, end: stringsEnd }
   const nlist = files.Tables.nlist[file] / 4 - first * NLIST_WORDS
   let to = from + 1
   while (to < localCount && locals[to] >= first && locals[to] < end && name[locals[to]] === 0) to++
@@ -30,6 +31,7 @@ export function addLocalNames(link: Link, words: Uint32Array, at: number, string
 /** A string table: bytes[start, end), and the words in which the nlist records lie. */
 interface Texts {
   bytes: Uint8Array
+  view: DataView
   words: Uint32Array
   start: number
   end: number
@@ -45,18 +47,31 @@ function copyNames(
   words: Uint32Array,
   at: number,
 ): void {
-  const { bytes, start, end } = texts
+  const { bytes, view, words: records, start, end } = texts
   let target = strings.bytes
+  let room = viewOf(target)
   let place = strings.length
   for (let i = from; i < to; i++, at += NLIST_WORDS) {
     words[at] = place
-    let source = start + texts.words[nlist + locals[i] * NLIST_WORDS]
+    let source = start + records[nlist + locals[i] * NLIST_WORDS]
     // Symbols may share their names, or have a part of another one.
-    if (place + end - source >= target.length) target = grow(strings, place, end - source + 1)
-    for (let byte = bytes[source]; byte !== 0 && source < end; byte = bytes[++source]) target[place++] = byte
+    if (place + end - source >= target.length) {
+      target = grow(strings, place, end - source + 1)
+      room = viewOf(target)
+    }
+    for (; source + 4 <= end; source += 4, place += 4) {
+      const four = view.getInt32(source, true)
+      if (((four - 0x01010101) & ~four & 0x80808080) !== 0) break
+      room.setInt32(place, four, true)
+    }
+    for (; source < end && bytes[source] !== 0; source++) target[place++] = bytes[source]
     target[place++] = 0
   }
   strings.length = place
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
 function grow(strings: ByteSink, place: number, room: number): Uint8Array {
