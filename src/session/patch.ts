@@ -17,6 +17,7 @@ import { type Alone, loadAlone, type Place } from './patch/loadAlone.ts'
 import { patchDataInCode, patchInitOffsets, patchStabs } from './patch/patchTables.ts'
 import { rewriteUnwind, updateUnwinds } from './patch/patchUnwind.ts'
 import { areSameFixups, chainFile, fixupOffsets, relaxFile, relocateFile } from './patch/relocateFile.ts'
+import { bindSame, rechain, replaceFixups } from './patch/rechain.ts'
 import { haveSameEdges } from './patch/sameEdges.ts'
 import { differenceOf, type Shape } from './patch/sameShape.ts'
 import { createReverse, moveBlocks, movedAddresses, type Reverse } from './patch/moves.ts'
@@ -228,11 +229,13 @@ function relocateAgain(
   clearExtents(link, extents)
   const fixed = relocateFile(link, file)
   if (fixups === null || fixed === null) return 'has a relocation that does not fit'
-  if (!areSameFixups(fixups, fixed)) return 'has pointers at other places'
-  if (link.settings.fixupChains) {
-    chainFile(link, fixed)
-    keepChains(link, extents, fixupOffsets(link, fixed))
-  }
+  const same = areSameFixups(fixups, fixed)
+  if (!same && (!link.settings.fixupChains || !bindSame(fixups, fixed))) return 'has pointers at other places'
+  if (link.settings.fixupChains) chainFile(link, fixed)
+  if (!same) {
+    replaceFixups(link, fixups, fixed)
+    if (!rechain(link, fixups, fixed, dirty)) return 'has pointers on other pages'
+  } else if (link.settings.fixupChains) keepChains(link, extents, fixupOffsets(link, fixed))
   if (!relaxFile(link, file)) return 'has a bad optimization hint'
   return markExtents(link, extents, dirty)
 }

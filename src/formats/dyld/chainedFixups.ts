@@ -70,6 +70,11 @@ export function copyChainLink(from: DataView, start: number, view: DataView, at:
   view.setInt32(at + 4, (view.getInt32(at + 4, true) & ~mask) | link, true)
 }
 
+/** Makes the entry at `at` the last of its chain. */
+export function clearChainLink(view: DataView, at: number): void {
+  view.setInt32(at + 4, view.getInt32(at + 4, true) & ~(NEXT_MASK << NEXT_SHIFT), true)
+}
+
 /** Page starts for `segmentSize` bytes, all of them DYLD_CHAINED_PTR_START_NONE, for `linkChains` to fill. */
 export function newPageStarts(segmentSize: number, pageSize: number): Uint16Array {
   return new Uint16Array(Math.ceil(segmentSize / pageSize)).fill(DYLD_CHAINED_PTR_START_NONE)
@@ -215,6 +220,18 @@ function encodeStarts(input: ChainedFixupsInput): Uint8Array {
     at += sizes[i]
   }
   return bytes
+}
+
+/**
+ * Where the start of a page of a segment stands in data of LC_DYLD_CHAINED_FIXUPS that `encodeChainedFixups` has made. -1 where
+ * its table does not reach so far, or would become shorter when this page is `empty`.
+ */
+export function pageStartAt(bytes: Uint8Array, segment: number, page: number, empty: boolean): number {
+  const offset = readU32(bytes, HEADER_SIZE + 4 + 4 * segment)
+  if (offset === 0) return -1
+  const at = HEADER_SIZE + offset
+  const count = readU16(bytes, at + 20)
+  return page >= count || (empty && page === count - 1) ? -1 : at + SEGMENT_HEADER_SIZE + 2 * page
 }
 
 /** Chains of one segment as read; null in `ChainedFixups.segments` where a segment has none. */
