@@ -13,6 +13,7 @@ import type { Input, SystemTiming } from '../types.ts'
 import { countDirty, createDirtyPages, type DirtyPages, markDirty } from './patch/dirtyPages.ts'
 import { effectsOf, haveSameFunctions } from './patch/effects.ts'
 import { clearExtents, keepChains, markExtents, saveExtents } from './patch/extents.ts'
+import { isSameLiveness, type Liveness, livenessOf } from './patch/liveness.ts'
 import { type Alone, loadAlone, type Place } from './patch/loadAlone.ts'
 import { patchDataInCode, patchInitOffsets, patchStabs } from './patch/patchTables.ts'
 import { rewriteUnwind, updateUnwinds } from './patch/patchUnwind.ts'
@@ -37,6 +38,8 @@ export interface Patching {
   arena: number
   /** Made when something moves for the first time. */
   reverse: Reverse | null
+  /** What lives with -dead_strip, found when an object refers to something else for the first time: no patch changes it. */
+  live: Liveness | null
   /** As `effectsOf` wants it. */
   heads: Uint32Array
 }
@@ -49,7 +52,15 @@ export function createPatching(link: Link): Patching {
     const name = link.paths[path[file]]
     files.set(name, files.has(name) ? 0 : file)
   }
-  return { link, files, places: new Map(), arena: -1, reverse: null, heads: new Uint32Array(link.blocks.count + 1) }
+  return {
+    link,
+    files,
+    places: new Map(),
+    arena: -1,
+    reverse: null,
+    live: null,
+    heads: new Uint32Array(link.blocks.count + 1),
+  }
 }
 
 export interface Patched {
@@ -132,10 +143,10 @@ function readChange(patching: Patching, host: Host, input: Input): Change | stri
     const before = loadAlone(link, file, { arena: arena[file], position: position[file], size: size[file] })
     const after = loadAlone(link, file, read.place)
     if (before === null || after === null) return 'cannot be linked'
-    const shape: Shape = { moved: new Map(), literals: false }
+    const shape: Shape = { moved: new Map(), literals: false, edges: false }
     const difference = differenceOf(link, file, before, after, shape)
     if (difference !== '') return difference
-    if (link.settings.deadStrip === true && !haveSameEdges(before.link, after.link)) return 'refers to something else'
+    shape.edges = link.settings.deadStrip === true && !haveSameEdges(before.link, after.link)
     return { ...shape, file, after, modified: read.modified }
   } catch (trouble) {
     if (trouble instanceof FormatError || trouble instanceof HostError) return trouble.message
@@ -201,7 +212,9 @@ function patchObject(patching: Patching, change: Change, dirty: DirtyPages): num
   const extents = saveExtents(link, file, after.link, addresses)
   const effects = effectsOf(link, file, heads)
   const fixups = relocateFile(link, file)
+  if (change.edges) patching.live ??= livenessOf(link)
   swapRows(link, file, after.link, modified)
+  if (change.edges && !isSameLiveness(patching.live!, livenessOf(link))) return 'changes what lives'
   const now = effectsOf(link, file, heads)
   if (effects === null || now === null) return 'has references that only a full link follows'
   if (link.messages.errors > 0) return 'has relocations that cannot be linked'

@@ -31,7 +31,7 @@ const STATEMENTS = [
 
 /** Why an edit here may need a full link. */
 const REASONS =
-  /file\d\.o (was written|has another size); (it )?(has pointers at other places|has blocks of __text that leave their room|has _near at another place of its block|has other unwind entries|refers to something else|other code holds data|makes the list of functions longer or shorter)$/
+  /file\d\.o (was written|has another size); (it )?(has pointers at other places|has blocks of __text that leave their room|has _near at another place of its block|has other unwind entries|changes what lives|other code holds data|makes the list of functions longer or shorter)$/
 
 interface Body {
   text: number
@@ -228,4 +228,33 @@ test('what a patch cannot do needs a full link, and it says why', async () => {
     assert.match(reason, wanted)
     await session.dispose()
   }
+})
+
+forEachTarget((target) => {
+  test(`with -dead_strip a reference may go as long as nothing dies of it (${target.name})`, async () => {
+    const program = createProgram(target, [], { deadStrip: true })
+    const source = (body: string) =>
+      `int far(int); int only(int y) { return far(y) * 3; }
+      int file0(int y) { ${body} return y * 1001 + 77; } int f0_2(int y) { return y + 2; } int f0_3(int y) { return y + 3; }
+      int both(int y) { return y; } int dead(int y) { return far(y) + only(y); }`
+    const put = (body: string) => {
+      writeFileSync(program.paths[0].replace(/o$/, 'c'), source(body))
+      const given = ['-target', `${target.arch}-apple-macos13`, '-O1', '-fno-inline', '-c']
+      mustRun('clang-22', [...given, program.paths[0].replace(/o$/, 'c'), '-o', program.paths[0]])
+    }
+    put('y = only(y) ^ far(y);')
+    const session = context(program.options)
+    await session.rebuild()
+    const results: [string, RegExp, string][] = [
+      ['y = only(y) ^ only(y);', /written$/, 'patch'],
+      ['y = far(y) ^ far(y);', /; it changes what lives$/, 'full'],
+    ]
+    for (const [body, wanted, mode] of results) {
+      put(body)
+      const result = await rebuildLikeFresh(session, program)
+      assert.equal(result.mode, mode, result.reason)
+      assert.match(result.reason, wanted)
+    }
+    await session.dispose()
+  })
 })

@@ -25,6 +25,8 @@ export interface Shape {
   moved: Map<number, number[]>
   /** Literals have other contents. */
   literals: boolean
+  /** With -dead_strip: blocks refer to others than before. */
+  edges: boolean
 }
 
 /**

@@ -9,6 +9,7 @@ export function whyNever(link: Link): string {
   if ((settings.icf ?? 'none') !== 'none') return 'identical code is folded'
   if (link.priorities.length > 0) return 'the order of the code may change'
   if (link.thunks.count > 0 || codeSpan(link) >= link.arch.branchReach - 4) return 'branches go through thunks'
+  if (settings.deadStripDuplicates) return 'duplicates of dead code are allowed'
   if (settings.uuid === 'random') return 'the UUID is random'
   if (link.uuidAt + 16 > 2 ** link.digests.shift) return 'the UUID is not on the first page'
   if (settings.map || settings.metafile || settings.stats || settings.timeTrace || Object.keys(link.reports).length > 0)
