@@ -47,6 +47,8 @@ const SPARE_SECTIONS = 512
 
 /** Files between two looks at what goes on outside. */
 const FILES_A_CHECK = 64
+/** Files between two looks at whether their sizes already ask for workers. */
+const STATS_A_CHECK = 256
 
 export async function survey(
   settings: Settings,
@@ -58,7 +60,7 @@ export async function survey(
 ): Promise<Link> {
   const found = createSurvey(settings, arch, host, messages, observer)
   findDirectories(found)
-  found.expected = expectedBytes(found)
+  found.expected = expectedBytes(found, pool)
   found.arenas.shared = startThreads(pool, settings, host, found.expected)
   found.ahead = createReadAhead(pool, host, found)
   if (settings.bundleLoader !== undefined) await addBundleLoader(found, settings.bundleLoader)
@@ -88,17 +90,20 @@ async function addInputs(found: Survey): Promise<void> {
   }
 }
 
-/** Sizes of the named files, so that they share one arena. */
-function expectedBytes(found: Survey): number {
+/** Sizes of the named files, so that they share one arena. Workers boot as soon as it is known that there will be some. */
+function expectedBytes(found: Survey, pool: Pool): number {
+  const { inputs } = found.settings
   let total = 0
-  for (const input of found.settings.inputs) {
-    if (input.contents !== undefined) total += input.contents.length + 16
-    else if (input.path !== undefined) {
-      const stat = found.host.stat(input.path)
+  for (let i = 0; i < inputs.length; i++) {
+    const { path, contents } = inputs[i]
+    if (contents !== undefined) total += contents.length + 16
+    else if (path !== undefined) {
+      const stat = found.host.stat(path)
       if (stat === null) continue
-      found.stats.set(input.path, stat)
+      found.stats.set(path, stat)
       total += stat.size + 16
     }
+    if (i % STATS_A_CHECK === STATS_A_CHECK - 1) startThreads(pool, found.settings, found.host, total)
   }
   return total
 }

@@ -56,11 +56,11 @@ export function createPool(signal?: AbortSignal): Pool {
   return pool
 }
 
-/** Starts workers, which boot while the caller goes on. Where the host has none or refuses, the pool stays as it is. */
+/** Starts workers until there are `count`; they boot while the caller goes on. Where the host has none or refuses, the pool stays as it is. */
 export function startWorkers(pool: Pool, host: Host, count: number): void {
   if (host.startWorker === undefined) return
   pool.signal?.addEventListener('abort', pool.onAbort, { once: true })
-  for (let seat = 0; seat < count; seat++) {
+  for (let seat = pool.workers.length; seat < count; seat++) {
     const worker = host.startWorker({
       message: (reply) => receive(pool, seat, reply as Reply),
       failed: (reason) => fail(pool, new WorkerFailure(reason)),

@@ -13,7 +13,7 @@ const BYTES_A_WORKER = 64 * 1024 * 1024
 /** More threads than this only wait for memory. */
 const MOST_WORKERS = 31
 
-/** Starts the workers of a link with `bytes` of input; returns whether there are any. */
+/** Starts the workers of a link with `bytes` of input or more, those that are not there yet; returns whether there are any. */
 export function startThreads(pool: Pool, settings: Settings, host: Host, bytes: number): boolean {
   const { threadsFrom } = settings
   if (settings.threads === 1 || bytes < (threadsFrom ?? WORTH_BYTES)) return false
