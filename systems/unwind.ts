@@ -7,7 +7,7 @@
 import { BLOCK_FOLDED, BLOCK_LIVE } from '../components/blocks.ts'
 import { FILE_PARSED } from '../components/files.ts'
 import type { Link } from '../components/link.ts'
-import { SYMBOL_ABSOLUTE, SYMBOL_DEFINED } from '../components/symbols.ts'
+import { SYMBOL_ABSOLUTE, SYMBOL_CODE, SYMBOL_DEFINED } from '../components/symbols.ts'
 import { isCodeFlags } from './kernels/code.ts'
 import { isLinked } from './kernels/isLinked.ts'
 
@@ -61,29 +61,40 @@ function fillRows(link: Link, made: UnwindTable): void {
 
 /** Pairs (block, offset) of symbols in code that no unwind row begins at. */
 function plainFunctions(link: Link, marks: Uint8Array): number[] {
-  const { files, symbols, blocks, sections } = link
-  const { Definition } = symbols
+  const { files } = link
   const plain: number[] = []
-  for (const file of link.order) {
-    if ((files.Source.flags[file] & FILE_PARSED) === 0) continue
-    const seen = new Set<number>()
-    const first = files.Ranges.symbol[file]
-    for (let symbol = first; symbol < first + files.Ranges.symbols[file]; symbol++) {
-      if ((Definition.flags[symbol] & (SYMBOL_DEFINED | SYMBOL_ABSOLUTE)) !== SYMBOL_DEFINED) continue
-      const block = Definition.block[symbol]
-      if (
-        (blocks.Extent.flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) !== BLOCK_LIVE ||
-        !isCodeFlags(sections.Header.flags[blocks.Extent.section[block]])
-      )
-        continue
-      const offset = Definition.offset[symbol]
-      if (offset === 0 ? marks[block] : seen.has(block * 4294967296 + offset)) continue
-      if (offset === 0) marks[block] = 1
-      else seen.add(block * 4294967296 + offset)
-      if (!hasRow(link, block, offset)) plain.push(block, offset)
-    }
-  }
+  for (const file of link.order) if (files.Source.flags[file] & FILE_PARSED) addPlain(link, file, marks, plain)
   return plain
+}
+
+const CODE = SYMBOL_DEFINED | SYMBOL_CODE
+
+/** `marks`: blocks whose start has been looked at. */
+function addPlain(link: Link, file: number, marks: Uint8Array, plain: number[]): void {
+  const { files, symbols, blocks } = link
+  const { flags, block: blockOf, offset: offsetOf } = symbols.Definition
+  const { flags: blockFlags, section } = blocks.Extent
+  const { flags: sectionFlags } = link.sections.Header
+  const first = files.Ranges.symbol[file]
+  const end = first + files.Ranges.symbols[file]
+  let inside: Set<number> | null = null
+  for (let symbol = first; symbol < end; symbol++) {
+    if ((flags[symbol] & (CODE | SYMBOL_ABSOLUTE)) !== CODE) continue
+    const block = blockOf[symbol]
+    if ((blockFlags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) !== BLOCK_LIVE) continue
+    if (!isCodeFlags(sectionFlags[section[block]])) continue
+    const offset = offsetOf[symbol]
+    if (offset === 0) {
+      if (marks[block] !== 0) continue
+      marks[block] = 1
+    } else {
+      inside ??= new Set()
+      const key = block * 4294967296 + offset
+      if (inside.has(key)) continue
+      inside.add(key)
+    }
+    if (!hasRow(link, block, offset)) plain.push(block, offset)
+  }
 }
 
 function hasRow(link: Link, block: number, offset: number): boolean {
