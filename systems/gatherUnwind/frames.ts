@@ -5,18 +5,11 @@ import { locate } from '../../components/link.ts'
 import { UNWIND_DWARF } from '../../components/unwinds.ts'
 import { FormatError } from '../../src/core/bytes.ts'
 import { error } from '../../src/core/messages.ts'
-import {
-  EH_FDE,
-  type EhFrames,
-  ehPointerWidth,
-  fdeEncodingFor,
-  readCieAt,
-  readEhPointer,
-} from '../../src/formats/ehFrame.ts'
+import { EH_FDE, type EhFrames, ehPointerWidth, fdeEncodingFor, readEhPointer } from '../../src/formats/ehFrame.ts'
 import { S_ATTR_PURE_INSTRUCTIONS, S_ATTR_SOME_INSTRUCTIONS } from '../../src/formats/macho/constants.ts'
-import { findBlock } from '../kernels/findBlock.ts'
 import { follow } from '../kernels/framePointers.ts'
 import { frameRecords, hasDifferences } from '../kernels/frameRecords.ts'
+import { type Encodings, lsdaField, readEncodings } from '../kernels/plainFrames.ts'
 import { enterSection, type Landing, type Site } from '../kernels/references.ts'
 
 /** `frame` is room for one CIE. */
@@ -48,13 +41,6 @@ function gatherRelocated(link: Link, site: Site, section: number): void {
     if (!describedCompactly(link, landing))
       addRow(link, site, first + i, at + frames.functionAt[i], lsdaAt, encodings, landing)
   }
-}
-
-/** What a CIE, which is a block, says of its FDEs. */
-interface Encodings {
-  cie: number
-  pointers: number
-  lsda: number
 }
 
 /** ld64.lld keeps CIEs that nothing uses. */
@@ -90,25 +76,6 @@ function gatherPlain(link: Link, site: Site, section: number, frame: EhFrames): 
     if (describedCompactly(link, landing)) continue
     addRow(link, site, block, pointer + 4, lsdaField(site, pointer + 4, encodings), encodings, landing)
   }
-}
-
-function readEncodings(link: Link, site: Site, section: number, place: number, frame: EhFrames): Encodings {
-  const { first, count } = link.sections.Blocks
-  const { offset, size } = link.blocks.Extent
-  const cie = findBlock(offset, first[section], count[section], place)
-  const start = site.contents + offset[cie]
-  readCieAt(frame, site.bytes, start, size[cie])
-  return { cie, pointers: frame.functionEncoding[0], lsda: frame.lsdaEncoding[0] }
-}
-
-/** Place in the section of the LSDA pointer of an FDE whose function pointer is at `at`; 0 for none. Load has checked the record. */
-function lsdaField(site: Site, at: number, encodings: Encodings): number {
-  if (ehPointerWidth(encodings.lsda) === 0) return 0
-  let place = site.contents + at + ehPointerWidth(encodings.pointers) * 2
-  let length = 0
-  do length |= site.bytes[place] & 127
-  while (site.bytes[place++] >= 128)
-  return length === 0 ? 0 : place - site.contents
 }
 
 /** Functions stand in the order of their records: the block behind the last one's is the first guess. */

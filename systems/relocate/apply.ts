@@ -14,6 +14,7 @@ import {
   R_TLV,
   R_UNSIGNED,
 } from '../../src/arch/arch.ts'
+import type { EhFrames } from '../../src/formats/ehFrame.ts'
 import { gotAddress, stubAddress, tlvAddress } from '../kernels/addresses.ts'
 import { recordBind, writePointer, writeRebase } from '../kernels/fixups.ts'
 import { embeddedAddend, embeddedTag, landInSection, type Landing, type Site } from '../kernels/references.ts'
@@ -24,6 +25,8 @@ export interface Relocating {
   site: Site
   view: DataView
   landing: Landing
+  /** Room for one CIE. */
+  frame: EhFrames
   segment: number
   segmentAddress: number
   /** File offset minus address in the output section at hand; `place` is the same for addresses that count from the base. */

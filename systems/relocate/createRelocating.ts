@@ -1,6 +1,7 @@
 // What stays the same while the sections of a link are relocated, found out once a thread.
 import { KEY_LOCAL } from '../../components/gots.ts'
 import type { Link } from '../../components/link.ts'
+import { createFrame } from '../../src/formats/ehFrame.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
 import { stubAddress } from '../kernels/addresses.ts'
 import { formKinds, KIND_LOAD, KIND_PLAIN } from '../kernels/formKinds.ts'
@@ -13,6 +14,7 @@ export function createRelocating(link: Link): Relocating {
     site: createSite(),
     view: new DataView(link.image.buffer),
     landing: { block: 0, offset: 0 },
+    frame: createFrame(),
     segment: 0,
     segmentAddress: 0,
     delta: 0,
