@@ -27,7 +27,7 @@ export function numberSymbols(link: Link): void {
   table.locals = new Uint32Array(count)
   table.externals = new Uint32Array(count)
   if (keeps !== 'none') for (const file of [...link.order, link.internal.file]) listLocals(link, file, keeps)
-  listExternals(link, keeps)
+  const names = listExternals(link, keeps)
   listImports(link)
   table.thunks = listThunks(link, keeps)
   writeStabs(link)
@@ -37,7 +37,7 @@ export function numberSymbols(link: Link): void {
     link.imports.Use.symtab[made] = locals + table.externalCount + index + 1
   })
   table.externals = table.externals.subarray(0, table.externalCount)
-  table.externalNames = gatherNames(link)
+  table.externalNames = gatherNames(link, names, table.externalCount)
   orderByRow(link, locals)
 }
 
@@ -64,30 +64,40 @@ function placeByRank(words: Uint32Array, before: Uint32Array, values: Uint32Arra
   for (let i = 0; i < places.length; i++) places[rankOf(words, before, values[i])] = i
 }
 
-function gatherNames(link: Link): ExternalNames {
-  const { externals, externalCount } = link.table
-  const { arena, offset, length } = link.names.Text
-  const { name } = link.symbols.Definition
-  const names = {
-    bytes: new Uint8Array(0),
-    offset: new Uint32Array(externalCount),
-    length: new Uint32Array(externalCount),
+/** The names of rows[0, count) side by side, each with a NUL. */
+function gatherNames(link: Link, rows: Uint32Array, count: number): ExternalNames {
+  const names = { bytes: new Uint8Array(0), offset: new Uint32Array(count), length: new Uint32Array(count) }
+  const size = placeNames(link.names.Text.length, rows, names)
+  names.bytes = new Uint8Array(size)
+  const target = new DataView(names.bytes.buffer)
+  const { arena, offset } = link.names.Text
+  let last = -1
+  let source: DataView = target
+  for (let i = 0; i < count; i++) {
+    const row = rows[i]
+    if (arena[row] !== last) {
+      last = arena[row]
+      source = link.arenas.list[last].view
+    }
+    copyName(source, offset[row], offset[row] + names.length[i], target, names.offset[i])
   }
-  let size = 0
-  for (let i = 0; i < externalCount; i++) {
-    names.offset[i] = size
-    names.length[i] = length[name[externals[i]]]
-    size += names.length[i] + 1
-  }
-  const bytes = new Uint8Array(size)
-  for (let i = 0; i < externalCount; i++) {
-    const row = name[externals[i]]
-    const from = link.arenas.list[arena[row]].bytes
-    const end = offset[row] + length[row]
-    for (let at = offset[row], to = names.offset[i]; at < end; ) bytes[to++] = from[at++]
-  }
-  names.bytes = bytes
   return names
+}
+
+/** Returns the bytes of all. */
+function placeNames(length: Uint32Array, rows: Uint32Array, names: ExternalNames): number {
+  let size = 0
+  for (let i = 0; i < names.offset.length; i++) {
+    names.offset[i] = size
+    names.length[i] = length[rows[i]]
+    size += length[rows[i]] + 1
+  }
+  return size
+}
+
+function copyName(source: DataView, at: number, end: number, target: DataView, to: number): void {
+  for (; at + 4 <= end; at += 4, to += 4) target.setInt32(to, source.getInt32(at, true), true)
+  for (; at < end; at++, to++) target.setUint8(to, source.getUint8(at))
 }
 
 type Filter = ((file: number, symbol: number) => boolean) | 'all' | 'none'
@@ -129,17 +139,27 @@ function listThunks(link: Link, keeps: Filter): Uint32Array {
   return Uint32Array.from(list)
 }
 
-/** Definitions of external names in the order of first mention: exported ones, and private ones behind the locals. */
-function listExternals(link: Link, keeps: Filter): void {
+/**
+ * Definitions of external names in the order of first mention: exported ones, and private ones behind the locals. Returns the
+ * names of the exported ones.
+ */
+function listExternals(link: Link, keeps: Filter): Uint32Array {
   const { table } = link
   const { where, symbol: winner, flags: nameFlags } = link.names.Resolution
   const { flags } = link.symbols.Definition
-  for (const name of mentionOrder(link)) {
+  const names = mentionOrder(link)
+  let count = 0
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i]
     const symbol = winner[name]
     if (where[name] !== WHERE_GLOBAL || flags[symbol] & SYMBOL_OMITTED || !isInOutput(link, symbol)) continue
-    if (nameFlags[name] & NAME_EXPORTED) table.externals[table.externalCount++] = symbol
-    else if (keeps === 'all' || (keeps !== 'none' && keeps(0, symbol))) table.locals[table.localCount++] = symbol
+    if (nameFlags[name] & NAME_EXPORTED) {
+      table.externals[count] = symbol
+      names[count++] = name
+    } else if (keeps === 'all' || (keeps !== 'none' && keeps(0, symbol))) table.locals[table.localCount++] = symbol
   }
+  table.externalCount = count
+  return names
 }
 
 /** Absolute, in a live block, or an alias in a block whose winner lives. */

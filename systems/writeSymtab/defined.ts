@@ -49,7 +49,10 @@ export function defineExternals(link: Link, words: Uint32Array, at: number): voi
     writeDefined(from, words, at + byRow[i] * NLIST_WORDS, externals[byRow[i]], macho.N_EXT, 0, macho.N_WEAK_DEF)
 }
 
-/** `own`: type bits of all; `hidden`: those of external names; `weak`: description bits of weak definitions. */
+/**
+ * Without operations that a link may come to late or never: code that V8 compiled before is thrown away there. `own`: type bits of all; `hidden`: those of external names; `weak`: description
+ * bits of weak definitions.
+ */
 function writeDefined(
   from: Definitions,
   words: Uint32Array,
@@ -60,19 +63,16 @@ function writeDefined(
   weak: number,
 ): void {
   const is = from.flags[symbol]
-  let type = own
-  if (is & SYMBOL_EXTERNAL) type |= hidden
-  if (is & SYMBOL_WEAK_DEF) type |= weak << 16
-  if (is & SYMBOL_REFERENCED_DYNAMICALLY) type |= macho.REFERENCED_DYNAMICALLY << 16
-  if (is & SYMBOL_ABSOLUTE) type |= macho.N_ABS
-  else {
-    const home = from.block[symbol]
-    // ld64.lld gives the header, which has no section, the first one's number.
-    const number = home === from.headerBlock ? 1 : from.index[from.output[from.section[from.leader[home] || home]]]
-    type |= macho.N_SECT | (number << 8)
-  }
+  const home = from.block[symbol]
+  const isAbsolute = (is & SYMBOL_ABSOLUTE) !== 0
+  // ld64.lld gives the header, which has no section, the first one's number.
+  const place = home === from.headerBlock ? 1 : from.index[from.output[from.section[from.leader[home] || home]]]
+  const type = own | ((is & SYMBOL_EXTERNAL) !== 0 ? hidden : 0) | (isAbsolute ? macho.N_ABS : macho.N_SECT)
+  const desc =
+    ((is & SYMBOL_WEAK_DEF) !== 0 ? weak : 0) |
+    ((is & SYMBOL_REFERENCED_DYNAMICALLY) !== 0 ? macho.REFERENCED_DYNAMICALLY : 0)
   const value = from.address[symbol]
-  words[at + 1] = type
+  words[at + 1] = type | ((isAbsolute ? 0 : place) << 8) | (desc << 16)
   words[at + 2] = value
   words[at + 3] = Math.floor(value * (1 / 4294967296))
 }

@@ -22,10 +22,22 @@ export function addLocalNames(link: Link, words: Uint32Array, at: number, string
   const stringsEnd = start + files.Tables.stringsSize[file]
   const texts = { bytes: arena.bytes, view: arena.view, words: arena.words, start, end: stringsEnd }
   const nlist = files.Tables.nlist[file] / 4 - first * NLIST_WORDS
-  let to = from + 1
-  while (to < localCount && locals[to] >= first && locals[to] < end && name[locals[to]] === 0) to++
+  const to = endOfLocals(locals, name, from + 1, localCount, first, end)
   copyNames(texts, nlist, locals, from, to, strings, words, at)
   return to
+}
+
+/** The first place from `at` on of a symbol with a name of its own or outside of [first, end). */
+function endOfLocals(
+  locals: Uint32Array,
+  name: Uint32Array,
+  at: number,
+  count: number,
+  first: number,
+  end: number,
+): number {
+  while (at < count && locals[at] >= first && locals[at] < end && name[locals[at]] === 0) at++
+  return at
 }
 
 /** A string table: bytes[start, end), and the words in which the nlist records lie. */
@@ -53,21 +65,35 @@ function copyNames(
   let place = strings.length
   for (let i = from; i < to; i++, at += NLIST_WORDS) {
     words[at] = place
-    let source = start + records[nlist + locals[i] * NLIST_WORDS]
+    const source = start + records[nlist + locals[i] * NLIST_WORDS]
     // Symbols may share their names, or have a part of another one.
     if (place + end - source >= target.length) {
       target = grow(strings, place, end - source + 1)
       room = viewOf(target)
     }
-    for (; source + 4 <= end; source += 4, place += 4) {
-      const four = view.getInt32(source, true)
-      if (((four - 0x01010101) & ~four & 0x80808080) !== 0) break
-      room.setInt32(place, four, true)
-    }
-    for (; source < end && bytes[source] !== 0; source++) target[place++] = bytes[source]
+    place = copyString(bytes, view, source, end, target, room, place)
     target[place++] = 0
   }
   strings.length = place
+}
+
+/** Four bytes at a time as long as none of them is NUL; returns the place behind the copy. */
+function copyString(
+  bytes: Uint8Array,
+  view: DataView,
+  from: number,
+  end: number,
+  target: Uint8Array,
+  room: DataView,
+  to: number,
+): number {
+  for (; from + 4 <= end; from += 4, to += 4) {
+    const four = view.getInt32(from, true)
+    if (((four - 0x01010101) & ~four & 0x80808080) !== 0) break
+    room.setInt32(to, four, true)
+  }
+  for (; from < end && bytes[from] !== 0; from++) target[to++] = bytes[from]
+  return to
 }
 
 function viewOf(bytes: Uint8Array): DataView {
