@@ -4,6 +4,7 @@ import { ARCHITECTURES } from '../src/arch/architectures.ts'
 import { type Kernel, runChunks } from '../src/core/pool.ts'
 import type { Host } from '../src/host/host.ts'
 import type { Link } from './link.ts'
+import { traceWorker } from './observer.ts'
 
 /**
  * Runs the kernel that src/serve.ts knows as `name` over chunks 0 .. chunks - 1 on the link's threads; `parts` are what it
@@ -17,9 +18,16 @@ export async function runKernel<J, R>(
   job: J,
   chunks: number,
 ): Promise<R[]> {
-  const counted: Kernel<Link, J, Counted> = (view, job, take) => ({ value: kernel(view, job, take), visited: null })
+  const counted: Kernel<Link, J, Counted> = (view, job, take) => ({
+    value: kernel(view, job, take),
+    visited: null,
+    span: null,
+  })
   const results = await runChunks(link.pool, link, portablePart, parts, name, counted, job, chunks)
-  for (const { visited } of results) if (visited !== null) addVisited(link.visited, visited)
+  for (const { visited, span } of results) {
+    if (visited !== null) addVisited(link.visited, visited)
+    if (span !== null) traceWorker(link.observer, span.seat, name, span.start, span.end)
+  }
   return results.map(({ value }) => value as R)
 }
 
@@ -27,16 +35,19 @@ export async function runKernel<J, R>(
 interface Counted {
   value: unknown
   visited: Link['visited'] | null
+  /** When the worker of this seat ran it, by the host's clock, which all threads share. */
+  span: { seat: number; start: number; end: number } | null
 }
 
-/** How a worker calls a kernel. */
-export function counted(kernel: Kernel<Link, unknown, unknown>): Kernel<Link, unknown, Counted> {
+/** How the worker of a seat calls a kernel. */
+export function counted(kernel: Kernel<Link, unknown, unknown>, seat: number): Kernel<Link, unknown, Counted> {
   return (mirror, job, take) => {
+    const start = mirror.host.now()
     mirror.visited = noneVisited()
     const before = probesOf(mirror)
     const value = kernel(mirror, job, take)
     mirror.visited.probes += probesOf(mirror) - before
-    return { value, visited: mirror.visited }
+    return { value, visited: mirror.visited, span: { seat, start, end: mirror.host.now() } }
   }
 }
 

@@ -1,5 +1,5 @@
 // Who watches a link from outside: an abort signal, a progress callback, a trace. A link without them pays a look at the clock a system.
-import { addSpan, createTrace, MAIN_LANE, type Trace } from '../src/core/trace.ts'
+import { addLane, addSpan, createTrace, MAIN_LANE, type Trace } from '../src/core/trace.ts'
 import type { Host } from '../src/host/host.ts'
 import type { LinkOptions } from '../src/types.ts'
 import type { Link } from './link.ts'
@@ -69,4 +69,11 @@ function shareAt({ from, to }: Observer, part: number): number {
 /** A step on the main thread that began at `start` and ends now, for the trace; does nothing without one. */
 export function traceStep(observer: Observer, name: string, start: number, detail = ''): void {
   if (observer.trace !== null) addSpan(observer.trace, MAIN_LANE, name, start, observer.host.now(), detail)
+}
+
+/** A kernel on the worker of a seat, on a lane of its own, from `start` to `end` of the host's clock. */
+export function traceWorker({ trace }: Observer, seat: number, name: string, start: number, end: number): void {
+  if (trace === null) return
+  while (trace.lanes.length <= MAIN_LANE + 1 + seat) addLane(trace, `worker ${trace.lanes.length}`)
+  addSpan(trace, MAIN_LANE + 1 + seat, name, start, end)
 }

@@ -31,7 +31,7 @@ export function serve(host: Host): (message: unknown, reply: (message: unknown) 
     try {
       updateMirror(mirror, request.parts)
       const kernel = KERNELS[request.kernel] as Kernel<Link, unknown, unknown>
-      reply(serveRequest(mirror, counted(kernel), request))
+      reply(serveRequest(mirror, counted(kernel, request.seat), request))
     } catch (trouble) {
       const failed = trouble instanceof Error ? `${trouble.stack}` : `${trouble}`
       reply({ id: request.id, failed })

@@ -19,7 +19,7 @@ const LIBRARY = /\.(tbd|dylib)$/
 /** null without workers, or where they would not read what this host reads. */
 export function createReadAhead(pool: Pool, host: Host, survey: Survey): ReadAhead | null {
   if (pool.workers.length === 0 || host.workerReadInto !== host.readInto) return null
-  const view: Link = { ...createMirror(host), pool, arenas: survey.arenas }
+  const view: Link = { ...createMirror(host), pool, arenas: survey.arenas, observer: survey.observer }
   return { view, next: 0, rows: new Map(), job: createJob([], [], []) }
 }
 

@@ -201,6 +201,20 @@ test('counters do not depend on threads, but for probes, which depend on the ord
   assert.deepEqual(await counters(optionsFor('arm64', { threads: 2, host: watched({}, true) })), alone)
 })
 
+test('a trace has a lane for each worker, with the kernels that ran there, within the link', async () => {
+  const host = watched({}, true)
+  const { timeTrace } = await link(optionsFor('arm64', { threads: 3, host, timeTrace: true, timeTraceGranularity: 0 }))
+  const events = timeTrace!.traceEvents
+  const lanes = events.filter(({ name }) => name === 'thread_name').map(({ args }) => args?.name)
+  assert.deepEqual(lanes.slice(0, 3), ['main', 'worker 1', 'worker 2'])
+  const whole = events.find(({ name }) => name === 'ExecuteLinker')!
+  for (const kernel of ['readChunks', 'fillChunks', 'relocateChunks', 'hashChunks']) {
+    const spans = events.filter(({ name }) => name === kernel)
+    assert.deepEqual([...new Set(spans.map(({ tid }) => tid))].sort(), [2, 3], kernel)
+    for (const { ts, dur } of spans) assert.ok(ts >= 0 && ts + dur! <= whole.dur!, kernel)
+  }
+})
+
 test('one thread, and a link that is small, start no worker', async () => {
   let started = 0
   const host = watched({ started: () => started++ })
