@@ -8,7 +8,7 @@ import { errorText } from './hostMessages.ts'
 const MAX_REQUEST = 0x40000000
 /**
  * A write of 64 KiB finds its pages among those that the process has just freed, in pieces; larger ones make the kernel take larger
- * pages, which it has to fetch anew in a virtual machine: 415 MB in 180 to 670 ms, not 1100 to 1700.
+ * pages, which it has to fetch anew in a virtual machine: 415 MB in 180 to 1,000 ms, not 1,500 to 1,900.
  */
 const WRITE_REQUEST = 0x10000
 /** IOV_MAX is 1024 on Linux and macOS. */
