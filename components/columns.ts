@@ -49,3 +49,17 @@ export function column<T extends ColumnType>(type: T, rows: number, shared = fal
 export function memory(size: number, shared: boolean): ArrayBuffer {
   return (shared ? new SharedArrayBuffer(size) : new ArrayBuffer(size)) as ArrayBuffer
 }
+
+/**
+ * Gives every column of a component room for `rows` rows, with what they hold. Only images that are edited block by block grow so:
+ * a link's columns are reserved once.
+ */
+export function growColumns(component: Record<string, InstanceType<(typeof TYPES)[ColumnType]>>, rows: number): void {
+  for (const name in component) {
+    const old = component[name]
+    const Type = old.constructor as typeof Uint32Array
+    const grown = new Type(memory((rows + 1) * old.BYTES_PER_ELEMENT, false))
+    grown.set(old as Uint32Array)
+    component[name] = grown
+  }
+}

@@ -1,4 +1,16 @@
 // The library without a host: for a browser, a worker, or a caller with files of its own. Nothing here reaches outside.
+export {
+  type BlockHandle,
+  type BlockImage,
+  type BlockRelocation,
+  type BlockSection,
+  type BlockUpdate,
+  createImage,
+  type FlushResult,
+  type ImageLibrary,
+  type ImageOptions,
+  type ImportHandle,
+} from './blocks.ts'
 export { createCache } from './cache.ts'
 export { FormatError } from './core/bytes.ts'
 export { type FileStat, type Host, HostError } from './host/host.ts'

@@ -7,7 +7,7 @@ import type { Link, LinkeditTable } from '../components/link.ts'
 import { alignUp } from '../src/core/align.ts'
 import { fromText } from '../src/core/bytes.ts'
 import { signatureSize } from '../src/formats/codesign.ts'
-import { encodeHeader } from './kernels/commands.ts'
+import { encodeHeader, entryAddress } from './kernels/commands.ts'
 import { identifier, pageShift } from './kernels/signing.ts'
 
 /** codesign wants the signature at 16. */
@@ -25,7 +25,7 @@ export function writeHeader(link: Link): void {
   }
   Extent.fileSize[segment] = end - Extent.fileOffset[segment]
   Extent.size[segment] = alignUp(Extent.fileSize[segment], link.settings.pageSize)
-  const header = encodeHeader(link)
+  const header = encodeHeader(link, entryAddress(link))
   link.image.set(header, 0)
   link.tail = endTail(link, strings, Extent.fileOffset[segment], Extent.fileSize[segment])
   link.visited.written += header.length

@@ -1,5 +1,5 @@
 // The mach header and load commands. allocate asks for their size, writeHeader for their bytes: one encoder, so they agree.
-import type { Link, LinkeditName } from '../../components/link.ts'
+import type { Dylib, Link, LinkeditName } from '../../components/link.ts'
 import { alignUp } from '../../src/core/align.ts'
 import { ByteSink, fromText, writeU32 } from '../../src/core/bytes.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
@@ -14,22 +14,43 @@ const LINKER_VERSION = version(0, 1, 0)
 
 const FILE_TYPES = { execute: macho.MH_EXECUTE, dylib: macho.MH_DYLIB, bundle: macho.MH_BUNDLE } as const
 
-export function commandsSize(link: Link): number {
-  return encodeHeader(link).length - macho.HEADER_SIZE
+/** What header and commands are made from: a link, or an image that is edited block by block. */
+export type HeaderSource = Pick<
+  Link,
+  | 'settings'
+  | 'arch'
+  | 'weakFlags'
+  | 'linkedDylibs'
+  | 'outputs'
+  | 'segments'
+  | 'segmentOrder'
+  | 'linkedit'
+  | 'symtab'
+  | 'uuidAt'
+  | 'signatureAt'
+  | 'signatureSize'
+> & { tables: { header: number }; dylibs: readonly LoadedDylib[] }
+
+export type LoadedDylib = Pick<Dylib, 'path' | 'reexport' | 'upward' | 'weak' | 'referenced'> & {
+  file: Pick<Dylib['file'], 'installName' | 'currentVersion' | 'compatibilityVersion'>
 }
 
-/** Header and commands. Order as ld64.lld writes them. */
-export function encodeHeader(link: Link): Uint8Array {
+export function commandsSize(link: Link): number {
+  return encodeHeader(link, 0).length - macho.HEADER_SIZE
+}
+
+/** Header and commands, `entry` the address of the entry point. Order as ld64.lld writes them. */
+export function encodeHeader(link: HeaderSource, entry: number): Uint8Array {
   const sink = new ByteSink(4096)
   for (let i = 0; i < macho.HEADER_SIZE; i++) sink.u8(0)
   let count = 0
-  for (const encode of COMMANDS) count += encode(link, sink)
+  for (const encode of COMMANDS) count += encode(link, sink, entry)
   const bytes = sink.finish()
   writeHeader(link, bytes, count)
   return bytes
 }
 
-type Encoder = (link: Link, sink: ByteSink) => number
+type Encoder = (link: HeaderSource, sink: ByteSink, entry: number) => number
 
 const COMMANDS: readonly Encoder[] = [
   segments,
@@ -53,7 +74,7 @@ const COMMANDS: readonly Encoder[] = [
   codeSignature,
 ]
 
-function writeHeader(link: Link, bytes: Uint8Array, commands: number): void {
+function writeHeader(link: HeaderSource, bytes: Uint8Array, commands: number): void {
   const { settings, arch } = link
   const words = [
     macho.MH_MAGIC_64,
@@ -77,7 +98,7 @@ function writeHeader(link: Link, bytes: Uint8Array, commands: number): void {
   })
 }
 
-function headerFlags(link: Link): number {
+function headerFlags(link: HeaderSource): number {
   const { settings } = link
   let flags = macho.MH_DYLDLINK | link.weakFlags
   if (!settings.flatNamespace) flags |= macho.MH_NOUNDEFS | macho.MH_TWOLEVEL
@@ -98,12 +119,12 @@ function name16(sink: ByteSink, text: string): void {
   for (let i = 0; i < 16; i++) sink.u8(bytes[i] ?? 0)
 }
 
-function segments(link: Link, sink: ByteSink): number {
+function segments(link: HeaderSource, sink: ByteSink): number {
   for (const segment of link.segmentOrder) encodeSegment(link, sink, segment)
   return link.segmentOrder.length
 }
 
-function encodeSegment(link: Link, sink: ByteSink, segment: number): void {
+function encodeSegment(link: HeaderSource, sink: ByteSink, segment: number): void {
   const { Segment, Extent } = link.segments
   const outputs: number[] = []
   for (let output = 1; output <= link.outputs.count; output++)
@@ -123,7 +144,7 @@ function encodeSegment(link: Link, sink: ByteSink, segment: number): void {
   for (const output of outputs) encodeSection(link, sink, output, link.segments.names[segment])
 }
 
-function encodeSection(link: Link, sink: ByteSink, output: number, segment: string): void {
+function encodeSection(link: HeaderSource, sink: ByteSink, output: number, segment: string): void {
   const { Section, Extent } = link.outputs
   name16(sink, link.outputs.names[output])
   name16(sink, segment)
@@ -139,7 +160,7 @@ function encodeSection(link: Link, sink: ByteSink, output: number, segment: stri
   sink.u32(0)
 }
 
-function table(link: Link, name: LinkeditName): [number, number] {
+function table(link: HeaderSource, name: LinkeditName): [number, number] {
   const made = link.linkedit[name]
   return made === undefined || made.bytes.length === 0 ? [0, 0] : [made.offset, paddedSize(made.bytes.length)]
 }
@@ -161,7 +182,7 @@ function linkeditData(sink: ByteSink, command: number, place: [number, number]):
   return 1
 }
 
-function dyldInfo(link: Link, sink: ByteSink): number {
+function dyldInfo(link: HeaderSource, sink: ByteSink): number {
   if (link.settings.fixupChains) {
     linkeditData(sink, macho.LC_DYLD_CHAINED_FIXUPS, table(link, 'chainedFixups'))
     return 1 + linkeditData(sink, macho.LC_DYLD_EXPORTS_TRIE, table(link, 'exports'))
@@ -172,7 +193,7 @@ function dyldInfo(link: Link, sink: ByteSink): number {
   return 1
 }
 
-function symtab(link: Link, sink: ByteSink): number {
+function symtab(link: HeaderSource, sink: ByteSink): number {
   const { locals, externals, undefineds } = link.symtab
   sink.u32(macho.LC_SYMTAB)
   sink.u32(24)
@@ -182,7 +203,7 @@ function symtab(link: Link, sink: ByteSink): number {
   return 1
 }
 
-function dysymtab(link: Link, sink: ByteSink): number {
+function dysymtab(link: HeaderSource, sink: ByteSink): number {
   const { locals, externals, undefineds } = link.symtab
   const indirect = link.linkedit.indirect
   const words = [macho.LC_DYSYMTAB, 80, 0, locals, locals, externals, locals + externals, undefineds, 0, 0, 0, 0, 0, 0]
@@ -212,11 +233,11 @@ function withText(sink: ByteSink, command: number, fields: readonly number[], te
   return 1
 }
 
-function umbrella(link: Link, sink: ByteSink): number {
+function umbrella(link: HeaderSource, sink: ByteSink): number {
   return link.settings.umbrella === undefined ? 0 : withText(sink, macho.LC_SUB_FRAMEWORK, [], link.settings.umbrella)
 }
 
-function clients(link: Link, sink: ByteSink): number {
+function clients(link: HeaderSource, sink: ByteSink): number {
   const names = link.settings.allowableClients ?? []
   for (const name of names) withText(sink, macho.LC_SUB_CLIENT, [], name)
   return names.length
@@ -224,11 +245,11 @@ function clients(link: Link, sink: ByteSink): number {
 
 const ENCRYPTED: readonly PlatformName[] = ['ios', 'watchos', 'tvos', 'xros']
 
-export function isEncryptable(link: Link): boolean {
+export function isEncryptable(link: HeaderSource): boolean {
   return link.settings.encryptable ?? ENCRYPTED.includes(link.settings.platform.name)
 }
 
-function encryption(link: Link, sink: ByteSink): number {
+function encryption(link: HeaderSource, sink: ByteSink): number {
   if (!isEncryptable(link)) return 0
   const header = link.outputs.Extent.size[link.tables.header]
   const text = link.segments.byName.get('__TEXT') ?? 0
@@ -241,23 +262,23 @@ function encryption(link: Link, sink: ByteSink): number {
   return 1
 }
 
-function rpaths(link: Link, sink: ByteSink): number {
+function rpaths(link: HeaderSource, sink: ByteSink): number {
   const paths = link.settings.rpaths ?? []
   for (const path of paths) withText(sink, macho.LC_RPATH, [], path)
   return paths.length
 }
 
-function dylinker(link: Link, sink: ByteSink): number {
+function dylinker(link: HeaderSource, sink: ByteSink): number {
   return link.settings.outputType === 'execute' ? withText(sink, macho.LC_LOAD_DYLINKER, [], '/usr/lib/dyld') : 0
 }
 
-function dyldEnvironment(link: Link, sink: ByteSink): number {
+function dyldEnvironment(link: HeaderSource, sink: ByteSink): number {
   const texts = link.settings.outputType === 'execute' ? (link.settings.dyldEnvironment ?? []) : []
   for (const text of texts) withText(sink, macho.LC_DYLD_ENVIRONMENT, [], text)
   return texts.length
 }
 
-function identity(link: Link, sink: ByteSink): number {
+function identity(link: HeaderSource, sink: ByteSink): number {
   const { settings } = link
   if (settings.outputType !== 'dylib') return 0
   return withText(
@@ -269,7 +290,7 @@ function identity(link: Link, sink: ByteSink): number {
 }
 
 /** All zero here; sign puts the hash of the finished image in. */
-function uuid(link: Link, sink: ByteSink): number {
+function uuid(link: HeaderSource, sink: ByteSink): number {
   if (link.settings.uuid === 'none') return 0
   sink.u32(macho.LC_UUID)
   sink.u32(24)
@@ -298,7 +319,7 @@ const VERSION_MIN: Partial<Record<PlatformName, number>> = {
   'watchos-simulator': macho.LC_VERSION_MIN_WATCHOS,
 }
 
-function buildVersion(link: Link, sink: ByteSink): number {
+function buildVersion(link: HeaderSource, sink: ByteSink): number {
   const { platform, secondaryPlatform } = link.settings
   const since = BUILD_VERSION_SINCE[platform.name]
   if (since !== undefined && platform.minVersion < since) {
@@ -323,7 +344,7 @@ function encodeBuildVersion(sink: ByteSink, platform: Platform): void {
   for (const word of words) sink.u32(word)
 }
 
-function sourceVersion(link: Link, sink: ByteSink): number {
+function sourceVersion(link: HeaderSource, sink: ByteSink): number {
   if (!link.settings.sourceVersion) return 0
   sink.u32(macho.LC_SOURCE_VERSION)
   sink.u32(16)
@@ -331,17 +352,17 @@ function sourceVersion(link: Link, sink: ByteSink): number {
   return 1
 }
 
-function main(link: Link, sink: ByteSink): number {
+function main(link: HeaderSource, sink: ByteSink, entry: number): number {
   if (link.settings.outputType !== 'execute') return 0
   sink.u32(macho.LC_MAIN)
   sink.u32(24)
-  sink.u64(Math.max(0, entryAddress(link) - link.settings.imageBase))
+  sink.u64(Math.max(0, entry - link.settings.imageBase))
   sink.u64(link.settings.stackSize ?? 0)
   return 1
 }
 
 /** The entry point, or its stub when a dylib has it. */
-function entryAddress(link: Link): number {
+export function entryAddress(link: Link): number {
   if (link.entry <= 0) return 0
   const { import: imported, symbol } = link.names.Resolution
   const made = imported[link.entry]
@@ -349,7 +370,7 @@ function entryAddress(link: Link): number {
   return link.symbols.Reference.address[symbol[link.entry]]
 }
 
-function dylibs(link: Link, sink: ByteSink): number {
+function dylibs(link: HeaderSource, sink: ByteSink): number {
   for (const index of link.linkedDylibs) {
     const dylib = link.dylibs[index]
     const { file } = dylib
@@ -365,27 +386,27 @@ function dylibs(link: Link, sink: ByteSink): number {
 
 const DYLIB_TIMESTAMP = 0
 
-function dylibCommand(dylib: Link['dylibs'][number]): number {
+function dylibCommand(dylib: LoadedDylib): number {
   if (dylib.reexport) return macho.LC_REEXPORT_DYLIB
   if (dylib.upward) return macho.LC_LOAD_UPWARD_DYLIB
   return dylib.weak || dylib.referenced === 1 ? macho.LC_LOAD_WEAK_DYLIB : macho.LC_LOAD_DYLIB
 }
 
-function functionStarts(link: Link, sink: ByteSink): number {
+function functionStarts(link: HeaderSource, sink: ByteSink): number {
   return link.settings.functionStarts ? linkeditData(sink, macho.LC_FUNCTION_STARTS, place(link, 'functionStarts')) : 0
 }
 
-function dataInCode(link: Link, sink: ByteSink): number {
+function dataInCode(link: HeaderSource, sink: ByteSink): number {
   return link.settings.dataInCode ? linkeditData(sink, macho.LC_DATA_IN_CODE, place(link, 'dataInCode')) : 0
 }
 
 /** Empty tables keep their place here. */
-function place(link: Link, name: LinkeditName): [number, number] {
+function place(link: HeaderSource, name: LinkeditName): [number, number] {
   const made = link.linkedit[name]
   return made === undefined ? [0, 0] : [made.offset, paddedSize(made.bytes.length)]
 }
 
-function codeSignature(link: Link, sink: ByteSink): number {
+function codeSignature(link: HeaderSource, sink: ByteSink): number {
   if (!link.settings.adhocCodesign) return 0
   return linkeditData(sink, macho.LC_CODE_SIGNATURE, [link.signatureAt, link.signatureSize])
 }

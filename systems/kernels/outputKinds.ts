@@ -10,6 +10,6 @@ export function isZeroFillType(flags: number): boolean {
 }
 
 /** The header is placed as a section of __TEXT but has no section_64 of its own. */
-export function isHidden(link: Link, output: number): boolean {
+export function isHidden(link: Pick<Link, 'outputs'>, output: number): boolean {
   return link.outputs.Section.fill[output] === FILL_HEADER
 }

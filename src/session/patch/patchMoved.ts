@@ -4,7 +4,7 @@ import { findGot, KEY_LOCAL } from '../../../components/gots.ts'
 import type { Link } from '../../../components/link.ts'
 import { SYMBOL_ABSOLUTE } from '../../../components/symbols.ts'
 import { gotAddress, imageOffset } from '../../../systems/kernels/addresses.ts'
-import { encodeHeader } from '../../../systems/kernels/commands.ts'
+import { encodeHeader, entryAddress } from '../../../systems/kernels/commands.ts'
 import { POINTER_FORMAT, writePointer } from '../../../systems/kernels/fixups.ts'
 import { functionStarts } from '../../../systems/writeSymtab/functionStarts.ts'
 import { copyChainLink, writeChainedRebase } from '../../formats/dyld/chainedFixups.ts'
@@ -78,7 +78,7 @@ export function patchFunctionStarts(link: Link, dirty: DirtyPages): boolean {
 
 /** The entry point may have moved, a section may have another size. The UUID is written by sign. */
 export function patchHeader(link: Link, dirty: DirtyPages): void {
-  const header = encodeHeader(link)
+  const header = encodeHeader(link, entryAddress(link))
   const before = link.image.slice(0, header.length)
   if (link.settings.uuid !== 'none') header.set(before.subarray(link.uuidAt, link.uuidAt + 16), link.uuidAt)
   link.image.set(header)

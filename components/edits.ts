@@ -1,0 +1,89 @@
+// What an image that is edited block by block is (src/blocks.ts): blocks that come, grow, move and go, what they refer to, and
+// their names. Rows are taken and given back one by one, so ids are recycled and columns grow.
+import { createKind } from '../src/ecs.ts'
+import { columns } from './columns.ts'
+
+/** Has contents, and with them a place and a row in the symbol table. */
+export const EDIT_PLACED = 1 << 0
+/** N_EXT, and in the export trie. */
+export const EDIT_EXPORTED = 1 << 1
+/** Its references are to be applied. */
+export const EDIT_DIRTY = 1 << 2
+/** It stands elsewhere, so that what refers to it is to be applied too. */
+export const EDIT_MOVED = 1 << 3
+/** Freed while others refer to it: the row stays until they do not. */
+export const EDIT_FREED = 1 << 4
+
+/** In the list of those without contents, which must not be referred to when the image is flushed. */
+export const EDIT_WAITING = 1 << 5
+
+export function createEditBlocks(rows: number) {
+  /** `offset` and `size` in bytes in output section `section`; `generation` counts the lives of the id. */
+  const Place = columns(rows, {
+    section: 'u8',
+    offset: 'u32',
+    size: 'u32',
+    flags: 'u8',
+    generation: 'u32',
+  })
+  /** Blocks in the order of addresses, and those of a bin: blocks of a section with about the same room behind them. */
+  const Neighbour = columns(rows, { previous: 'u32', next: 'u32', bin: 'u8', binPrevious: 'u32', binNext: 'u32' })
+  /** `string` its name, `row` that in the symbol table plus 1, `got` and `stub` its entries (0: none). */
+  const Entry = columns(rows, { string: 'u32', row: 'u32', got: 'u32', stub: 'u32' })
+  /** First of its references, first of those to its address, and how many go to it through a table. */
+  const Links = columns(rows, { references: 'u32', referenced: 'u32', uses: 'u32' })
+  const components = { Place, Neighbour, Entry, Links }
+  return { world: createKind(components, { reserve: rows }), rows, ...components }
+}
+
+export type EditBlocks = ReturnType<typeof createEditBlocks>
+
+export function createReferences(rows: number) {
+  /** In `block` at `offset`, of relocation type `type`, to `target`: a block, or TARGET_IMPORT | import. */
+  const Site = columns(rows, { block: 'u32', offset: 'u32', type: 'u8', target: 'u32', addend: 'f64' })
+  /** The block's next reference; of those to the same address the one before and the next. */
+  const Chain = columns(rows, { next: 'u32', previousTo: 'u32', nextTo: 'u32' })
+  const components = { Site, Chain }
+  return { world: createKind(components, { reserve: rows }), rows, ...components }
+}
+
+export type References = ReturnType<typeof createReferences>
+
+export function createEditStrings(rows: number) {
+  /** `length` bytes (without NUL) at `offset` of the string table, which has `room` there; `next` of the free rows of that room. */
+  const Text = columns(rows, { offset: 'u32', length: 'u32', room: 'u32', hash: 'u32', next: 'u32' })
+  const components = { Text }
+  return { world: createKind(components, { reserve: rows }), rows, ...components }
+}
+
+export type EditStrings = ReturnType<typeof createEditStrings>
+
+/** By import id: as for blocks. `references` counts all of them; `referenced` leads those that are bound in place. */
+export function createImportUses(rows: number) {
+  const Uses = columns(rows, {
+    string: 'u32',
+    stub: 'u32',
+    generation: 'u32',
+    references: 'u32',
+    referenced: 'u32',
+  })
+  return { rows, Uses }
+}
+
+export type ImportUses = ReturnType<typeof createImportUses>
+
+/** By row of the symbol table plus 1: the block, or TARGET_IMPORT | import. */
+export function createSymbolRows(rows: number) {
+  const Row = columns(rows, { owner: 'u32' })
+  return { rows, Row }
+}
+
+export type SymbolRows = ReturnType<typeof createSymbolRows>
+
+/** By output section: bytes it may take before all moves, its first and last block. */
+export function createSectionRooms(rows: number) {
+  const Room = columns(rows, { capacity: 'f64', first: 'u32', last: 'u32' })
+  return { rows, Room }
+}
+
+export type SectionRooms = ReturnType<typeof createSectionRooms>

@@ -1,0 +1,217 @@
+// The tables for dyld, in either form, and the export trie. Each is made anew when something in it came or went.
+import { EDIT_PLACED } from '../../components/edits.ts'
+import { POINTER_FORMAT } from '../../systems/kernels/fixups.ts'
+import { entityExists, highestId } from '../ecs.ts'
+import { type BindRows, encodeBind, encodeLazyBind, type NameTable } from '../formats/dyld/bind.ts'
+import { encodeChainedFixups } from '../formats/dyld/chainedFixups.ts'
+import { encodeExportTrie } from '../formats/dyld/exportTrie.ts'
+import { moveExport } from '../formats/dyld/moveExport.ts'
+import { encodeRebase } from '../formats/dyld/rebase.ts'
+import { BIND_SYMBOL_FLAGS_WEAK_IMPORT } from '../formats/macho/constants.ts'
+import {
+  blockAddress,
+  gotAddress,
+  helperAddress,
+  isLazy,
+  isWeakImport,
+  keyOf,
+  lazyAddress,
+  placeOf,
+} from './entries.ts'
+import { tableRows } from './layout.ts'
+import { POINTER_REBASE } from './pointers.ts'
+import { visitBinds } from './references.ts'
+import { markPages, type State } from './state.ts'
+import { replaceTable, touchTable } from './table.ts'
+
+function nameTable(state: State): NameTable {
+  const { offset, length } = state.strings.Text
+  return { bytes: [state.tables.strings.bytes], arena: new Uint8Array(state.strings.rows + 1), offset, length }
+}
+
+export function writeDyldTables(state: State): void {
+  const { stale, settings } = state
+  if (settings.fixupChains) {
+    if (stale.chains) replaceTable(state.tables.chainedFixups, chainedFixups(state))
+  } else {
+    if (stale.rebase) replaceTable(state.tables.rebase, rebases(state))
+    if (stale.bind) replaceTable(state.tables.bind, binds(state))
+    if (stale.lazy) replaceTable(state.tables.lazyBind, lazyBinds(state))
+  }
+  if (stale.exports || !moveExports(state)) replaceTable(state.tables.exports, exportTrie(state))
+  stale.chains = stale.rebase = stale.bind = stale.lazy = stale.exports = false
+  state.movedExports.length = 0
+}
+
+/** The data segments in the order of the file: segment index, file range. */
+function dataSegments(state: State): number[] {
+  const { fileOffset, fileSize } = state.segments.Extent
+  return state.segmentOrder.filter(
+    (segment) =>
+      fileOffset[segment] >= state.dataStart && fileSize[segment] > 0 && state.segments.names[segment] !== '__LINKEDIT',
+  )
+}
+
+function rebases(state: State): Uint8Array {
+  const { pointers, segments, dataStart } = state
+  let count = 0
+  for (let i = 0; i < pointers.length; i++) if (pointers[i] === POINTER_REBASE) count++
+  const [indices, offsets] = [new Uint8Array(count), new Uint32Array(count)]
+  let row = 0
+  for (const segment of dataSegments(state)) {
+    const start = segments.Extent.fileOffset[segment] - dataStart
+    const end = start + segments.Extent.fileSize[segment]
+    for (let at = start; at < end; at += 4) {
+      if (pointers[at >> 2] !== POINTER_REBASE) continue
+      indices[row] = segments.Segment.index[segment]
+      offsets[row++] = at - start
+    }
+  }
+  return encodeRebase(indices, offsets, count)
+}
+
+function emptyRows(count: number): BindRows {
+  return {
+    segments: new Uint8Array(count),
+    offsets: new Float64Array(count),
+    ordinals: new Int32Array(count),
+    addends: new Float64Array(count),
+    names: new Uint32Array(count),
+    flags: new Uint8Array(count),
+    count: 0,
+  }
+}
+
+function addRow(state: State, rows: BindRows, made: number, address: number, addend: number): void {
+  const { Extent, Segment } = state.segments
+  const segment = dataSegments(state).find(
+    (s) => address >= Extent.address[s] && address < Extent.address[s] + Extent.size[s],
+  )!
+  const i = rows.count++
+  rows.segments[i] = Segment.index[segment]
+  rows.offsets[i] = address - Extent.address[segment]
+  rows.ordinals[i] = state.imports.Library.ordinal[made]
+  rows.addends[i] = addend
+  rows.names[i] = state.uses.Uses.string[made]
+  rows.flags[i] = isWeakImport(state, made) ? BIND_SYMBOL_FLAGS_WEAK_IMPORT : 0
+}
+
+function binds(state: State): Uint8Array {
+  const imports = highestId(state.imports.world)
+  let count = 0
+  for (let made = 1; made <= imports; made++) count += 1 + state.uses.Uses.references[made]
+  const rows = emptyRows(count)
+  for (let made = 1; made <= imports; made++) {
+    if (!entityExists(state.imports.world, made)) continue
+    const got = state.imports.Use.got[made]
+    if (got !== 0) addRow(state, rows, made, gotAddress(state, got), 0)
+    visitBinds(state, made, (address, addend) => addRow(state, rows, made, address, addend))
+  }
+  return encodeBind(rows, nameTable(state))
+}
+
+/** Also the helper entries, which hold the places of the records. */
+function lazyBinds(state: State): Uint8Array {
+  const { stubs } = tableRows(state)
+  const rows = emptyRows(stubs)
+  const lazy: number[] = []
+  for (let stub = 1; stub <= stubs; stub++) {
+    const target = keyOf(state.stubs, stub)
+    if (!isLazy(state, target)) continue
+    addRow(state, rows, target & 0x7fffffff, lazyAddress(state, stub), 0)
+    lazy.push(stub)
+  }
+  const { bytes, starts } = encodeLazyBind(rows, nameTable(state))
+  if (lazy.length > 0) writeHelpers(state, lazy, starts)
+  return bytes
+}
+
+function writeHelpers(state: State, lazy: readonly number[], starts: Uint32Array): void {
+  const { arch, view, sections } = state
+  const header = state.outputs.Extent.address[sections.stubHelper]
+  const at = placeOf(state, sections.stubHelper, header)
+  const binder = gotAddress(state, state.imports.Use.got[state.binder])
+  arch.writeStubHelperHeader(view, at, header, blockAddress(state, state.loaderCache), binder)
+  markPages(state, at, at + arch.stubHelperHeaderSize + tableRows(state).stubs * arch.stubHelperEntrySize)
+  lazy.forEach((stub, i) => {
+    const entry = helperAddress(state, stub)
+    arch.writeStubHelperEntry(view, placeOf(state, sections.stubHelper, entry), entry, header, starts[i])
+  })
+}
+
+function chainedFixups(state: State): Uint8Array {
+  const { settings, segments } = state
+  const chained = dataSegments(state)
+  const ranges = state.segmentOrder.map((segment) => {
+    const from = (segments.Extent.fileOffset[segment] - state.dataStart) / settings.pageSize
+    const to = from + segments.Extent.fileSize[segment] / settings.pageSize
+    return {
+      offset: segments.Extent.address[segment] - settings.imageBase,
+      pageSize: settings.pageSize,
+      pageStarts: chained.includes(segment) ? state.pageStarts.subarray(from, to) : new Uint16Array(0),
+    }
+  })
+  const names = nameTable(state)
+  return encodeChainedFixups({
+    segments: ranges,
+    pointerFormat: POINTER_FORMAT,
+    maxPointer: 0,
+    imports: chainedImports(state),
+    names,
+  })
+}
+
+/** Row = import id - 1; that of an import that is gone repeats one that is not. */
+function chainedImports(state: State) {
+  const { ordinal } = state.imports.Library
+  const count = state.symtab.undefineds === 0 ? 0 : highestId(state.imports.world)
+  let valid = 1
+  while (valid < count && !entityExists(state.imports.world, valid)) valid++
+  const rows = Uint32Array.from({ length: count }, (_, i) => (entityExists(state.imports.world, i + 1) ? i + 1 : valid))
+  return {
+    ordinals: Int32Array.from(rows, (made) => ordinal[made]),
+    weak: Uint8Array.from(rows, (made) => (isWeakImport(state, made) ? 1 : 0)),
+    names: rows.map((made) => state.uses.Uses.string[made]),
+    addends: new Float64Array(count),
+    count,
+  }
+}
+
+function exportTrie(state: State): Uint8Array {
+  const { symtab, symbolRows, blocks, strings, settings } = state
+  const count = symtab.externals
+  const [offset, length] = [new Uint32Array(count), new Uint32Array(count)]
+  const addresses = new Float64Array(count)
+  for (let i = 0; i < count; i++) {
+    const block = symbolRows.Row.owner[symtab.locals + i + 1]
+    const string = blocks.Entry.string[block]
+    offset[i] = strings.Text.offset[string]
+    length[i] = strings.Text.length[string]
+    addresses[i] = blockAddress(state, block) - settings.imageBase
+  }
+  const names = { bytes: state.tables.strings.bytes, offset, length }
+  return encodeExportTrie({
+    names,
+    flags: new Uint8Array(count),
+    addresses,
+    others: null,
+    importNames: null,
+    order: null,
+    count,
+  })
+}
+
+/** Puts the addresses of exports that moved into the trie; false where one does not fit. */
+function moveExports(state: State): boolean {
+  const { exports, strings } = state.tables
+  for (const block of state.movedExports) {
+    if ((state.blocks.Place.flags[block] & EDIT_PLACED) === 0) continue
+    const string = state.blocks.Entry.string[block]
+    const { offset, length } = state.strings.Text
+    const address = blockAddress(state, block) - state.settings.imageBase
+    const at = moveExport(exports.bytes, strings.bytes, offset[string], length[string], address)
+    if (at < 0) return false
+    touchTable(exports, at, at + 8)
+  }
+  return true
+}

@@ -1,0 +1,145 @@
+// flush: applies what is dirty, in the order of what depends on what: blocks, entries, chains, dyld's tables, symbols, __LINKEDIT,
+// header, signature.
+import { EDIT_DIRTY, EDIT_MOVED, EDIT_PLACED, EDIT_WAITING } from '../../components/edits.ts'
+import { APPLY_MISALIGNED, APPLY_OUT_OF_RANGE } from '../arch/arch.ts'
+import { createMessages, error, type Messages } from '../core/messages.ts'
+import { entityExists, highestId } from '../ecs.ts'
+import type { FilePart } from '../host/host.ts'
+import { encodeHeader } from '../../systems/kernels/commands.ts'
+import { writeDyldTables } from './dyldInfo.ts'
+import { blockAddress, writeAllEntries, writeGot, writeIndirect, writeStub } from './entries.ts'
+import { sectionSize } from './layout.ts'
+import { writeLinkedit } from './linkedit.ts'
+import { linkPages } from './pointers.ts'
+import { applyBlock, isReferenced } from './references.ts'
+import { signImage } from './sign.ts'
+import { markPages, type State } from './state.ts'
+import { isString, stringText } from './strings.ts'
+import { fromText } from '../core/bytes.ts'
+import { writeSymbols } from './symbols.ts'
+import type { FlushResult } from './types.ts'
+
+const MODE = 0o755
+const MAX_NOTES = 3
+
+export function flushImage(state: State): FlushResult {
+  const messages = createMessages()
+  checkWaiting(state, messages)
+  checkEntry(state, messages)
+  applyDirty(state, messages)
+  if (messages.errors > 0) return { messages: messages.list, contents: null, ranges: [] }
+  settle(state)
+  writeTables(state)
+  const contents = state.bytes.subarray(0, state.size)
+  const ranges = state.resized ? [{ at: 0, bytes: contents }] : dirtyRanges(state)
+  if (state.write) writeOutput(state, contents, ranges)
+  state.pages.fill(0)
+  state.resized = false
+  return { messages: [], contents, ranges }
+}
+
+/** Blocks without contents must not be referred to. */
+function checkWaiting(state: State, messages: Messages): void {
+  const { Place, Entry } = state.blocks
+  state.waiting = [...new Set(state.waiting)].filter((block) => {
+    if (Place.flags[block] & EDIT_WAITING && !(Place.flags[block] & EDIT_PLACED)) return true
+    Place.flags[block] &= ~EDIT_WAITING
+    return false
+  })
+  for (const block of state.waiting) {
+    if (!isReferenced(state, block)) continue
+    const text = `undefined block: ${stringText(state, Entry.string[block])}`
+    error(messages, 'undefined-block', text, null, referrers(state, block))
+  }
+}
+
+function referrers(state: State, block: number): string[] {
+  const { Site, Chain } = state.references
+  const notes: string[] = []
+  for (let r = state.blocks.Links.referenced[block]; r !== 0 && notes.length < MAX_NOTES; r = Chain.nextTo[r])
+    notes.push(`referenced by ${stringText(state, state.blocks.Entry.string[Site.block[r]])}`)
+  return notes
+}
+
+function checkEntry(state: State, messages: Messages): void {
+  if (state.settings.outputType !== 'execute') return
+  const { Place, Entry } = state.blocks
+  const isEntry = (block: number) =>
+    (Place.flags[block] & EDIT_PLACED) !== 0 && Place.section[block] === state.sections.text
+  if (state.entry !== 0 && isEntry(state.entry)) return
+  const name = fromText(state.settings.entry ?? '')
+  state.entry = 0
+  for (let block = highestId(state.blocks.world); block > 0 && state.entry === 0; block--)
+    if (isEntry(block) && isString(state, Entry.string[block], name)) state.entry = block
+  if (state.entry === 0) error(messages, 'missing-entry-point', `missing entry point: ${state.settings.entry}`)
+}
+
+function applyDirty(state: State, messages: Messages): void {
+  const { Place } = state.blocks
+  const failed = (reference: number, result: number) => explain(state, messages, reference, result)
+  if (state.relocated) {
+    const last = highestId(state.blocks.world)
+    for (let block = 1; block <= last; block++) if (Place.flags[block] & EDIT_PLACED) applyBlock(state, block, failed)
+    return
+  }
+  for (const block of state.dirtyBlocks)
+    if (Place.flags[block] & EDIT_DIRTY && Place.flags[block] & EDIT_PLACED) applyBlock(state, block, failed)
+}
+
+function explain(state: State, messages: Messages, reference: number, result: number): void {
+  const { block, offset, type } = state.references.Site
+  const owner = stringText(state, state.blocks.Entry.string[block[reference]])
+  const what = `${state.arch.relocationNames[type[reference]]} at ${owner}+${offset[reference]}`
+  if (result === APPLY_OUT_OF_RANGE) error(messages, 'relocation-out-of-range', `${what} does not reach its target`)
+  else if (result === APPLY_MISALIGNED) error(messages, 'relocation-misaligned', `${what} needs an aligned target`)
+  else error(messages, 'bad-instruction', `${what} is not on an instruction that it fits`)
+}
+
+/** What was applied is no longer dirty; entries follow. */
+function settle(state: State): void {
+  const { Place } = state.blocks
+  for (const block of state.dirtyBlocks) Place.flags[block] &= ~(EDIT_DIRTY | EDIT_MOVED)
+  state.dirtyBlocks.length = 0
+  if (state.relocated) writeAllEntries(state)
+  else {
+    for (const got of state.dirtyGots) if (entityExists(state.gots.world, got)) writeGot(state, got)
+    for (const stub of state.dirtyStubs) if (entityExists(state.stubs.world, stub)) writeStub(state, stub)
+  }
+  state.dirtyGots.length = state.dirtyStubs.length = 0
+  if (state.relocated) writeSymbols(state)
+  state.relocated = false
+}
+
+function writeTables(state: State): void {
+  if (state.settings.fixupChains) linkPages(state)
+  writeDyldTables(state)
+  if (state.stale.indirect) writeIndirect(state)
+  state.stale.indirect = false
+  for (let output = 1; output <= state.outputs.count; output++)
+    state.outputs.Extent.size[output] = sectionSize(state, output)
+  writeLinkedit(state)
+  const header = encodeHeader(state, state.entry === 0 ? 0 : blockAddress(state, state.entry))
+  state.bytes.fill(0, header.length, state.textStart)
+  state.bytes.set(header)
+  markPages(state, 0, state.textStart)
+  signImage(state)
+}
+
+/** Runs of pages that changed. */
+function dirtyRanges(state: State): FilePart[] {
+  const ranges: FilePart[] = []
+  const { pages, shift, size } = state
+  for (let page = 0; page < pages.length; page++) {
+    if (pages[page] === 0) continue
+    const at = page << shift
+    while (page + 1 < pages.length && pages[page + 1] !== 0) page++
+    ranges.push({ at, bytes: state.bytes.subarray(at, Math.min(size, (page + 1) << shift)) })
+  }
+  return ranges
+}
+
+function writeOutput(state: State, contents: Uint8Array, ranges: FilePart[]): void {
+  const { output } = state.settings
+  if (!state.resized && state.host!.cloneFile?.(output, ranges)) return
+  state.host!.writeFile(output, [contents], MODE)
+}

@@ -1,0 +1,194 @@
+// Sections and segments: made once, each with room; when one outgrows its room all are placed anew and everything is applied again.
+import { addOutput, addSegment } from '../../components/outputs.ts'
+import { encodeHeader } from '../../systems/kernels/commands.ts'
+import { isZeroFillType } from '../../systems/kernels/outputKinds.ts'
+import { alignUp } from '../core/align.ts'
+import { highestId } from '../ecs.ts'
+import * as macho from '../formats/macho/constants.ts'
+import { rebin, usedSize } from './space.ts'
+import { type State, takeRow } from './state.ts'
+
+const CODE = macho.S_ATTR_PURE_INSTRUCTIONS | macho.S_ATTR_SOME_INSTRUCTIONS
+const GOT_ENTRY = 8
+/** log2: a section begins at a multiple of it, so that a block may ask for the same. */
+export const MAX_ALIGN_POW2 = 12
+const SMALL = 0x1000
+const STUBS = 64
+
+type Role = 'blocks' | 'stubs' | 'stubHelper' | 'got' | 'lazyPointers'
+
+/** Segment, section, flags, what is in it; `lazyPointers` and `stubHelper` in images with opcodes only. */
+const SECTIONS: readonly (readonly [string, string, number, Role])[] = [
+  ['__TEXT', '__text', CODE, 'blocks'],
+  ['__TEXT', '__stubs', CODE | macho.S_SYMBOL_STUBS, 'stubs'],
+  ['__TEXT', '__stub_helper', CODE, 'stubHelper'],
+  ['__TEXT', '__const', 0, 'blocks'],
+  ['__DATA_CONST', '__got', macho.S_NON_LAZY_SYMBOL_POINTERS, 'got'],
+  ['__DATA_CONST', '__const', 0, 'blocks'],
+  ['__DATA', '__la_symbol_ptr', macho.S_LAZY_SYMBOL_POINTERS, 'lazyPointers'],
+  ['__DATA', '__data', 0, 'blocks'],
+  ['__DATA', '__bss', macho.S_ZEROFILL, 'blocks'],
+]
+
+const READ = macho.VM_PROT_READ
+const PROTECTIONS: Record<string, number> = {
+  __PAGEZERO: 0,
+  __TEXT: READ | macho.VM_PROT_EXECUTE,
+  __DATA_CONST: READ | macho.VM_PROT_WRITE,
+  __DATA: READ | macho.VM_PROT_WRITE,
+  __LINKEDIT: READ,
+}
+
+export function createSections(state: State, codeSize: number, symbolCount: number): void {
+  const { settings, outputs, segments } = state
+  if (settings.outputType === 'execute') state.segmentOrder.push(addSegment(segments, '__PAGEZERO'))
+  for (const [segment, name, flags, role] of SECTIONS) {
+    if (settings.fixupChains && (role === 'stubHelper' || role === 'lazyPointers')) continue
+    const output = addOutput(outputs, segments, segment, name)
+    outputs.Section.flags[output] = flags
+    outputs.Section.index[output] = output
+    outputs.Section.alignPow2[output] = role === 'blocks' ? MAX_ALIGN_POW2 : 4
+    state.rooms.Room.capacity[output] = firstRoom(state, role, name, codeSize, symbolCount)
+    if (role === 'blocks') createFirstBlock(state, output)
+    else state.sections[role] = output
+  }
+  state.sections.text = outputs.byName.get('__TEXT,__text')!
+  for (const name of ['__TEXT', '__DATA_CONST', '__DATA', '__LINKEDIT'])
+    state.segmentOrder.push(addSegment(segments, name))
+  outputs.Section.reserved2[state.sections.stubs] = state.arch.stubSize
+  for (const [index, segment] of state.segmentOrder.entries()) createSegment(state, segment, index)
+}
+
+function createSegment(state: State, segment: number, index: number): void {
+  const { Segment, Extent, names } = state.segments
+  Segment.index[segment] = index
+  Segment.protection[segment] = Segment.maxProtection[segment] = PROTECTIONS[names[segment]]
+  Segment.flags[segment] = names[segment] === '__DATA_CONST' ? macho.SG_READ_ONLY : 0
+  if (names[segment] === '__PAGEZERO') Extent.size[segment] = state.settings.pagezeroSize
+}
+
+function firstRoom(state: State, role: Role, name: string, codeSize: number, symbolCount: number): number {
+  if (role === 'stubs') return STUBS * state.arch.stubSize
+  if (role === 'stubHelper') return state.arch.stubHelperHeaderSize + STUBS * state.arch.stubHelperEntrySize
+  if (role === 'lazyPointers') return STUBS * GOT_ENTRY
+  if (role === 'got') return (STUBS + symbolCount) * GOT_ENTRY
+  return name === '__text' ? Math.max(SMALL, codeSize) : SMALL
+}
+
+/** The empty block that owns what is free at the start of a section. */
+function createFirstBlock(state: State, output: number): void {
+  const { blocks, rooms } = state
+  const block = takeRow(blocks, Object.values(componentsOf(state)))
+  blocks.Place.section[block] = output
+  blocks.Place.generation[block] = 1
+  rooms.Room.first[output] = rooms.Room.last[output] = block
+  rebin(state, block)
+}
+
+export function componentsOf({ blocks }: State) {
+  return { Place: blocks.Place, Neighbour: blocks.Neighbour, Entry: blocks.Entry, Links: blocks.Links }
+}
+
+/** Entries that tables have had at most. */
+export function tableRows(state: State): { gots: number; stubs: number } {
+  return { gots: highestId(state.gots.world), stubs: highestId(state.stubs.world) }
+}
+
+/** Bytes of a section that are in use. */
+export function sectionSize(state: State, output: number): number {
+  const { sections, arch } = state
+  const { gots, stubs } = tableRows(state)
+  if (output === sections.got) return gots * GOT_ENTRY
+  if (output === sections.stubs) return stubs * arch.stubSize
+  if (output === sections.lazyPointers) return stubs * GOT_ENTRY
+  if (output === sections.stubHelper)
+    return stubs === 0 ? 0 : arch.stubHelperHeaderSize + stubs * arch.stubHelperEntrySize
+  return usedSize(state, output)
+}
+
+/** Makes room for `size` bytes in a section: twice what it had or more, so that moves are few. */
+export function growSection(state: State, output: number, size: number): void {
+  const { capacity } = state.rooms.Room
+  capacity[output] = Math.max(size, capacity[output] * 2)
+  const last = state.rooms.Room.last[output]
+  if (last !== 0) rebin(state, last)
+  layOut(state)
+}
+
+/** Tables of entries grow before the entry is written. */
+export function ensureTables(state: State): void {
+  for (const output of [
+    state.sections.got,
+    state.sections.stubs,
+    state.sections.lazyPointers,
+    state.sections.stubHelper,
+  ]) {
+    if (output !== 0 && sectionSize(state, output) > state.rooms.Room.capacity[output])
+      growSection(state, output, sectionSize(state, output))
+  }
+}
+
+/** Places everything and moves the sections' bytes to where they belong now. */
+export function layOut(state: State): void {
+  const { bytes: old, outputs } = state
+  const before = outputs.Extent.fileOffset.slice(0, outputs.count + 1)
+  const size = placeSegments(state)
+  const bytes = new Uint8Array(size)
+  for (let output = 1; output <= outputs.count; output++) {
+    if (old.length === 0 || isZeroFillType(outputs.Section.flags[output])) continue
+    const used = Math.min(sectionSize(state, output), old.length - before[output])
+    bytes.set(old.subarray(before[output], before[output] + used), outputs.Extent.fileOffset[output])
+  }
+  setBytes(state, bytes)
+  state.size = size
+  state.pages = new Uint8Array(Math.ceil(size / 2 ** state.shift)).fill(1)
+  const pages = (size - state.dataStart) / state.settings.pageSize
+  state.pointers = new Uint8Array((size - state.dataStart) / 4)
+  state.unlinked = new Uint8Array(pages).fill(1)
+  state.pageStarts = new Uint16Array(pages).fill(macho.DYLD_CHAINED_PTR_START_NONE)
+  for (const table of Object.values(state.tables)) if (typeof table !== 'number') table.room = 0
+  for (const name in state.stale) state.stale[name as keyof State['stale']] = true
+  state.relocated = state.resized = true
+}
+
+export function setBytes(state: State, bytes: Uint8Array): void {
+  state.bytes = bytes
+  state.view = new DataView(bytes.buffer)
+}
+
+/** Returns where __LINKEDIT begins in the file. */
+function placeSegments(state: State): number {
+  const { settings, segments } = state
+  let address = settings.imageBase
+  let fileOffset = 0
+  state.textStart = alignUp(encodeHeader(state, 0).length + settings.headerPad, 16)
+  for (const segment of state.segmentOrder) {
+    const name = segments.names[segment]
+    if (name === '__PAGEZERO') continue
+    if (name === '__DATA_CONST') state.dataStart = fileOffset
+    segments.Extent.address[segment] = address
+    segments.Extent.fileOffset[segment] = fileOffset
+    placeSections(state, segment, name === '__TEXT' ? state.textStart : 0)
+    address += segments.Extent.size[segment]
+    fileOffset += segments.Extent.fileSize[segment]
+  }
+  return fileOffset
+}
+
+function placeSections(state: State, segment: number, start: number): void {
+  const { outputs, segments, settings } = state
+  const { Section, Extent } = outputs
+  let at = start
+  let inFile = start
+  for (let output = 1; output <= outputs.count; output++) {
+    if (Section.segment[output] !== segment) continue
+    const zero = isZeroFillType(Section.flags[output])
+    at = alignUp(at, 2 ** Section.alignPow2[output])
+    Extent.address[output] = segments.Extent.address[segment] + at
+    Extent.fileOffset[output] = zero ? 0 : segments.Extent.fileOffset[segment] + at
+    at += state.rooms.Room.capacity[output]
+    if (!zero) inFile = at
+  }
+  segments.Extent.size[segment] = alignUp(at, settings.pageSize)
+  segments.Extent.fileSize[segment] = alignUp(inFile, settings.pageSize)
+}

@@ -1,0 +1,63 @@
+// From names to imports and exported blocks. The index holds ids, TARGET_IMPORT with those of imports; it is made from columns.
+import { TARGET_IMPORT } from '../../components/symbols.ts'
+import { hashBytes } from '../core/hash.ts'
+import type { State } from './state.ts'
+import { isString } from './strings.ts'
+
+function stringOf(state: State, entry: number): number {
+  return entry & TARGET_IMPORT ? state.uses.Uses.string[entry & 0x7fffffff] : state.blocks.Entry.string[entry]
+}
+
+/** The exported block of a name, or 0. */
+export function findExport(state: State, name: Uint8Array): number {
+  return find(state, name, (entry) => (entry & TARGET_IMPORT) === 0)
+}
+
+/** The import of a name from the library of an ordinal, or 0. */
+export function findImport(state: State, name: Uint8Array, ordinal: number): number {
+  const { Library } = state.imports
+  return find(state, name, (e) => (e & TARGET_IMPORT) !== 0 && Library.ordinal[e & 0x7fffffff] === ordinal) & 0x7fffffff
+}
+
+function find(state: State, name: Uint8Array, wanted: (entry: number) => boolean): number {
+  const { entries } = state.index
+  const mask = entries.length - 1
+  for (let at = hashBytes(name, 0, name.length) & mask; entries[at] !== 0; at = (at + 1) & mask)
+    if (wanted(entries[at]) && isString(state, stringOf(state, entries[at]), name)) return entries[at]
+  return 0
+}
+
+export function addToIndex(state: State, entry: number): void {
+  const { index } = state
+  if (++index.used * 2 > index.entries.length) grow(state)
+  place(state, index.entries, entry)
+}
+
+function place(state: State, entries: Uint32Array, entry: number): void {
+  const mask = entries.length - 1
+  let at = state.strings.Text.hash[stringOf(state, entry)] & mask
+  while (entries[at] !== 0) at = (at + 1) & mask
+  entries[at] = entry
+}
+
+function grow(state: State): void {
+  const entries = new Uint32Array(state.index.entries.length * 2)
+  for (const entry of state.index.entries) if (entry !== 0) place(state, entries, entry)
+  state.index.entries = entries
+}
+
+/** Takes the name's entry out and lets those that had to go further move up. */
+export function dropFromIndex(state: State, entry: number): void {
+  const { entries } = state.index
+  const mask = entries.length - 1
+  const hashOf = (e: number) => state.strings.Text.hash[stringOf(state, e)] & mask
+  let hole = hashOf(entry)
+  while (entries[hole] !== entry) hole = (hole + 1) & mask
+  state.index.used--
+  for (let at = (hole + 1) & mask; entries[at] !== 0; at = (at + 1) & mask) {
+    if (((at - hashOf(entries[at])) & mask) < ((at - hole) & mask)) continue
+    entries[hole] = entries[at]
+    hole = at
+  }
+  entries[hole] = 0
+}

@@ -1,0 +1,205 @@
+// What an image under edit is: its kinds, and the few things that are not rows.
+import {
+  createEditBlocks,
+  createEditStrings,
+  createImportUses,
+  createReferences,
+  createSectionRooms,
+  createSymbolRows,
+  type EditBlocks,
+  type EditStrings,
+  type ImportUses,
+  type References,
+  type SectionRooms,
+  type SymbolRows,
+} from '../../components/edits.ts'
+import { createGots, type Gots } from '../../components/gots.ts'
+import { createImports, type Imports } from '../../components/imports.ts'
+import { growColumns } from '../../components/columns.ts'
+import { createOutputs, createSegments } from '../../components/outputs.ts'
+import type { HeaderSource, LoadedDylib } from '../../systems/kernels/commands.ts'
+import type { Arch } from '../arch/arch.ts'
+import { ARCHITECTURES } from '../arch/architectures.ts'
+import { alignUp } from '../core/align.ts'
+import { sha256Into } from '../core/sha256.ts'
+import { addEntity } from '../ecs.ts'
+import type { Sha256 } from '../formats/codesign.ts'
+import type { Host } from '../host/host.ts'
+import { type Settings, settle, version } from '../settings.ts'
+import { createTable, TABLE_ORDER, type Table, type TableName } from './table.ts'
+import type { ImageOptions } from './types.ts'
+
+/** Ids of the output sections; some are not in every image (0). */
+export interface EditSections {
+  text: number
+  stubs: number
+  stubHelper: number
+  got: number
+  lazyPointers: number
+}
+
+export interface State extends HeaderSource {
+  settings: Settings
+  arch: Arch
+  sha256: Sha256
+  host: Host | null
+  write: boolean
+  throughGot: boolean
+  blocks: EditBlocks
+  references: References
+  strings: EditStrings
+  imports: Imports & { rows: number }
+  uses: ImportUses
+  gots: Gots & { rows: number }
+  /** Stubs, keyed as GOT entries are. */
+  stubs: Gots & { rows: number }
+  symbolRows: SymbolRows
+  rooms: SectionRooms
+  /** By output section and power of two: the first block with so much room behind it. */
+  bins: Uint32Array
+  /** By room in units of 8 bytes: the first free string. */
+  freeStrings: Uint32Array
+  /** By hash of the name: imports, and exported blocks with EXPORTED. */
+  index: { entries: Uint32Array; used: number }
+  sections: EditSections
+  dylibs: LoadedDylib[]
+  /** The block with the entry point's name, if it is known. */
+  entry: number
+  binder: number
+  loaderCache: number
+  textStart: number
+  /** The whole file, and the same memory as a view; `size` of it are in use. */
+  bytes: Uint8Array
+  view: DataView
+  size: number
+  /** By page of 2^shift bytes: 1 where the file differs from the last flush. */
+  pages: Uint8Array
+  shift: number
+  digests: Uint8Array
+  /** By 4 bytes of the data segments: POINTER_*. `dataStart` is their place in the file. */
+  pointers: Uint8Array
+  dataStart: number
+  /** By page of the data segments: 1 where its chain is to be linked; where each page's chain starts. */
+  unlinked: Uint8Array
+  pageStarts: Uint16Array
+  tables: { header: number } & Record<TableName, Table>
+  /** Rows to see to at the next flush. */
+  dirtyBlocks: number[]
+  waiting: number[]
+  dirtyGots: number[]
+  dirtyStubs: number[]
+  movedExports: number[]
+  /** Tables to make anew. */
+  stale: { rebase: boolean; bind: boolean; lazy: boolean; chains: boolean; exports: boolean; indirect: boolean }
+  /** Sections stand elsewhere: every address is to be applied again. */
+  relocated: boolean
+  /** The file has another size than at the last flush. */
+  resized: boolean
+}
+
+const MACOS_13 = { name: 'macos', minVersion: version(13), sdkVersion: version(13) } as const
+const DEFAULT_HEADER_PAD = 1024
+const MAX_SECTIONS = 16
+const BINS = 32
+/** Longer names would not fit an export trie's reader. */
+export const MAX_NAME = 65535
+
+export function createState(options: ImageOptions): State {
+  const settings = settingsOf(options)
+  const rows = Math.max(64, options.symbolCount ?? 0)
+  if (settings.outputType !== 'execute' && settings.outputType !== 'dylib')
+    throw new TypeError(`createImage: got output type ${settings.outputType}, expected execute or dylib`)
+  const outputs = createOutputs(false)
+  const tables = Object.fromEntries(TABLE_ORDER.map((name) => [name, createTable()])) as Record<TableName, Table>
+  return {
+    settings,
+    arch: ARCHITECTURES[settings.arch],
+    sha256: options.host?.sha256.bind(options.host) ?? sha256Into,
+    host: options.host ?? null,
+    write: options.write === true,
+    throughGot: options.calls !== 'direct',
+    blocks: createEditBlocks(rows),
+    references: createReferences(rows * 2),
+    strings: createEditStrings(rows),
+    imports: { rows: 64, ...createImports(64, false) },
+    uses: createImportUses(64),
+    gots: { rows, ...createGots(rows, false) },
+    stubs: { rows, ...createGots(rows, false) },
+    symbolRows: createSymbolRows(rows),
+    rooms: createSectionRooms(MAX_SECTIONS),
+    bins: new Uint32Array((MAX_SECTIONS + 1) * BINS),
+    freeStrings: new Uint32Array(alignUp(MAX_NAME + 1, 8) / 8 + 1),
+    index: { entries: new Uint32Array(256), used: 0 },
+    sections: { text: 0, stubs: 0, stubHelper: 0, got: 0, lazyPointers: 0 },
+    dylibs: [],
+    linkedDylibs: [],
+    weakFlags: 0,
+    outputs,
+    segments: createSegments(false),
+    segmentOrder: [],
+    linkedit: {},
+    symtab: { locals: 0, externals: 0, undefineds: 0, strings: 0 },
+    uuidAt: 0,
+    signatureAt: 0,
+    signatureSize: 0,
+    entry: 0,
+    binder: 0,
+    loaderCache: 0,
+    textStart: 0,
+    ...emptyFile(settings),
+    tables: { header: 0, ...tables },
+    dirtyBlocks: [],
+    waiting: [],
+    dirtyGots: [],
+    dirtyStubs: [],
+    movedExports: [],
+    stale: { rebase: true, bind: true, lazy: true, chains: true, exports: true, indirect: true },
+    relocated: true,
+    resized: true,
+  }
+}
+
+function emptyFile(settings: Settings) {
+  const bytes = new Uint8Array(0)
+  return {
+    bytes,
+    view: new DataView(bytes.buffer),
+    size: 0,
+    pages: new Uint8Array(0),
+    shift: settings.arch === 'arm64' ? 14 : 12,
+    digests: new Uint8Array(0),
+    pointers: new Uint8Array(0),
+    dataStart: 0,
+    unlinked: new Uint8Array(0),
+    pageStarts: new Uint16Array(0),
+  }
+}
+
+function settingsOf(options: ImageOptions): Settings {
+  const { arch, platform, outputType, output, installName, rpaths, fixupChains, adhocCodesign } = options
+  if (!Object.hasOwn(ARCHITECTURES, arch))
+    throw new TypeError(`createImage: got architecture ${arch}, expected arm64 or x86_64`)
+  const given = { platform, outputType, output, installName, rpaths, fixupChains, adhocCodesign }
+  const versions = { currentVersion: options.currentVersion, compatibilityVersion: options.compatibilityVersion }
+  const known = Object.fromEntries(Object.entries({ ...given, ...versions }).filter(([, value]) => value !== undefined))
+  const fixed = { inputs: [], entry: options.entry ?? '_main', encryptable: false, pie: true }
+  const pad = { headerPad: options.headerPad ?? DEFAULT_HEADER_PAD, functionStarts: false, dataInCode: false }
+  return settle({ ...known, ...fixed, ...pad }, arch, options.platform ?? MACOS_13)
+}
+
+/** A row of a kind, made or used again; its columns grow when they are full. */
+export function takeRow(
+  kind: { world: Parameters<typeof addEntity>[0]; rows: number },
+  components: readonly object[],
+): number {
+  const id = addEntity(kind.world)
+  if (id > kind.rows) {
+    kind.rows = Math.max(id, kind.rows * 2)
+    for (const component of components) growColumns(component as Parameters<typeof growColumns>[0], kind.rows)
+  }
+  return id
+}
+
+export function markPages(state: State, from: number, to: number): void {
+  for (let page = from >>> state.shift; page << state.shift < to; page++) state.pages[page] = 1
+}

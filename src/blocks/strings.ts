@@ -1,0 +1,56 @@
+// Names in the string table. A name has room for its size class; a freed one is used again for a name of the same class.
+import { fromText, toText } from '../core/bytes.ts'
+import { hashBytes, sameBytes } from '../core/hash.ts'
+import { sizeClass } from '../core/sizeClass.ts'
+import { MAX_NAME, type State, takeRow } from './state.ts'
+import { resizeTable, touchTable } from './table.ts'
+
+/** @throws TypeError for what cannot be a symbol's name. */
+export function checkName(caller: string, name: string): Uint8Array {
+  if (typeof name !== 'string' || name === '' || name.includes('\0'))
+    throw new TypeError(`${caller}: expected a name without NUL, got ${JSON.stringify(name)}`)
+  const bytes = fromText(name)
+  if (bytes.length > MAX_NAME)
+    throw new TypeError(`${caller}: expected a name of at most ${MAX_NAME} bytes, got ${bytes.length}`)
+  return bytes
+}
+
+export function addString(state: State, name: Uint8Array): number {
+  const { strings, freeStrings } = state
+  const table = state.tables.strings
+  const room = sizeClass(name.length + 1, 2, 8)
+  let string = freeStrings[room / 8]
+  if (string !== 0) freeStrings[room / 8] = strings.Text.next[string]
+  else {
+    string = takeRow(strings, [strings.Text])
+    const at = Math.max(8, table.length)
+    resizeTable(table, at + room)
+    strings.Text.offset[string] = at
+    strings.Text.room[string] = room
+  }
+  strings.Text.length[string] = name.length
+  strings.Text.hash[string] = hashBytes(name, 0, name.length)
+  table.bytes.set(name, strings.Text.offset[string])
+  touchTable(table, strings.Text.offset[string], strings.Text.offset[string] + room)
+  return string
+}
+
+export function freeString(state: State, string: number): void {
+  const { Text } = state.strings
+  const from = Text.offset[string]
+  state.tables.strings.bytes.fill(0, from, from + Text.room[string])
+  touchTable(state.tables.strings, from, from + Text.room[string])
+  Text.next[string] = state.freeStrings[Text.room[string] / 8]
+  state.freeStrings[Text.room[string] / 8] = string
+}
+
+export function isString(state: State, string: number, name: Uint8Array): boolean {
+  const { offset, length } = state.strings.Text
+  return length[string] === name.length && sameBytes(state.tables.strings.bytes, offset[string], name, 0, name.length)
+}
+
+/** For messages. */
+export function stringText(state: State, string: number): string {
+  const { offset, length } = state.strings.Text
+  return toText(state.tables.strings.bytes, offset[string], offset[string] + length[string])
+}

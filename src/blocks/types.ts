@@ -1,0 +1,106 @@
+// The contract of block-level edits.
+import type { FilePart, Host } from '../host/host.ts'
+import type { Arch, Message, PackedVersion, Platform } from '../types.ts'
+
+/** A block of the image. Freed ones are refused: an id that is used again makes another handle. */
+export type BlockHandle = number & { readonly __handle?: 'block' }
+export type ImportHandle = number & { readonly __handle?: 'import' }
+
+export const BLOCK_SECTIONS = [
+  '__TEXT,__text',
+  '__TEXT,__const',
+  '__DATA_CONST,__const',
+  '__DATA,__data',
+  '__DATA,__bss',
+] as const
+export type BlockSection = (typeof BLOCK_SECTIONS)[number]
+
+export interface ImageLibrary {
+  installName: string
+  currentVersion?: PackedVersion
+  compatibilityVersion?: PackedVersion
+  weak?: boolean
+}
+
+export interface ImageOptions {
+  arch: Arch
+  /** Default macOS 13. */
+  platform?: Platform
+  outputType?: 'execute' | 'dylib'
+  /** Name of the entry point, default `_main`. */
+  entry?: string
+  /** Names the signature; where `write` is set, the file. */
+  output?: string
+  installName?: string
+  currentVersion?: PackedVersion
+  compatibilityVersion?: PackedVersion
+  rpaths?: readonly string[]
+  fixupChains?: boolean
+  adhocCodesign?: boolean
+  /** By ordinal; more may come with `addImport`. */
+  libraries?: readonly (string | ImageLibrary)[]
+  /** Hints: what the image has room for before anything has to move. */
+  codeSize?: number
+  symbolCount?: number
+  /** Bytes kept free after the load commands, default 1024. */
+  headerPad?: number
+  /**
+   * What a branch to a block of the image goes through: `got`, a stub that jumps through its GOT entry, so that a block that moves
+   * costs one slot; `direct`, nothing, so that its callers are patched. Default `got`.
+   */
+  calls?: 'got' | 'direct'
+  /** For a native SHA-256 and, with `write`, the file. */
+  host?: Host
+  /** `flush` writes `output`. */
+  write?: boolean
+}
+
+export interface BlockRelocation {
+  /** Bytes from the start of the code. */
+  offset: number
+  /** As <mach-o/x86_64/reloc.h> and <mach-o/arm64/reloc.h> spell it: `X86_64_RELOC_BRANCH`, `ARM64_RELOC_PAGE21`. */
+  type: string
+  target: BlockHandle | ImportHandle
+  /** Bytes added to the target's address; what the code holds in the field does not count. Default 0. */
+  addend?: number
+}
+
+export interface BlockUpdate {
+  /** Default `__TEXT,__text`. */
+  section?: BlockSection
+  /** A power of two of at most 4096; default 16 for code and 8 for all else. */
+  align?: number
+  /** The contents; for `__bss` their size. */
+  code: Uint8Array | number
+  relocations?: readonly BlockRelocation[]
+}
+
+export interface FlushResult {
+  /** With an error nothing is written and `contents` is null; the edits stand, and the next flush tries again. */
+  messages: Message[]
+  /** The file. The bytes are the image's own: what is edited later shows in them after the next flush, or they are left behind. */
+  contents: Uint8Array | null
+  /** What differs from the contents of the flush before (all, where the size differs too). */
+  ranges: FilePart[]
+}
+
+/** An image that a compiler's back end drives. Wrong use is a TypeError and leaves the image as it was. */
+export interface BlockImage {
+  /** Reserves symbol, block and, where calls go through it, GOT entry. The name is as in the symbol table: `_main`. */
+  declareBlock(name: string): BlockHandle
+  /** Gives a block its contents, in place where they fit its room, else elsewhere. */
+  updateBlock(block: BlockHandle, update: BlockUpdate): void
+  freeBlock(block: BlockHandle): void
+  renameBlock(block: BlockHandle, name: string): void
+  exportSymbol(block: BlockHandle): void
+  unexportSymbol(block: BlockHandle): void
+  /** The same name of the same library is the same import. A library is an install name, or a special ordinal (-1, -2). */
+  addImport(name: string, library: string | number, options?: { weak?: boolean }): ImportHandle
+  /** @throws TypeError while blocks refer to it. */
+  freeImport(made: ImportHandle): void
+  /** Addresses hold until something outgrows its table or section; `flush` says by its ranges. */
+  addressOf(block: BlockHandle): number
+  gotAddressOf(target: BlockHandle | ImportHandle): number
+  stubAddressOf(target: BlockHandle | ImportHandle): number
+  flush(): FlushResult
+}
