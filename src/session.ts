@@ -4,6 +4,7 @@ import type { Link } from '../components/link.ts'
 import { createCache } from './cache.ts'
 import type { FileStat, Host } from './host/host.ts'
 import { linkKeeping, outputFile, writeOutput } from './link.ts'
+import { differs } from './session/patch/dirtyPages.ts'
 import { createGenerations, endGenerations, type Generations, writeGeneration } from './session/patch/generations.ts'
 import { createPatching, type Patched, type Patching, patch } from './session/patch.ts'
 import { type FileRecords, isRacy, isSameFile, recordFiles } from './session/fileRecords.ts'
@@ -108,7 +109,10 @@ async function rebuild(state: State, changes: Changes, abort: AbortController): 
   const check = checkTiming(host.now() - started, named === null ? (kept?.records.size ?? 0) : named.paths.length)
   if (reason === '' && kept !== null && kept.result !== null) return noop(kept.result, check)
   const patched = tryPatch(host, kept, options, memory, found)
-  if (typeof patched === 'object') return { ...patched, timings: [check, ...patched.timings], reason }
+  if (typeof patched === 'object') {
+    if (options.checkPatches === true) await checkPatch(kept!, options)
+    return { ...patched, timings: [check, ...patched.timings], reason }
+  }
   if (kept !== null) endGenerations(host, kept.generations)
   const { result, done } = await linkNow(state, options, memory, abort)
   return {
@@ -143,10 +147,32 @@ function tryPatch(
   writePatched(host, kept, patching.link, options, patched)
   kept.output = options.write === false ? null : host.stat(patching.link.settings.output)
   const outputFiles = options.write === false ? [outputFile(patching.link)] : []
-  Object.assign(kept, { options, memory, patching, result: { ...result, outputFiles, timings: patched.timings } })
+  const digests = new Map(kept.memory)
+  for (const path of found.paths) if (memory.has(path)) digests.set(path, memory.get(path)!)
+  Object.assign(kept, {
+    options,
+    memory: digests,
+    patching,
+    result: { ...result, outputFiles, timings: patched.timings },
+  })
   const { dirtyBlocks, dirtyPages, timings } = patched
   const changedInputs = found.paths
   return { ...result, outputFiles, timings, mode: 'patch', reason: '', changedInputs, dirtyBlocks, dirtyPages }
+}
+
+/** @throws Error when a fresh link does not give the bytes that the patch has given; the next rebuild links then. */
+async function checkPatch(kept: Kept, options: LinkOptions): Promise<void> {
+  const { link } = kept.patching!
+  const fresh = await linkKeeping({ ...options, write: false })
+  const { contents } = fresh.result.outputFiles[0]
+  const { image, tail } = link
+  const size = image.length + tail.length
+  if (contents.length === size && !differs(contents, 0, image, 0, image.length)) {
+    if (!differs(contents, image.length, tail, 0, tail.length)) return
+  }
+  kept.result = null
+  kept.patching = null
+  throw new Error(`rebuild: a patch of ${link.settings.output} is not what a fresh link writes`)
 }
 
 /** @throws LinkFailure */

@@ -98,6 +98,7 @@ const PASSING: readonly string[] = [
   'cache',
   'threads',
   'threadsFrom',
+  'checkPatches',
 ]
 
 /** The first option that is not as it was; contents of inputs are compared elsewhere. */

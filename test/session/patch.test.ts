@@ -3,7 +3,7 @@ import { readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { randomFrom } from '../../bench/random.ts'
-import { context, link, type Session } from '../../src/node.ts'
+import { context, createNodeHost, link, type Session } from '../../src/node.ts'
 import type { LinkOptions, RebuildResult } from '../../src/types.ts'
 import { compile } from '../helpers/clang.ts'
 import { mustRun } from '../helpers/command.ts'
@@ -187,6 +187,32 @@ test('a literal that others share, or that becomes one they have, needs a full l
   assert.equal((await change(2002))[0], 'full')
   assert.equal((await change(2003))[0], 'patch')
   assert.deepEqual(await change(20004), ['full', 'it has other contents in __TEXT,__cstring'])
+  await session.dispose()
+})
+
+test('a session may check its patches, and one that is wrong is told of and linked anew', async () => {
+  const program = createProgram(createTarget('arm64', 'opcodes'), [], { checkPatches: true })
+  const node = createNodeHost()
+  let spoil = false
+  const readInto: typeof node.readInto = (path, target, at, ...rest) => {
+    const got = node.readInto(path, target, at, ...rest)
+    const code = Buffer.from(target.buffer, target.byteOffset + at, got)
+    const wanted = spoil && path === program.paths[0]
+    const place = wanted ? code.indexOf(Buffer.from([0xc0, 0x03, 0x5f, 0xd6])) : -1
+    if (place >= 0) code.writeUInt32LE(0xd503201f, place)
+    if (wanted) spoil = false
+    return got
+  }
+  const session = context({ ...program.options, host: { ...node, readInto } })
+  await session.rebuild()
+  program.bodies[0][0].constant = 1234
+  put(program, 0)
+  assert.equal((await session.rebuild()).mode, 'patch')
+  program.bodies[0][0].constant = 2345
+  put(program, 0)
+  spoil = true
+  await assert.rejects(session.rebuild(), /is not what a fresh link writes/)
+  assert.equal((await rebuildLikeFresh(session, program)).reason, 'the last rebuild failed')
   await session.dispose()
 })
 
