@@ -6,6 +6,7 @@ import type { FileStat, Host } from './host/host.ts'
 import { linkKeeping, outputFile, writeOutput } from './link.ts'
 import { differs } from './session/patch/dirtyPages.ts'
 import { createGenerations, endGenerations, type Generations, writeGeneration } from './session/patch/generations.ts'
+import { whyNever } from './session/patch/whyNever.ts'
 import { createPatching, type Patched, type Patching, patch } from './session/patch.ts'
 import { type FileRecords, isRacy, isSameFile, recordFiles } from './session/fileRecords.ts'
 import {
@@ -43,8 +44,9 @@ interface Kept {
   result: LinkResult | null
   /** The output as it was written; null where none is. */
   output: FileStat | null
-  /** The link itself, until a patch of it has failed. */
+  /** The link itself, until a patch of it has failed; null with the reason where there can be no patches. */
   patching: Patching | null
+  never: string
   /** The output before the last, if it is kept. */
   generations: Generations
 }
@@ -134,8 +136,9 @@ function tryPatch(
   memory: MemoryDigests,
   found: Found | null,
 ): RebuildResult | string {
-  if (kept === null || kept.result === null || kept.patching === null || found === null) return ''
+  if (kept === null || kept.result === null || found === null) return ''
   if (changedOption(kept.options, options) !== null || found.paths.length === 0) return ''
+  if (kept.patching === null) return kept.never
   if (found.paths.some((path) => !kept.patching?.files.has(path))) return ''
   if (whyOutput(host, kept, options) !== '') return whyOutput(host, kept, options)
   const { patching, result, records } = kept
@@ -231,6 +234,7 @@ async function linkNow(
     result: null,
     output: null,
     patching: null,
+    never: '',
     generations: createGenerations(),
   }
   const forward = () => abort.abort(options.signal?.reason)
@@ -240,7 +244,8 @@ async function linkNow(
   try {
     const linked = await linkKeeping({ ...options, host: recordFiles(host, records), signal: abort.signal }, true)
     kept.result = linked.result
-    kept.patching = createPatching(linked.done)
+    kept.never = whyNever(linked.done)
+    if (kept.never === '') kept.patching = createPatching(linked.done)
     if (options.write !== false) kept.output = host.stat(linked.done.settings.output)
     return linked
   } finally {

@@ -25,9 +25,8 @@ import { createReverse, moveBlocks, movedAddresses, type Reverse } from './patch
 import { patchFunctionStarts, patchMoved } from './patch/patchMoved.ts'
 import type { Fixups } from '../../components/fixups.ts'
 import { swapRows } from './patch/swapRows.ts'
-import { whyNever } from './patch/whyNever.ts'
 
-/** A finished link that can be patched, and what patches need besides. */
+/** A finished link for which `whyNever` says nothing, and what patches need besides. */
 export interface Patching {
   link: Link
   /** Objects by path; 0 for a path that stands for several. */
@@ -83,8 +82,6 @@ interface Change extends Shape {
  */
 export function patch(patching: Patching, host: Host, inputs: readonly Input[]): Patched | string {
   const { link } = patching
-  const never = whyNever(link)
-  if (never !== '') return never
   link.messages = createMessages()
   link.timings = []
   const dirty = createDirtyPages(link, link.digests!.shift)
