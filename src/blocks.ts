@@ -109,8 +109,11 @@ function free(state: State, block: number): void {
   Place.generation[block]++
   if (isReferenced(state, block)) {
     wait(state, block)
-    if (Entry.got[block] !== 0) state.dirtyGots.push(Entry.got[block])
-    state.stale.indirect = true
+    if (Entry.got[block] !== 0) {
+      state.dirtyGots.push(Entry.got[block])
+      state.indirectEntries.push(Entry.got[block])
+    }
+    if (Entry.stub[block] !== 0) state.indirectEntries.push(-Entry.stub[block])
   } else releaseFreed(state, block)
 }
 

@@ -3,13 +3,13 @@ import { KEY_IMPORT, KEY_LOCAL } from '../../components/gots.ts'
 import { IMPORT_WEAK } from '../../components/imports.ts'
 import { TARGET_IMPORT } from '../../components/symbols.ts'
 import { EDIT_PLACED } from '../../components/edits.ts'
-import { writeU32 } from '../core/bytes.ts'
+import { readU32, writeU32 } from '../core/bytes.ts'
 import { entityExists, removeEntity } from '../ecs.ts'
 import * as macho from '../formats/macho/constants.ts'
 import { ensureTables, tableRows } from './layout.ts'
 import { dropPointer, putBind, putRebase } from './pointers.ts'
 import { markPages, type State, takeRow } from './state.ts'
-import { replaceTable } from './table.ts'
+import { resizeTable, touchTable } from './table.ts'
 
 /** The GOT entry of a block or, with TARGET_IMPORT, an import. */
 export function gotOf(state: State, target: number): number {
@@ -44,7 +44,7 @@ function takeEntry(state: State, entries: State['gots'], target: number): number
   entries.Key.kind[id] = target & TARGET_IMPORT ? KEY_IMPORT : KEY_LOCAL
   entries.Key.index[id] = target & 0x7fffffff
   entries.Slot.slot[id] = id - 1
-  state.stale.indirect = true
+  touchIndirect(state, entries, id)
   ensureTables(state)
   return id
 }
@@ -72,7 +72,7 @@ export function freeStub(state: State, stub: number): void {
 function freeEntry(state: State, entries: State['gots'], id: number): void {
   entries.Key.kind[id] = 0
   removeEntity(entries.world, id)
-  state.stale.indirect = true
+  touchIndirect(state, entries, id)
 }
 
 export function gotAddress(state: State, got: number): number {
@@ -144,23 +144,53 @@ function writeFreeStub(state: State, stub: number): void {
   arch.writeStub(state.view, placeOf(state, sections.stubs, address), address, pointer)
 }
 
-/** Stubs, lazy pointers, then the GOT, which grows most. Entries of nobody are absolute. */
+/** Its row of the indirect table is to be written. */
+function touchIndirect(state: State, entries: State['gots'], id: number): void {
+  state.indirectEntries.push(entries === state.gots ? id : -id)
+}
+
+/** The rows of what an import has. */
+export function touchImport(state: State, made: number): void {
+  const got = state.imports.Use.got[made]
+  const stub = state.uses.Uses.stub[made]
+  if (got !== 0) state.indirectEntries.push(got)
+  if (stub !== 0) state.indirectEntries.push(-stub)
+}
+
+/**
+ * Stubs, lazy pointers, then the GOT, which grows most; entries of nobody are absolute. With as many stubs as before only rows that
+ * have changed are written.
+ */
 export function writeIndirect(state: State): void {
-  const { sections, outputs } = state
+  const { sections, outputs, indirectEntries } = state
   const { gots, stubs } = tableRows(state)
-  const lazy = sections.lazyPointers === 0 ? 0 : stubs
-  const bytes = new Uint8Array((stubs + lazy + gots) * 4)
-  for (let stub = 1; stub <= stubs; stub++) {
-    writeU32(bytes, (stub - 1) * 4, symbolNumber(state, state.stubs, stub))
-    const own = isLazy(state, keyOf(state.stubs, stub))
-    if (lazy > 0) writeU32(bytes, (stubs + stub - 1) * 4, own ? symbolNumber(state, state.stubs, stub) : NOBODY)
-  }
-  for (let got = 1; got <= gots; got++)
-    writeU32(bytes, (stubs + lazy + got - 1) * 4, symbolNumber(state, state.gots, got))
+  const firstGot = sections.lazyPointers === 0 ? stubs : 2 * stubs
+  const whole = state.stale.indirect || outputs.Section.reserved1[sections.got] !== firstGot
+  resizeTable(state.tables.indirect, (firstGot + gots) * 4)
   outputs.Section.reserved1[sections.lazyPointers] = stubs
-  outputs.Section.reserved1[sections.got] = stubs + lazy
+  outputs.Section.reserved1[sections.got] = firstGot
   outputs.Section.reserved1[0] = 0
-  replaceTable(state.tables.indirect, bytes)
+  if (whole) {
+    for (let stub = 1; stub <= stubs; stub++) writeIndirectRow(state, -stub, stubs, firstGot)
+    for (let got = 1; got <= gots; got++) writeIndirectRow(state, got, stubs, firstGot)
+  } else for (const entry of indirectEntries) writeIndirectRow(state, entry, stubs, firstGot)
+  indirectEntries.length = 0
+}
+
+function writeIndirectRow(state: State, entry: number, stubs: number, firstGot: number): void {
+  if (entry > 0) return putIndirect(state, firstGot + entry - 1, symbolNumber(state, state.gots, entry))
+  const stub = -entry
+  const number = symbolNumber(state, state.stubs, stub)
+  putIndirect(state, stub - 1, number)
+  if (state.sections.lazyPointers === 0) return
+  putIndirect(state, stubs + stub - 1, isLazy(state, keyOf(state.stubs, stub)) ? number : NOBODY)
+}
+
+function putIndirect(state: State, row: number, number: number): void {
+  const table = state.tables.indirect
+  if (readU32(table.bytes, row * 4) === number) return
+  writeU32(table.bytes, row * 4, number)
+  touchTable(table, row * 4, row * 4 + 4)
 }
 
 const NOBODY = (macho.INDIRECT_SYMBOL_LOCAL | macho.INDIRECT_SYMBOL_ABS) >>> 0

@@ -11,7 +11,7 @@ import { blockAddress, writeAllEntries, writeGot, writeIndirect, writeStub } fro
 import { sectionSize } from './layout.ts'
 import { writeLinkedit } from './linkedit.ts'
 import { linkPages } from './pointers.ts'
-import { applyBlock, isReferenced } from './references.ts'
+import { applyIncoming, applyOwn, isReferenced } from './references.ts'
 import { signImage } from './sign.ts'
 import { markPages, type State } from './state.ts'
 import { isString, stringText } from './strings.ts'
@@ -79,11 +79,14 @@ function applyDirty(state: State, messages: Messages): void {
   const failed = (reference: number, result: number) => explain(state, messages, reference, result)
   if (state.relocated) {
     const last = highestId(state.blocks.world)
-    for (let block = 1; block <= last; block++) if (Place.flags[block] & EDIT_PLACED) applyBlock(state, block, failed)
+    for (let block = 1; block <= last; block++) if (Place.flags[block] & EDIT_PLACED) applyOwn(state, block, failed)
     return
   }
-  for (const block of state.dirtyBlocks)
-    if (Place.flags[block] & EDIT_DIRTY && Place.flags[block] & EDIT_PLACED) applyBlock(state, block, failed)
+  for (const block of state.dirtyBlocks) {
+    if ((Place.flags[block] & EDIT_DIRTY) === 0 || (Place.flags[block] & EDIT_PLACED) === 0) continue
+    applyOwn(state, block, failed)
+    applyIncoming(state, block, failed)
+  }
 }
 
 function explain(state: State, messages: Messages, reference: number, result: number): void {
@@ -113,7 +116,7 @@ function settle(state: State): void {
 function writeTables(state: State): void {
   if (state.settings.fixupChains) linkPages(state)
   writeDyldTables(state)
-  if (state.stale.indirect) writeIndirect(state)
+  writeIndirect(state)
   state.stale.indirect = false
   for (let output = 1; output <= state.outputs.count; output++)
     state.outputs.Extent.size[output] = sectionSize(state, output)

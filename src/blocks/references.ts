@@ -106,13 +106,19 @@ export function markDirty(state: State, block: number, flags: number): void {
 /** A reference that does not fit is given to `failed` with its result. */
 type Failed = (reference: number, result: number) => void
 
-/** Applies what the block refers to and, where it has moved, what refers to it. */
-export function applyBlock(state: State, block: number, failed: Failed): void {
-  const { Links, Place } = state.blocks
-  const { next, nextTo } = state.references.Chain
-  for (let r = Links.references[block]; r !== 0; r = next[r]) applyReference(state, r, failed)
-  if ((Place.flags[block] & EDIT_MOVED) === 0) return
-  for (let r = Links.referenced[block]; r !== 0; r = nextTo[r]) applyReference(state, r, failed)
+/** Applies what the block refers to. */
+export function applyOwn(state: State, block: number, failed: Failed): void {
+  const { next } = state.references.Chain
+  for (let r = state.blocks.Links.references[block]; r !== 0; r = next[r]) applyReference(state, r, failed)
+}
+
+/** Applies what refers to a block that has moved, but for what blocks that are dirty themselves apply. */
+export function applyIncoming(state: State, block: number, failed: Failed): void {
+  const { flags } = state.blocks.Place
+  if ((flags[block] & EDIT_MOVED) === 0) return
+  const { nextTo } = state.references.Chain
+  for (let r = state.blocks.Links.referenced[block]; r !== 0; r = nextTo[r])
+    if ((flags[state.references.Site.block[r]] & EDIT_DIRTY) === 0) applyReference(state, r, failed)
 }
 
 function applyReference(state: State, reference: number, failed: Failed): void {

@@ -89,6 +89,8 @@ export interface State extends HeaderSource {
   dirtyGots: number[]
   dirtyStubs: number[]
   movedExports: number[]
+  /** Entries whose row of the indirect table is to be written: GOT entries, and stubs negative. */
+  indirectEntries: number[]
   /** Tables to make anew. */
   stale: { rebase: boolean; bind: boolean; lazy: boolean; chains: boolean; exports: boolean; indirect: boolean }
   /** Sections stand elsewhere: every address is to be applied again. */
@@ -153,6 +155,7 @@ export function createState(options: ImageOptions): State {
     dirtyGots: [],
     dirtyStubs: [],
     movedExports: [],
+    indirectEntries: [],
     stale: { rebase: true, bind: true, lazy: true, chains: true, exports: true, indirect: true },
     relocated: true,
     resized: true,

@@ -6,6 +6,7 @@ import { IMPORT_WEAK } from '../../components/imports.ts'
 import { writeU16, writeU32, writeU64 } from '../core/bytes.ts'
 import * as macho from '../formats/macho/constants.ts'
 import { EDIT_EXPORTED } from '../../components/edits.ts'
+import { touchImport } from './entries.ts'
 import type { State } from './state.ts'
 import { resizeTable, touchTable } from './table.ts'
 
@@ -65,7 +66,7 @@ function rowOf(state: State, owner: number): number {
 function setOwnerRow(state: State, owner: number, row: number): void {
   if (owner & TARGET_IMPORT) {
     state.imports.Use.symtab[owner & 0x7fffffff] = row
-    state.stale.indirect = true
+    touchImport(state, owner & 0x7fffffff)
   } else state.blocks.Entry.row[owner] = row
 }
 

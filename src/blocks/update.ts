@@ -65,11 +65,12 @@ function place(state: State, block: number, checked: Checked): boolean {
     findPlace(state, block, section, size, align)
   }
   Place.flags[block] |= EDIT_PLACED
+  if (!wasPlaced && Entry.stub[block] !== 0) state.indirectEntries.push(-Entry.stub[block])
   if (wasPlaced) writeSymbol(state, block)
   else addSymbol(state, block)
   if (Entry.got[block] !== 0) {
     state.dirtyGots.push(Entry.got[block])
-    if (!wasPlaced) state.stale.indirect = true
+    if (!wasPlaced) state.indirectEntries.push(Entry.got[block])
   }
   if (Place.flags[block] & EDIT_EXPORTED) exportMoved(state, block, wasPlaced)
   return true

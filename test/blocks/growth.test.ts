@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { readImage } from '../../src/formats/macho/image.ts'
+import { verify } from '../../src/verify.ts'
+import { runImage, verifyImage } from '../helpers/run.ts'
+import { forEachTarget } from '../helpers/targets.ts'
+import { functionOf, host, LIBSYSTEM, newImage, save, type Step, textOf } from './build.ts'
+
+forEachTarget((target) => {
+  test(`sections, tables and load commands outgrow their room (${target.name})`, () => {
+    const { arch } = target
+    const image = newImage(target, { headerPad: 0 })
+    const [main, format] = ['_main', '_format'].map(image.declareBlock)
+    image.updateBlock(format, textOf('%d\n'))
+    const [printf, exit] = ['_printf', '_exit'].map((name) => image.addImport(name, LIBSYSTEM))
+    const steps: Step[] = []
+    for (let round = 0; round < 4; round++) {
+      for (let i = 0; i < 200; i++) {
+        const block = image.declareBlock(`_function_${steps.length}`)
+        image.updateBlock(block, functionOf(arch, [{ add: 1 }]))
+        if (i % 2 === 0) image.exportSymbol(block)
+        steps.push({ call: block })
+      }
+      for (let i = 0; i < 40; i++) image.stubAddressOf(image.addImport(`_nobody_has_${round}_${i}`, -2, { weak: true }))
+      const rest: Step[] = [{ print: format, with: printf }, { add: -steps.length }, { call: exit }]
+      image.updateBlock(main, functionOf(arch, [...steps, ...rest], 'zero'))
+      const result = image.flush()
+      const path = save(result)
+      assert.deepEqual(
+        verify(result.contents!, { host }).filter(({ id }) => id !== 'unsigned'),
+        [],
+      )
+      verifyImage(target, path)
+      assert.equal(runImage(target, path).stdout, `${steps.length}\n`)
+    }
+  })
+
+  test(`a library that comes later has room made for its load command (${target.name})`, () => {
+    const image = newImage(target, { headerPad: 0 })
+    const main = image.declareBlock('_main')
+    image.updateBlock(main, functionOf(target.arch, [], 'zero'))
+    assert.equal(runImage(target, save(image.flush())).status, 0)
+    for (let i = 0; i < 30; i++) image.addImport(`_thing${i}`, `/usr/lib/libthing${i}.dylib`, { weak: true })
+    const result = image.flush()
+    assert.deepEqual(
+      verify(result.contents!, { host }).filter(({ id }) => id !== 'unsigned'),
+      [],
+    )
+    assert.equal(readImage(result.contents!).dylibs.length, 31)
+    verifyImage(target, save(result))
+  })
+
+  test(`freed places, names, entries and stubs are used again (${target.name})`, () => {
+    const image = newImage(target, { symbolCount: 100 })
+    const main = image.declareBlock('_main')
+    image.updateBlock(main, functionOf(target.arch, [], 'zero'))
+    const size = () => image.flush().contents!.length
+    const round = (count: number) => {
+      const blocks = Array.from({ length: count }, (_, i) => image.declareBlock(`_block_${String(i).padStart(4, '0')}`))
+      const imports = Array.from({ length: 20 }, (_, i) => image.addImport(`_import_${i}`, LIBSYSTEM))
+      for (const block of blocks)
+        image.updateBlock(block, functionOf(target.arch, [{ call: imports[0] }, { call: main }]))
+      for (const made of imports) image.gotAddressOf(made)
+      const places = blocks.map((block) => image.addressOf(block)).sort()
+      const entries = [...blocks, ...imports].map((target) => image.gotAddressOf(target)).sort()
+      const reached = size()
+      for (const block of blocks) image.freeBlock(block)
+      for (const made of imports) image.freeImport(made)
+      return { reached, last: places.at(-1)!, entries }
+    }
+    const first = round(500)
+    for (let i = 0; i < 5; i++) {
+      const again = round(500)
+      assert.equal(again.reached, first.reached)
+      assert.ok(again.last <= first.last + 0x4000)
+      assert.deepEqual(again.entries, first.entries)
+    }
+  })
+})
