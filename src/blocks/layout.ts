@@ -145,6 +145,7 @@ export function layOut(state: State): void {
   const pages = (size - state.dataStart) / state.settings.pageSize
   state.pointers = new Uint8Array((size - state.dataStart) / 4)
   state.unlinked = new Uint8Array(pages).fill(1)
+  state.rebased = new Array(pages).fill(null)
   state.pageStarts = new Uint16Array(pages).fill(macho.DYLD_CHAINED_PTR_START_NONE)
   for (const table of Object.values(state.tables)) if (typeof table !== 'number') table.room = 0
   for (const name in state.stale) state.stale[name as keyof State['stale']] = true

@@ -35,9 +35,13 @@ function setKind(state: State, at: number, kind: number): void {
   const place = (at - state.dataStart) >> 2
   const old = state.pointers[place]
   state.pointers[place] = kind
-  state.unlinked[Math.floor((at - state.dataStart) / state.settings.pageSize)] = 1
+  const page = Math.floor((at - state.dataStart) / state.settings.pageSize)
+  state.unlinked[page] = 1
   markPages(state, at, at + POINTER_SIZE)
-  if (old !== kind && (old === POINTER_REBASE || kind === POINTER_REBASE)) state.stale.rebase = true
+  if (old !== kind && (old === POINTER_REBASE || kind === POINTER_REBASE)) {
+    state.stale.rebase = true
+    state.rebased[page] = null
+  }
   if (old === POINTER_BIND || kind === POINTER_BIND) state.stale.bind = true
 }
 

@@ -81,6 +81,8 @@ export interface State extends HeaderSource {
   dataStart: number
   /** By page of the data segments: 1 where its chain is to be linked; where each page's chain starts. */
   unlinked: Uint8Array
+  /** By page: offsets in the segment of what is rebased; null where that has changed. Used with opcodes. */
+  rebased: (Uint32Array | null)[]
   pageStarts: Uint16Array
   tables: { header: number } & Record<TableName, Table>
   /** Rows to see to at the next flush. */
@@ -174,6 +176,7 @@ function emptyFile(settings: Settings) {
     pointers: new Uint8Array(0),
     dataStart: 0,
     unlinked: new Uint8Array(0),
+    rebased: [],
     pageStarts: new Uint16Array(0),
   }
 }
