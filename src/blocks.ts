@@ -31,7 +31,7 @@ export type {
 
 const BINDER = 'dyld_stub_binder'
 const LIBSYSTEM = '/usr/lib/libSystem.B.dylib'
-const MAX_HINT = 2 ** 29
+const MAX_HINTS = { codeSize: 2 ** 28, symbolCount: 2 ** 24, headerPad: 2 ** 24 } as const
 
 /**
  * An empty image, to be filled block by block; `BlockImage` in src/blocks/types.ts says what it offers.
@@ -39,9 +39,11 @@ const MAX_HINT = 2 ** 29
  */
 export function createImage(options: ImageOptions): BlockImage {
   if (options.write === true && options.host === undefined) throw new TypeError('createImage: to write takes a host')
-  for (const hint of ['codeSize', 'symbolCount', 'headerPad'] as const)
-    if (options[hint] !== undefined && !(options[hint] >= 0 && options[hint] <= MAX_HINT))
-      throw new TypeError(`createImage: expected ${hint} from 0 to ${MAX_HINT}, got ${options[hint]}`)
+  for (const [hint, most] of Object.entries(MAX_HINTS)) {
+    const given = options[hint as keyof typeof MAX_HINTS] ?? 0
+    if (!Number.isInteger(given) || given < 0 || given > most)
+      throw new TypeError(`createImage: expected ${hint} from 0 to ${most}, got ${given}`)
+  }
   const state = createState(options)
   resizeTable(state.tables.strings, 8)
   createSections(state, options.codeSize ?? 0, options.symbolCount ?? 0)

@@ -12,6 +12,8 @@ const CODE = macho.S_ATTR_PURE_INSTRUCTIONS | macho.S_ATTR_SOME_INSTRUCTIONS
 const GOT_ENTRY = 8
 /** log2: a section begins at a multiple of it, so that a block may ask for the same. */
 export const MAX_ALIGN_POW2 = 12
+/** Doubling ends here: positions in the file stay below 2^31. */
+const MOST_ROOM = 0x10000000
 const SMALL = 0x1000
 const STUBS = 64
 
@@ -109,7 +111,7 @@ export function sectionSize(state: State, output: number): number {
 /** Makes room for `size` bytes in a section: twice what it had or more, so that moves are few. */
 export function growSection(state: State, output: number, size: number): void {
   const { capacity } = state.rooms.Room
-  capacity[output] = Math.max(size, capacity[output] * 2)
+  capacity[output] = Math.max(size, Math.min(capacity[output] * 2, MOST_ROOM))
   const last = state.rooms.Room.last[output]
   if (last !== 0) rebin(state, last)
   layOut(state)

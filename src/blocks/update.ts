@@ -14,7 +14,7 @@ import { addSymbol, writeSymbol } from './symbols.ts'
 import { BLOCK_SECTIONS, type BlockRelocation, type BlockUpdate } from './types.ts'
 
 /** Most that a section may hold; branches of arm64 reach less. */
-const MAX_SECTION = 0x20000000
+const MAX_SECTION = 0x10000000
 const CODE_ALIGN = 16
 const DATA_ALIGN = 8
 
