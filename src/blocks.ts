@@ -15,6 +15,7 @@ import { addSymbol, dropSymbol, writeSymbol } from './blocks/symbols.ts'
 import { resizeTable } from './blocks/table.ts'
 import type { BlockImage, ImageOptions } from './blocks/types.ts'
 import { leavePlace, updateBlock } from './blocks/update.ts'
+import { closeImageFile } from './blocks/writeFile.ts'
 import { fromText } from './core/bytes.ts'
 
 export type {
@@ -79,6 +80,9 @@ function imageOver(state: State): BlockImage {
     gotAddressOf: (target) => gotAddress(state, gotOf(state, entryOf('gotAddressOf', target))),
     stubAddressOf: (target) => stubAddress(state, stubOf(state, entryOf('stubAddressOf', target))),
     flush: () => flushImage(state),
+    dispose: () => {
+      if (state.file !== null) closeImageFile(state.file)
+    },
   }
 }
 

@@ -17,9 +17,9 @@ import { markPages, type State } from './state.ts'
 import { isString, stringText } from './strings.ts'
 import { fromText } from '../core/bytes.ts'
 import { writeSymbols } from './symbols.ts'
+import { writeImage } from './writeFile.ts'
 import type { FlushResult } from './types.ts'
 
-const MODE = 0o755
 const MAX_NOTES = 3
 
 export function flushImage(state: State): FlushResult {
@@ -32,7 +32,8 @@ export function flushImage(state: State): FlushResult {
   writeTables(state)
   const contents = state.bytes.subarray(0, state.size)
   const ranges = state.resized ? [{ at: 0, bytes: contents }] : dirtyRanges(state)
-  if (state.write) writeOutput(state, contents, ranges)
+  if (state.file !== null && !writeImage(state, state.file, contents, messages))
+    return { messages: messages.list, contents: null, ranges: [] }
   state.pages.fill(0)
   state.resized = false
   return { messages: [], contents, ranges }
@@ -139,10 +140,4 @@ function dirtyRanges(state: State): FilePart[] {
     ranges.push({ at, bytes: state.bytes.subarray(at, Math.min(size, (page + 1) << shift)) })
   }
   return ranges
-}
-
-function writeOutput(state: State, contents: Uint8Array, ranges: FilePart[]): void {
-  const { output } = state.settings
-  if (!state.resized && state.host!.cloneFile?.(output, ranges)) return
-  state.host!.writeFile(output, [contents], MODE)
 }

@@ -24,10 +24,10 @@ import { alignUp } from '../core/align.ts'
 import { sha256Into } from '../core/sha256.ts'
 import { addEntity } from '../ecs.ts'
 import type { Sha256 } from '../formats/codesign.ts'
-import type { Host } from '../host/host.ts'
 import { type Settings, settle, version } from '../settings.ts'
 import { createTable, TABLE_ORDER, type Table, type TableName } from './table.ts'
 import type { ImageOptions } from './types.ts'
+import { createImageFile, type ImageFile } from './writeFile.ts'
 
 /** Ids of the output sections; some are not in every image (0). */
 export interface EditSections {
@@ -42,8 +42,8 @@ export interface State extends HeaderSource {
   settings: Settings
   arch: Arch
   sha256: Sha256
-  host: Host | null
-  write: boolean
+  /** Null where nothing is written. */
+  file: ImageFile | null
   throughGot: boolean
   blocks: EditBlocks
   references: References
@@ -119,8 +119,7 @@ export function createState(options: ImageOptions): State {
     settings,
     arch: ARCHITECTURES[settings.arch],
     sha256: options.host?.sha256.bind(options.host) ?? sha256Into,
-    host: options.host ?? null,
-    write: options.write === true,
+    file: options.write === true && options.host !== undefined ? createImageFile(options.host) : null,
     throughGot: options.calls !== 'direct',
     blocks: createEditBlocks(rows),
     references: createReferences(rows * 2),

@@ -103,4 +103,6 @@ export interface BlockImage {
   gotAddressOf(target: BlockHandle | ImportHandle): number
   stubAddressOf(target: BlockHandle | ImportHandle): number
   flush(): FlushResult
+  /** Removes what is kept beside the file to write it by pieces. Without `write` there is nothing. */
+  dispose(): void
 }
