@@ -1,5 +1,5 @@
 // The tables for dyld, in either form, and the export trie. Each is made anew when something in it came or went.
-import { EDIT_PLACED } from '../../components/edits.ts'
+import { EDIT_EXPORTED, EDIT_PLACED } from '../../components/edits.ts'
 import { POINTER_FORMAT } from '../../systems/kernels/fixups.ts'
 import { entityExists, highestId } from '../ecs.ts'
 import { type BindRows, encodeBind, encodeLazyBind, type NameTable } from '../formats/dyld/bind.ts'
@@ -24,6 +24,9 @@ import { visitBinds } from './references.ts'
 import { markPages, type State } from './state.ts'
 import { replaceTable, touchTable } from './table.ts'
 
+/** An address has four bytes in the export trie, so that an export can move wherever without another trie. */
+const FOUR_BYTES = 2 ** 21
+
 function nameTable(state: State): NameTable {
   const { offset, length } = state.strings.Text
   return { bytes: [state.tables.strings.bytes], arena: new Uint8Array(state.strings.rows + 1), offset, length }
@@ -38,7 +41,11 @@ export function writeDyldTables(state: State): void {
     if (stale.bind) replaceTable(state.tables.bind, binds(state))
     if (stale.lazy) replaceTable(state.tables.lazyBind, lazyBinds(state))
   }
-  if (stale.exports || !moveExports(state)) replaceTable(state.tables.exports, exportTrie(state))
+  if (stale.exports || !moveExports(state)) {
+    state.movedExports.length = 0
+    replaceTable(state.tables.exports, exportTrie(state))
+    moveExports(state)
+  }
   stale.chains = stale.rebase = stale.bind = stale.lazy = stale.exports = false
   state.movedExports.length = 0
 }
@@ -205,7 +212,9 @@ function exportTrie(state: State): Uint8Array {
     const string = blocks.Entry.string[block]
     offset[i] = strings.Text.offset[string]
     length[i] = strings.Text.length[string]
-    addresses[i] = blockAddress(state, block) - settings.imageBase
+    const address = blockAddress(state, block) - settings.imageBase
+    addresses[i] = Math.max(address, FOUR_BYTES)
+    if (address < FOUR_BYTES) state.movedExports.push(block)
   }
   const names = { bytes: state.tables.strings.bytes, offset, length }
   return encodeExportTrie({
@@ -222,12 +231,13 @@ function exportTrie(state: State): Uint8Array {
 /** Puts the addresses of exports that moved into the trie; false where one does not fit. */
 function moveExports(state: State): boolean {
   const { exports, strings } = state.tables
+  const wanted = EDIT_PLACED | EDIT_EXPORTED
   for (const block of state.movedExports) {
-    if ((state.blocks.Place.flags[block] & EDIT_PLACED) === 0) continue
+    if ((state.blocks.Place.flags[block] & wanted) !== wanted) continue
     const string = state.blocks.Entry.string[block]
     const { offset, length } = state.strings.Text
     const address = blockAddress(state, block) - state.settings.imageBase
-    const at = moveExport(exports.bytes, strings.bytes, offset[string], length[string], address)
+    const at = moveExport(exports.bytes, strings.bytes, offset[string], length[string], address, true)
     if (at < 0) return false
     touchTable(exports, at, at + 8)
   }

@@ -4,16 +4,25 @@ import { cursorOver, readByte, readUleb, skipCstring } from './cursor.ts'
 
 /**
  * Gives an export another address in a finished trie. Returns the place of the address, or -1 where the trie has no such name
- * or the address takes another number of bytes; nothing is written then. `name` is bytes[from, from + length) of `names`.
+ * or the address takes another number of bytes; nothing is written then. `name` is bytes[from, from + length) of `names`. With
+ * `padded` a shorter address fits too: it is written with bytes that add nothing, which readers of ULEB128 take.
  */
-export function moveExport(trie: Uint8Array, names: Uint8Array, from: number, length: number, address: number): number {
+export function moveExport(
+  trie: Uint8Array,
+  names: Uint8Array,
+  from: number,
+  length: number,
+  address: number,
+  padded = false,
+): number {
   const node = findNode(trie, names, from, from + length)
   if (node < 0) return -1
   const cursor = cursorOver(trie, node)
   if (readUleb(cursor) === 0 || readUleb(cursor) & EXPORT_SYMBOL_FLAGS_REEXPORT) return -1
   const place = cursor.at
   readUleb(cursor)
-  if (cursor.at - place !== ulebSize(address)) return -1
+  const over = cursor.at - place - ulebSize(address)
+  if (over < 0 || (over > 0 && !padded)) return -1
   let rest = address
   for (let at = place; at < cursor.at; at++) {
     trie[at] = at + 1 < cursor.at ? (rest % 128) | 0x80 : rest
