@@ -3,7 +3,7 @@
 import { EDIT_EXPORTED, EDIT_FREED, EDIT_PLACED, EDIT_WAITING } from '../components/edits.ts'
 import { blockAddress, gotAddress, gotOf, stubAddress, stubOf } from './blocks/entries.ts'
 import { flushImage } from './blocks/flush.ts'
-import { blockHandle, blockOf, importHandle, importOf, targetOf } from './blocks/handles.ts'
+import { blockHandle, blockOf, importHandle, importOf, nextLife, targetOf } from './blocks/handles.ts'
 import { addImport, addLibrary, freeImport } from './blocks/imports.ts'
 import { componentsOf, createSections, layOut } from './blocks/layout.ts'
 import { addToIndex, dropFromIndex, findExport } from './blocks/nameIndex.ts'
@@ -112,7 +112,7 @@ function free(state: State, block: number): void {
   }
   if (state.entry === block) state.entry = 0
   Place.flags[block] = EDIT_FREED | (Place.flags[block] & EDIT_WAITING)
-  Place.generation[block]++
+  Place.generation[block] = nextLife(Place.generation[block])
   if (isReferenced(state, block)) {
     wait(state, block)
     if (Entry.got[block] !== 0) {

@@ -2,6 +2,7 @@
 // header, signature.
 import { EDIT_DIRTY, EDIT_MOVED, EDIT_PLACED, EDIT_WAITING } from '../../components/edits.ts'
 import { APPLY_MISALIGNED, APPLY_OUT_OF_RANGE } from '../arch/arch.ts'
+import { sameBytes } from '../core/hash.ts'
 import { createMessages, error, type Messages } from '../core/messages.ts'
 import { entityExists, highestId } from '../ecs.ts'
 import type { FilePart } from '../host/host.ts'
@@ -12,7 +13,7 @@ import { sectionSize } from './layout.ts'
 import { writeLinkedit } from './linkedit.ts'
 import { linkPages } from './pointers.ts'
 import { applyIncoming, applyOwn, isReferenced } from './references.ts'
-import { signImage } from './sign.ts'
+import { signImage, UUID_SIZE } from './sign.ts'
 import { markPages, type State } from './state.ts'
 import { isString, stringText } from './strings.ts'
 import { fromText } from '../core/bytes.ts'
@@ -32,7 +33,7 @@ export function flushImage(state: State): FlushResult {
   writeTables(state)
   const contents = state.bytes.subarray(0, state.size)
   const ranges = state.resized ? [{ at: 0, bytes: contents }] : dirtyRanges(state)
-  if (state.file !== null && !writeImage(state, state.file, contents, messages))
+  if (state.file !== null && !writeImage(state, state.file, contents, ranges.length > 0, messages))
     return { messages: messages.list, contents: null, ranges: [] }
   state.pages.fill(0)
   state.resized = false
@@ -122,11 +123,18 @@ function writeTables(state: State): void {
   for (let output = 1; output <= state.outputs.count; output++)
     state.outputs.Extent.size[output] = sectionSize(state, output)
   writeLinkedit(state)
-  const header = encodeHeader(state, state.entry === 0 ? 0 : blockAddress(state, state.entry))
-  state.bytes.fill(0, header.length, state.textStart)
-  state.bytes.set(header)
-  markPages(state, 0, state.textStart)
-  signImage(state)
+  writeHeader(state)
+  if (state.pages.includes(1)) signImage(state)
+}
+
+function writeHeader(state: State): void {
+  const { bytes, textStart } = state
+  const header = new Uint8Array(textStart)
+  header.set(encodeHeader(state, state.entry === 0 ? 0 : blockAddress(state, state.entry)))
+  header.set(bytes.subarray(state.uuidAt, state.uuidAt + UUID_SIZE), state.uuidAt)
+  if (sameBytes(header, 0, bytes, 0, textStart)) return
+  bytes.set(header)
+  markPages(state, 0, textStart)
 }
 
 /** Runs of pages that changed. */

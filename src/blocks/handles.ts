@@ -8,6 +8,11 @@ import type { BlockHandle, ImportHandle } from './types.ts'
 const IMPORT = 2 ** 30
 const LIFE = 2 ** 31
 
+/** Handles stay below 2^53. */
+export function nextLife(generation: number): number {
+  return (generation + 1) & 0x3fffff
+}
+
 export function blockHandle(state: State, block: number): BlockHandle {
   return state.blocks.Place.generation[block] * LIFE + block
 }

@@ -9,6 +9,7 @@ import {
   MAX_LIBRARY_ORDINAL,
 } from '../formats/macho/constants.ts'
 import { freeGot, freeStub } from './entries.ts'
+import { nextLife } from './handles.ts'
 import { layOut } from './layout.ts'
 import { addToIndex, dropFromIndex, findImport } from './nameIndex.ts'
 import { type State, takeRow } from './state.ts'
@@ -82,7 +83,7 @@ export function freeImport(state: State, made: number): void {
   dropFromIndex(state, (TARGET_IMPORT | made) >>> 0)
   dropSymbol(state, (TARGET_IMPORT | made) >>> 0)
   freeString(state, Uses.string[made])
-  Uses.generation[made]++
+  Uses.generation[made] = nextLife(Uses.generation[made])
   removeEntity(state.imports.world, made)
   state.stale.chains = true
 }

@@ -136,6 +136,7 @@ export function layOut(state: State): void {
   const before = outputs.Extent.fileOffset.slice(0, outputs.count + 1)
   const size = placeSegments(state)
   const bytes = new Uint8Array(size)
+  fillCode(state, bytes)
   for (let output = 1; output <= outputs.count; output++) {
     if (old.length === 0 || isZeroFillType(outputs.Section.flags[output])) continue
     const used = Math.min(sectionSize(state, output), old.length - before[output])
@@ -152,6 +153,13 @@ export function layOut(state: State): void {
   for (const table of Object.values(state.tables)) if (typeof table !== 'number') table.room = 0
   for (const name in state.stale) state.stale[name as keyof State['stale']] = true
   state.relocated = state.resized = true
+}
+
+/** Between blocks of code there are instructions that fault. */
+function fillCode(state: State, bytes: Uint8Array): void {
+  const { text } = state.sections
+  const words = state.rooms.Room.capacity[text] >>> 2
+  new Uint32Array(bytes.buffer, state.outputs.Extent.fileOffset[text], words).fill(state.arch.trap)
 }
 
 export function setBytes(state: State, bytes: Uint8Array): void {

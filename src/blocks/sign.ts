@@ -3,7 +3,7 @@ import { CS_EXECSEG_MAIN_BINARY, CS_SHA256_LEN, hashPages, writeSignature } from
 import { signatureName } from './linkedit.ts'
 import { markPages, type State } from './state.ts'
 
-const UUID_SIZE = 16
+export const UUID_SIZE = 16
 
 /** The header's page goes into the UUID with the UUID zeroed, and is hashed again with it. */
 export function signImage(state: State): void {

@@ -21,7 +21,13 @@ export function createImageFile(host: Host): ImageFile {
 }
 
 /** False, with a message, where it cannot be written; the file is then as it was. */
-export function writeImage(state: State, file: ImageFile, contents: Uint8Array, messages: Messages): boolean {
+export function writeImage(
+  state: State,
+  file: ImageFile,
+  contents: Uint8Array,
+  changed: boolean,
+  messages: Messages,
+): boolean {
   const { host, generations } = file
   const { output } = state.settings
   const writeWhole = () => host.writeFile(output, [contents], MODE)
@@ -29,7 +35,7 @@ export function writeImage(state: State, file: ImageFile, contents: Uint8Array, 
     if (state.resized || !isOurs(file, output)) {
       endGenerations(host, generations)
       writeWhole()
-    } else {
+    } else if (changed) {
       const source = { settings: state.settings, image: contents, tail: EMPTY } as Link
       writeGeneration(host, source, { pages: state.pages, shift: state.shift, tail: [] }, generations, writeWhole)
     }

@@ -50,6 +50,24 @@ forEachTarget((target) => {
     verifyImage(target, save(result))
   })
 
+  test(`a flush without edits changes nothing, and code has no holes that run (${target.name})`, () => {
+    const image = newImage(target)
+    const main = image.declareBlock('_main')
+    image.updateBlock(main, functionOf(target.arch, [{ add: 1 }, { add: 2 }]))
+    const behind = image.declareBlock('_behind')
+    image.updateBlock(behind, functionOf(target.arch, []))
+    const first = image.flush()
+    assert.deepEqual(image.flush().ranges, [])
+    const text = readImage(first.contents!).sections.find(({ name }) => name === '__text')!
+    const end = text.offset + image.addressOf(behind) - text.address
+    image.updateBlock(main, functionOf(target.arch, []))
+    const { contents, ranges } = image.flush()
+    assert.ok(ranges.length > 0)
+    const trap = target.arch === 'arm64' ? [0x20, 0x00, 0x20, 0xd4] : [0xcc, 0xcc, 0xcc, 0xcc]
+    assert.deepEqual([...contents!.subarray(end - 4, end)], trap)
+    assert.deepEqual(image.flush().ranges, [])
+  })
+
   test(`freed places, names, entries and stubs are used again (${target.name})`, () => {
     const image = newImage(target, { symbolCount: 100 })
     const main = image.declareBlock('_main')
