@@ -1,9 +1,10 @@
 // `npm run bench`: suites in this process: kernels, every system alone, whole links. With --rivals: our command against ld64.lld;
-// with --incremental: rebuilds of a session against its full links.
+// with --incremental: rebuilds of a session against its full links; with --blocks: edits of an image block by block.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { Bench, type BenchOptions } from 'tinybench'
 import type { Arch } from '../src/types.ts'
+import { runBlockEdits } from './blockEdits.ts'
 import { runIncremental } from './incremental.ts'
 import { jobs } from './jobs.ts'
 import { kernelTasks, type Task } from './kernels.ts'
@@ -31,6 +32,7 @@ const USAGE = `usage: npm run bench -- [options]
   --corpus DIR     also every DIR/**/link.rsp, real programs for instance
 
   --incremental    instead: rebuilds of a session after edits, against full links by ld64.lld-22; with --preset and --runs
+  --blocks         instead: edits of one block of an image, with their flush, among 100,000
 `
 
 const OPTIONS = {
@@ -42,6 +44,7 @@ const OPTIONS = {
   rivals: { type: 'boolean', default: false },
   rival: { type: 'string', multiple: true },
   incremental: { type: 'boolean', default: false },
+  blocks: { type: 'boolean', default: false },
   preset: { type: 'string', default: 'medium,large' },
   runs: { type: 'string', default: '5' },
   corpus: { type: 'string' },
@@ -78,6 +81,7 @@ async function main(): Promise<number> {
 
 async function run(values: Values, sizes: readonly Preset[]): Promise<RivalsReport | object> {
   if (values.rivals) return compareRivals(values, sizes)
+  if (values.blocks) return { blockEdits: runBlockEdits(values.cache) }
   if (values.incremental) return { incremental: await runIncremental(sizes, Number(values.runs), values.cache) }
   return { suites: await runSuites(values) }
 }

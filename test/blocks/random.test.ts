@@ -86,14 +86,21 @@ function declare(program: Program, index: number): void {
   fill(program, index)
 }
 
-/** Its callers forget it, then it goes. */
+/** Its callers forget it, then it goes; or it goes, nothing can be flushed, and they forget it then. */
 function remove(program: Program, index: number): void {
-  program.functions.forEach((model, caller) => {
-    if (!model?.calls.includes(index)) return
+  const { image } = program
+  const { handle, name } = program.functions[index]!
+  const early = below(program, 2) === 0
+  if (early) image.freeBlock(handle)
+  const callers = program.functions.flatMap((model, caller) => (model?.calls.includes(index) ? [caller] : []))
+  if (early && callers.length > 0)
+    assert.ok(flush(program).messages.some(({ text }) => text === `undefined block: ${name}`))
+  for (const caller of callers) {
+    const model = program.functions[caller]!
     model.calls = model.calls.filter((call) => call !== index)
     compile(program, caller)
-  })
-  program.image.freeBlock(program.functions[index]!.handle)
+  }
+  if (!early) image.freeBlock(handle)
   program.functions[index] = null
 }
 
