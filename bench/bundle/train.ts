@@ -5,11 +5,15 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
 import { Script } from 'node:vm'
 import type { Arch } from '../../src/types.ts'
 import { helloInputs } from '../jobs.ts'
 import { writeStub } from '../synthetic.ts'
+import { syntheticObjects } from '../synthetic/program.ts'
 
+// What has not run for some collections would be dropped, the program's outermost function too, which V8 then parses whole.
+setFlagsFromString('--no-flush-bytecode')
 const [source, cache, key] = process.argv.slice(2) as [string, string, string]
 const script = new Script(readFileSync(source, 'latin1'))
 const program = script.runInThisContext()
@@ -19,12 +23,26 @@ for (const more of [[], ['-syslibroot', folder], ['-dead_strip', '-no_fixup_chai
   await run(linkOf('arm64', more))
   await run(linkOf('x86_64', more))
 }
+for (const arch of ['arm64', 'x86_64'] as const) await run(largerLink(arch))
 rmSync(folder, { recursive: true })
+// The default again: a cache is of use to processes with the same flags only.
+setFlagsFromString('--flush-bytecode')
 writeFileSync(cache, Buffer.concat([script.createCachedData(), Buffer.from(key, 'latin1')]))
 
 function linkOf(arch: Arch, more: readonly string[]): string[] {
   const target = ['-arch', arch, '-platform_version', 'macos', '13.0', '13.0']
   return [...target, ...more, ...helloInputs(arch), '-lSystem', '-o', join(folder, 'out')]
+}
+
+/** A program that goes where large ones go: objects with frames of both kinds, weak definitions, strings in common. */
+function largerLink(arch: Arch): string[] {
+  const inputs: string[] = []
+  for (const { name, bytes } of syntheticObjects({ arch, objects: 16, functions: 20 })) {
+    inputs.push(join(folder, name))
+    writeFileSync(inputs.at(-1)!, bytes)
+  }
+  const target = ['-arch', arch, '-platform_version', 'macos', '13.0', '13.0', '-syslibroot', folder]
+  return [...target, '-dylib', ...inputs, '-lSystem', '-o', join(folder, 'out')]
 }
 
 /** The program says how it went in the exit status, and is over then. */
