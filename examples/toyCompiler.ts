@@ -6,7 +6,6 @@ import {
   type BlockHandle,
   type BlockRelocation,
   createImage,
-  createNodeHost,
   type FlushResult,
   type ImportHandle,
 } from '../src/node.ts'
@@ -87,7 +86,6 @@ export function createToyCompiler(arch: 'arm64' | 'x86_64', output: string): (so
   const image = createImage({
     arch,
     output,
-    host: createNodeHost(),
     write: true,
     libraries: [LIBSYSTEM],
     entry: '_start',

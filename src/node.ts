@@ -1,4 +1,5 @@
 // The package's entry under Node.js: the library with the file system as its host.
+import { type BlockImage, createImage as createImageWith, type ImageOptions } from './blocks.ts'
 import type { Host } from './host/host.ts'
 import { createNodeHost as createHost } from './host/node.ts'
 import { link as linkWith } from './link.ts'
@@ -20,4 +21,9 @@ export function link(options: LinkOptions): Promise<LinkResult> {
 /** As the core's `context`; without `options.host` paths are those of this machine's file system. */
 export function context(options: LinkOptions): Session {
   return contextWith(options.host === undefined ? { ...options, host: createNodeHost() } : options)
+}
+
+/** As the core's `createImage`; without `options.host` hashes and files are those of this machine. */
+export function createImage(options: ImageOptions): BlockImage {
+  return createImageWith(options.host === undefined ? { ...options, host: createNodeHost() } : options)
 }
