@@ -87,40 +87,35 @@ function numberPersonalities(rows: UnwindRows, row: Uint32Array, encoding: Uint3
 function addressOrder(rows: UnwindRows): Uint32Array {
   const { count, start, encoding } = rows
   const order = new Uint32Array(count)
-  const second = endOfRun(rows, 0)
-  if (second === count) {
-    for (let i = 0; i < count; i++) order[i] = i
-    return order
-  }
-  if (endOfRun(rows, second) === count) return mergeRuns(rows, second, order)
+  if (insertRows(rows, order)) return order
   const spare = nullsFirst(encoding, count)
   radixPass(start, spare, order, 0)
   radixPass(start, order, spare, 16)
   return spare
 }
 
-/** The first row after `from` that belongs before the one in front of it; the number of rows when there is none. */
-function endOfRun({ count, start, encoding }: UnwindRows, from: number): number {
-  let i = from + 1
-  while (
-    i < count &&
-    (start[i] > start[i - 1] || (start[i] === start[i - 1] && (encoding[i] !== 0 || encoding[i - 1] === 0)))
-  )
-    i++
-  return Math.min(i, count)
-}
+/** How far a row may be moved on average before sorting all is cheaper. */
+const MOST_MOVES = 32
 
-/** Rows with unwind info come in address order, and so do those without, behind them: 2 ms for 240,000 rows, where sorting takes 17. */
-function mergeRuns({ count, start, encoding }: UnwindRows, second: number, order: Uint32Array): Uint32Array {
-  let a = 0
-  let b = second
-  for (let i = 0; i < count; i++) {
-    const takeB =
-      a === second ||
-      (b < count && (start[b] < start[a] || (start[b] === start[a] && encoding[b] === 0 && encoding[a] !== 0)))
-    order[i] = takeB ? b++ : a++
+/**
+ * Rows come in order but for those that only frames describe, which stand behind their object's others: 3 ms for 101,000 rows of
+ * 1,000 objects, where sorting takes 16. False when too many are further away; `order` is not defined then.
+ */
+function insertRows({ count, start, encoding }: UnwindRows, order: Uint32Array): boolean {
+  let moves = count * MOST_MOVES
+  for (let row = 0; row < count; row++) {
+    let at = row
+    while (at > 0) {
+      const other = order[at - 1]
+      if (start[row] > start[other]) break
+      if (start[row] === start[other] && (encoding[row] !== 0 || encoding[other] === 0)) break
+      order[at--] = other
+      moves--
+    }
+    order[at] = row
+    if (moves < 0) return false
   }
-  return order
+  return true
 }
 
 function nullsFirst(encoding: Uint32Array, count: number): Uint32Array {
