@@ -44,12 +44,13 @@ export function gatherFile(link: Link, file: number, site: Site, frame: EhFrames
 
 /** Hangs the rows from `start` on their blocks, each block's rows in order. */
 function attach(link: Link, start: number): void {
-  const { Range } = link.unwinds
+  const { block: blockOf, next } = link.unwinds.Range
   const { unwind } = link.blocks.Links
+  const { flags } = link.blocks.Extent
   for (let row = link.unwinds.count; row >= start; row--) {
-    const block = Range.block[row]
-    if (block === 0 || link.blocks.Extent.flags[block] & BLOCK_COALESCED) continue
-    Range.next[row] = unwind[block]
+    const block = blockOf[row]
+    if (block === 0 || flags[block] & BLOCK_COALESCED) continue
+    next[row] = unwind[block]
     unwind[block] = row
   }
 }

@@ -62,8 +62,9 @@ function readPointers(link: Link, section: number, site: Site, known: Personalit
       badPointer(link, site, i)
       continue
     }
-    const row = first + Math.floor(at / COMPACT_UNWIND_ENTRY_SIZE)
-    setPointer(link, site, known, word, row, at % COMPACT_UNWIND_ENTRY_SIZE, landing)
+    const entry = (at / COMPACT_UNWIND_ENTRY_SIZE) | 0
+    const field = at - entry * COMPACT_UNWIND_ENTRY_SIZE
+    setPointer(link, site, known, word, first + entry, field, landing)
   }
 }
 

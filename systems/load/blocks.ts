@@ -114,7 +114,8 @@ function sortByAddress(link: Link, file: number, scratch: SplitScratch, from: nu
   }
   for (let i = from; i < to; i++) keys[i] = address[first + order[i]] * 0x200000 + order[i]
   keys.subarray(from, to).sort()
-  for (let i = from; i < to; i++) order[i] = keys[i] % 0x200000
+  // `%` of numbers past 2^31 is a call to fmod.
+  for (let i = from; i < to; i++) order[i] = keys[i] - Math.floor(keys[i] / 0x200000) * 0x200000
 }
 
 /** One block, or with MH_SUBSECTIONS_VIA_SYMBOLS one from each symbol to the next, alternative entries left out. */
