@@ -2,7 +2,7 @@
 import { EDIT_EXPORTED, EDIT_PLACED } from '../../components/edits.ts'
 import { POINTER_FORMAT } from '../../systems/kernels/fixups.ts'
 import { entityExists, highestId } from '../ecs.ts'
-import { type BindRows, encodeBind, encodeLazyBind, type NameTable } from '../formats/dyld/bind.ts'
+import { type BindRows, createBindRows, encodeBind, encodeLazyBind, type NameTable } from '../formats/dyld/bind.ts'
 import { encodeChainedFixups } from '../formats/dyld/chainedFixups.ts'
 import { encodeExportTrie } from '../formats/dyld/exportTrie.ts'
 import { moveExport } from '../formats/dyld/moveExport.ts'
@@ -95,18 +95,6 @@ function rebasesOfPage(state: State, page: number, first: number): Uint32Array {
   return places.slice(0, count)
 }
 
-function emptyRows(count: number): BindRows {
-  return {
-    segments: new Uint8Array(count),
-    offsets: new Float64Array(count),
-    ordinals: new Int32Array(count),
-    addends: new Float64Array(count),
-    names: new Uint32Array(count),
-    flags: new Uint8Array(count),
-    count: 0,
-  }
-}
-
 function addRow(state: State, rows: BindRows, made: number, address: number, addend: number): void {
   const { Extent, Segment } = state.segments
   const segment = dataSegments(state).find(
@@ -125,7 +113,7 @@ function binds(state: State): Uint8Array {
   const imports = highestId(state.imports.world)
   let count = 0
   for (let made = 1; made <= imports; made++) count += 1 + state.uses.Uses.references[made]
-  const rows = emptyRows(count)
+  const rows = { ...createBindRows(count), count: 0 }
   for (let made = 1; made <= imports; made++) {
     if (!entityExists(state.imports.world, made)) continue
     const got = state.imports.Use.got[made]
@@ -138,7 +126,7 @@ function binds(state: State): Uint8Array {
 /** Also the helper entries, which hold the places of the records. */
 function lazyBinds(state: State): Uint8Array {
   const { stubs } = tableRows(state)
-  const rows = emptyRows(stubs)
+  const rows = { ...createBindRows(stubs), count: 0 }
   const lazy: number[] = []
   for (let stub = 1; stub <= stubs; stub++) {
     const target = keyOf(state.stubs, stub)

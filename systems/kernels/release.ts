@@ -64,7 +64,7 @@ export function release(link: Link, system: string): void {
   if (link.host.collect === undefined || !COLLECTED.includes(system)) return
   const bytes = link.arenas.list.reduce((sum, { used }) => sum + used, 0)
   if (bytes < (link.settings.threadsFrom ?? WORTH_COLLECTING)) return
-  if (system === 'writeHeader' && !link.keeps) releaseInputs(link)
+  if (system === 'writeHeader') releaseInputs(link)
   if (FORGOTTEN.includes(system)) forgetParts(link.pool)
   link.host.collect()
 }

@@ -2,7 +2,13 @@
 import { SEGMENT_STRIDE } from '../../components/fixups.ts'
 import { IMPORT_OWN, IMPORT_WEAK, IMPORT_WEAK_DEF } from '../../components/imports.ts'
 import type { Link } from '../../components/link.ts'
-import { type BindRows, encodeBind, encodeLazyBind, encodeWeakBind } from '../../src/formats/dyld/bind.ts'
+import {
+  type BindRows,
+  createBindRows,
+  encodeBind,
+  encodeLazyBind,
+  encodeWeakBind,
+} from '../../src/formats/dyld/bind.ts'
 import { encodeRebase } from '../../src/formats/dyld/rebase.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
 import { helperEntryAddress, imageOffset, lazyAddress } from '../kernels/addresses.ts'
@@ -63,7 +69,7 @@ function bindsByImport(link: Link): Uint32Array {
 function bindRows(link: Link, order: Uint32Array): BindRows {
   const { Bind } = link.fixups
   const count = order.length
-  const rows = emptyRows(count)
+  const rows = createBindRows(count)
   for (let i = 0; i < count; i++) {
     const row = order[i]
     const made = Bind.import[row]
@@ -72,18 +78,6 @@ function bindRows(link: Link, order: Uint32Array): BindRows {
     rows.addends[i] = Bind.addend[row]
   }
   return rows
-}
-
-function emptyRows(count: number): BindRows {
-  return {
-    segments: new Uint8Array(count),
-    offsets: new Float64Array(count),
-    ordinals: new Int32Array(count),
-    addends: new Float64Array(count),
-    names: new Uint32Array(count),
-    flags: new Uint8Array(count),
-    count,
-  }
 }
 
 function setRow(link: Link, rows: BindRows, i: number, segment: number, offset: number, made: number): void {
@@ -97,7 +91,7 @@ function setRow(link: Link, rows: BindRows, i: number, segment: number, offset: 
 
 function writeLazy(link: Link, names: ReturnType<typeof nameTable>): void {
   const { stubs, tables } = link
-  const rows = emptyRows(link.helperEntries)
+  const rows = createBindRows(link.helperEntries)
   const segment = link.outputs.Section.segment[tables.lazyPointers]
   for (let stub = 1; stub <= stubs.count; stub++) {
     const helper = stubs.LazyBind.helper[stub]

@@ -135,6 +135,20 @@ describe('unwind info', () => {
     fc.assert(property, { seed: 22, numRuns: 200 })
   })
 
+  it('gives the same plan for rows far out of order', () => {
+    const list = Array.from({ length: 1000 }, (_, i): Row => {
+      return { start: 16 * i, length: 16, encoding: 0x02000000 + (i % 7) * 0x1000, personality: 0, lsda: 0 }
+    })
+    const late = list.filter((_, i) => i % 100 === 50)
+    const near = [...list.filter((_, i) => i % 100 !== 50), ...late]
+    const plan = planUnwindInfo(toRows(list), 'arm64')
+    for (const rows of [near, list.toReversed()]) {
+      const other = planUnwindInfo(toRows(rows), 'arm64')
+      assert.deepEqual(other.folded.start, plan.folded.start)
+      assert.deepEqual(other.folded.encoding, plan.folded.encoding)
+    }
+  })
+
   it('joins neighbours that unwind alike and keeps those with an LSDA or a size in the code apart', () => {
     const like = (encoding: number, personality = 0, lsda = 0) => ({ gap: 0, length: 16, encoding, personality, lsda })
     const count = (arch: Arch, ...list: ReturnType<typeof like>[]) =>

@@ -46,6 +46,19 @@ export type BindRows = {
   count: number
 }
 
+/** `count` rows of zeros. */
+export function createBindRows(count: number): BindRows {
+  return {
+    segments: new Uint8Array(count),
+    offsets: new Float64Array(count),
+    ordinals: new Int32Array(count),
+    addends: new Float64Array(count),
+    names: new Uint32Array(count),
+    flags: new Uint8Array(count),
+    count,
+  }
+}
+
 // Layout of what dyld remembers between opcodes, and (`held`, `run`, `skip`) of what is not written yet:
 // `run` binds, each followed by `skip` bytes, then one more bind when `held`.
 type Emitter = {

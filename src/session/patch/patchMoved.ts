@@ -10,8 +10,9 @@ import { functionStarts } from '../../../systems/writeSymtab/functionStarts.ts'
 import { copyChainLink, writeChainedRebase } from '../../formats/dyld/chainedFixups.ts'
 import { moveExport } from '../../formats/dyld/moveExport.ts'
 import * as macho from '../../formats/macho/constants.ts'
-import { type DirtyPages, differs, markChanges, markDirty } from './dirtyPages.ts'
+import { type DirtyPages, markChanges, markDirty } from './dirtyPages.ts'
 import type { Reverse } from './moves.ts'
+import { replaceTable } from './patchTables.ts'
 
 /** Returns why it cannot, in words; empty when it is done. */
 export function patchMoved(link: Link, reverse: Reverse, symbols: readonly number[], dirty: DirtyPages): string {
@@ -67,13 +68,7 @@ function exportMoved(link: Link, symbol: number, external: number, dirty: DirtyP
 export function patchFunctionStarts(link: Link, dirty: DirtyPages): boolean {
   const table = link.linkedit.functionStarts
   if (table === undefined) return true
-  const bytes = functionStarts(link)
-  if (bytes.length !== table.bytes.length) return false
-  const at = table.offset - link.image.length
-  if (!differs(link.tail, at, bytes, 0, bytes.length)) return true
-  link.tail.set(bytes, at)
-  markDirty(link, dirty, table.offset, table.offset + bytes.length)
-  return true
+  return replaceTable(link, dirty, table, functionStarts(link))
 }
 
 /** The entry point may have moved, a section may have another size. The UUID is written by sign. */

@@ -1,5 +1,5 @@
 // Brings up to date what else depends on the contents of an object: the debug map, ranges of data in code, initializer offsets.
-import type { Link } from '../../../components/link.ts'
+import type { Link, LinkeditTable } from '../../../components/link.ts'
 import { CONTENT_INIT_POINTERS } from '../../../components/sections.ts'
 import { createSizing, measureFile } from '../../../systems/numberSymbols/symbolSizes.ts'
 import { writeInitOffsets } from '../../../systems/writeIndirect/initOffsets.ts'
@@ -50,12 +50,21 @@ function setValue(link: Link, dirty: DirtyPages, stab: number, value: number): v
 export function patchDataInCode(link: Link, dirty: DirtyPages): boolean {
   const table = link.linkedit.dataInCode
   if (table === undefined) return true
-  const bytes = dataInCode(link)
-  if (bytes.length !== table.bytes.length) return false
-  const at = table.offset - link.image.length
-  if (!differs(link.tail, at, bytes, 0, bytes.length)) return true
-  link.tail.set(bytes, at)
-  markDirty(link, dirty, table.offset, table.offset + bytes.length)
+  return replaceTable(link, dirty, table, dataInCode(link))
+}
+
+/** Writes a table of __LINKEDIT that was made anew; false when it takes more or fewer bytes. */
+export function replaceTable(
+  link: Link,
+  dirty: DirtyPages,
+  { bytes, offset }: LinkeditTable,
+  made: Uint8Array,
+): boolean {
+  if (made.length !== bytes.length) return false
+  const at = offset - link.image.length
+  if (!differs(link.tail, at, made, 0, made.length)) return true
+  link.tail.set(made, at)
+  markDirty(link, dirty, offset, offset + made.length)
   return true
 }
 
