@@ -3,9 +3,9 @@
 import { createKind } from '../src/ecs.ts'
 import { columns } from './columns.ts'
 
-/** Has contents, and with them a place and a row in the symbol table. */
+/** Has contents, and with them a place and, unless another definition of its name counts, a row in the symbol table. */
 export const EDIT_PLACED = 1 << 0
-/** N_EXT, and in the export trie. */
+/** Its name is known to all: N_EXT and in the export trie, unless it is hidden. */
 export const EDIT_EXPORTED = 1 << 1
 /** Its references are to be applied. */
 export const EDIT_DIRTY = 1 << 2
@@ -16,6 +16,12 @@ export const EDIT_FREED = 1 << 4
 
 /** In the list of those without contents, which must not be referred to when the image is flushed. */
 export const EDIT_WAITING = 1 << 5
+/** N_PEXT: known to all blocks, to no other image. */
+export const EDIT_HIDDEN = 1 << 6
+/** A definition that others of its name take over from; of a name without definition: it may be missing at run time. */
+export const EDIT_WEAK = 1 << 7
+/** No block but a name, which another block or an import defines. */
+export const EDIT_UNDEFINED = 1 << 8
 
 export function createEditBlocks(rows: number) {
   /** `offset` and `size` in bytes in output section `section`; `generation` counts the lives of the id. */
@@ -23,13 +29,16 @@ export function createEditBlocks(rows: number) {
     section: 'u8',
     offset: 'u32',
     size: 'u32',
-    flags: 'u8',
+    flags: 'u16',
     generation: 'u32',
   })
   /** Blocks in the order of addresses, and those of a bin: blocks of a section with about the same room behind them. */
   const Neighbour = columns(rows, { previous: 'u32', next: 'u32', bin: 'u8', binPrevious: 'u32', binNext: 'u32' })
-  /** `string` its name, `row` that in the symbol table plus 1, `got` and `stub` its entries (0: none). */
-  const Entry = columns(rows, { string: 'u32', row: 'u32', got: 'u32', stub: 'u32' })
+  /**
+   * `string` its name, `row` that in the symbol table plus 1, `got` and `stub` its entries (0: none). `definition` is what counts
+   * in its place, a block or TARGET_IMPORT | import: for a weak definition its own IMPORT_OWN, which dyld may bind elsewhere.
+   */
+  const Entry = columns(rows, { string: 'u32', row: 'u32', got: 'u32', stub: 'u32', definition: 'u32' })
   /** First of its references, first of those to its address, and how many go to it through a table. */
   const Links = columns(rows, { references: 'u32', referenced: 'u32', uses: 'u32' })
   const components = { Place, Neighbour, Entry, Links }
@@ -39,8 +48,8 @@ export function createEditBlocks(rows: number) {
 export type EditBlocks = ReturnType<typeof createEditBlocks>
 
 export function createReferences(rows: number) {
-  /** In `block` at `offset`, of relocation type `type`, to `target`: a block, or TARGET_IMPORT | import. */
-  const Site = columns(rows, { block: 'u32', offset: 'u32', type: 'u8', target: 'u32', addend: 'f64' })
+  /** In `block` at `offset`, of relocation type `type`, to `target`: a block, or TARGET_IMPORT | import; `through` a table (1). */
+  const Site = columns(rows, { block: 'u32', offset: 'u32', type: 'u8', through: 'u8', target: 'u32', addend: 'f64' })
   /** The block's next reference; of those to the same address the one before and the next. */
   const Chain = columns(rows, { next: 'u32', previousTo: 'u32', nextTo: 'u32' })
   const components = { Site, Chain }

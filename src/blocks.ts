@@ -1,22 +1,23 @@
 // Block-level edits: an image that a compiler's back end builds and changes function by function, after the interface of Zig's
 // incremental linker. Places come from free lists, so the bytes depend on the history of the edits.
-import { EDIT_EXPORTED, EDIT_FREED, EDIT_PLACED, EDIT_WAITING } from '../components/edits.ts'
-import { blockAddress, gotAddress, gotOf, stubAddress, stubOf } from './blocks/entries.ts'
+import { EDIT_FREED, EDIT_PLACED, EDIT_UNDEFINED, EDIT_WAITING } from '../components/edits.ts'
+import { TARGET_IMPORT } from '../components/symbols.ts'
+import { forgetName, wait } from './blocks/definitions.ts'
+import { blockAddress, definitionOf, gotAddress, gotOf, stubAddress, stubOf } from './blocks/entries.ts'
+import { declareUndefined, exportBlock, rename, unexport } from './blocks/exports.ts'
 import { flushImage } from './blocks/flush.ts'
 import { blockHandle, blockOf, importHandle, importOf, nextLife, targetOf } from './blocks/handles.ts'
 import { addImport, addLibrary, freeImport } from './blocks/imports.ts'
 import { componentsOf, createSections, layOut } from './blocks/layout.ts'
-import { addToIndex, dropFromIndex, findExport } from './blocks/nameIndex.ts'
 import { dropReferences, isReferenced } from './blocks/references.ts'
 import { releaseFreed } from './blocks/release.ts'
 import { createState, type State, takeRow } from './blocks/state.ts'
-import { addString, checkName, freeString, stringText } from './blocks/strings.ts'
-import { addSymbol, dropSymbol, writeSymbol } from './blocks/symbols.ts'
+import { addString, checkName, stringText } from './blocks/strings.ts'
+import { dropSymbol } from './blocks/symbols.ts'
 import { resizeTable } from './blocks/table.ts'
 import type { BlockImage, ImageOptions } from './blocks/types.ts'
 import { leavePlace, updateBlock } from './blocks/update.ts'
 import { closeImageFile } from './blocks/writeFile.ts'
-import { fromText } from './core/bytes.ts'
 
 export type {
   BlockHandle,
@@ -24,10 +25,12 @@ export type {
   BlockRelocation,
   BlockSection,
   BlockUpdate,
+  ExportOptions,
   FlushResult,
   ImageLibrary,
   ImageOptions,
   ImportHandle,
+  ImportOptions,
 } from './blocks/types.ts'
 
 const BINDER = 'dyld_stub_binder'
@@ -57,7 +60,7 @@ export function createImage(options: ImageOptions): BlockImage {
 /** What lazy binding takes: an import that dyld calls back through, and a word that belongs to dyld. */
 function createBinder(state: State): void {
   const system = state.dylibs.findIndex(({ path }) => path.includes('libSystem'))
-  state.binder = addImport(state, BINDER, system < 0 ? LIBSYSTEM : system + 1, false)
+  state.binder = addImport(state, BINDER, system < 0 ? LIBSYSTEM : system + 1, {})
   state.uses.Uses.references[state.binder]++
   gotOf(state, state.binder | 0x80000000)
   state.loaderCache = declare(state, '__dyld_private')
@@ -69,12 +72,13 @@ function imageOver(state: State): BlockImage {
   const entryOf = (caller: string, handle: number) => targetOf(state, caller, handle)
   return {
     declareBlock: (name) => blockHandle(state, declare(state, name)),
+    declareUndefined: (name, { weak = false } = {}) => blockHandle(state, declareUndefined(state, name, weak)),
     updateBlock: (block, update) => updateBlock(state, of('updateBlock', block), update),
     freeBlock: (block) => free(state, of('freeBlock', block)),
     renameBlock: (block, name) => rename(state, of('renameBlock', block), name),
-    exportSymbol: (block) => exportBlock(state, of('exportSymbol', block)),
+    exportSymbol: (block, options = {}) => exportBlock(state, of('exportSymbol', block), options),
     unexportSymbol: (block) => unexport(state, of('unexportSymbol', block)),
-    addImport: (name, library, { weak = false } = {}) => importHandle(state, addImport(state, name, library, weak)),
+    addImport: (name, library, options = {}) => importHandle(state, addImport(state, name, library, options)),
     freeImport: (made) => freeImport(state, importOf(state, 'freeImport', made)),
     addressOf: (block) => addressOf(state, of('addressOf', block)),
     gotAddressOf: (target) => gotAddress(state, gotOf(state, entryOf('gotAddressOf', target))),
@@ -96,15 +100,10 @@ function declare(state: State, text: string): number {
   return block
 }
 
-function wait(state: State, block: number): void {
-  const { flags } = state.blocks.Place
-  if ((flags[block] & EDIT_WAITING) === 0) state.waiting.push(block)
-  flags[block] |= EDIT_WAITING
-}
-
 function free(state: State, block: number): void {
   const { Place, Entry } = state.blocks
   dropReferences(state, block, (target) => releaseFreed(state, target))
+  if (Place.flags[block] & EDIT_UNDEFINED) forgetName(state, block)
   unexport(state, block)
   if (Place.flags[block] & EDIT_PLACED) {
     leavePlace(state, block)
@@ -123,48 +122,11 @@ function free(state: State, block: number): void {
   } else releaseFreed(state, block)
 }
 
-function rename(state: State, block: number, text: string): void {
-  const name = checkName('renameBlock', text)
-  const { Place, Entry } = state.blocks
-  const exported = (Place.flags[block] & EDIT_EXPORTED) !== 0
-  const known = findExport(state, name)
-  if (exported && known !== 0 && known !== block) throw new TypeError(`renameBlock: ${text} is exported already`)
-  if (exported) dropFromIndex(state, block)
-  freeString(state, Entry.string[block])
-  Entry.string[block] = addString(state, name)
-  if (exported) addToIndex(state, block)
-  if (Place.flags[block] & EDIT_PLACED) writeSymbol(state, block)
-  state.stale.exports ||= exported
-  if (state.entry === block) state.entry = 0
-  if (text === state.settings.entry) state.entry = block
-}
-
-function exportBlock(state: State, block: number): void {
-  if (state.blocks.Place.flags[block] & EDIT_EXPORTED) return
-  const text = stringText(state, state.blocks.Entry.string[block])
-  if (findExport(state, fromText(text)) !== 0) throw new TypeError(`exportSymbol: ${text} is exported already`)
-  setExported(state, block, EDIT_EXPORTED)
-  addToIndex(state, block)
-}
-
-function unexport(state: State, block: number): void {
-  if ((state.blocks.Place.flags[block] & EDIT_EXPORTED) === 0) return
-  dropFromIndex(state, block)
-  setExported(state, block, 0)
-}
-
-/** The symbol changes its group. */
-function setExported(state: State, block: number, flag: number): void {
-  const { flags } = state.blocks.Place
-  const placed = (flags[block] & EDIT_PLACED) !== 0
-  if (placed) dropSymbol(state, block)
-  flags[block] = (flags[block] & ~EDIT_EXPORTED) | flag
-  if (placed) addSymbol(state, block)
-  state.stale.exports = true
-}
-
 function addressOf(state: State, block: number): number {
-  if ((state.blocks.Place.flags[block] & EDIT_PLACED) === 0)
+  const definition = definitionOf(state, block)
+  const made = definition & TARGET_IMPORT ? state.imports.Library.symbol[definition & 0x7fffffff] : 0
+  const place = definition & TARGET_IMPORT ? made : definition
+  if (place === 0 || (state.blocks.Place.flags[place] & EDIT_PLACED) === 0)
     throw new TypeError(`addressOf: ${stringText(state, state.blocks.Entry.string[block])} has no contents yet`)
-  return blockAddress(state, block)
+  return blockAddress(state, place)
 }

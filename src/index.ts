@@ -6,10 +6,12 @@ export {
   type BlockSection,
   type BlockUpdate,
   createImage,
+  type ExportOptions,
   type FlushResult,
   type ImageLibrary,
   type ImageOptions,
   type ImportHandle,
+  type ImportOptions,
 } from './blocks.ts'
 export { createCache } from './cache.ts'
 export { FormatError } from './core/bytes.ts'

@@ -1,13 +1,28 @@
 // The tables for dyld, in either form, and the export trie. Each is made anew when something in it came or went.
-import { EDIT_EXPORTED, EDIT_PLACED } from '../../components/edits.ts'
+import { EDIT_EXPORTED, EDIT_HIDDEN, EDIT_PLACED, EDIT_WEAK } from '../../components/edits.ts'
+import { IMPORT_OWN, IMPORT_WEAK_DEF } from '../../components/imports.ts'
+import { TARGET_IMPORT } from '../../components/symbols.ts'
 import { POINTER_FORMAT } from '../../systems/kernels/fixups.ts'
-import { entityExists, highestId } from '../ecs.ts'
-import { type BindRows, createBindRows, encodeBind, encodeLazyBind, type NameTable } from '../formats/dyld/bind.ts'
+import { aliveCount, entityExists, highestId } from '../ecs.ts'
+import {
+  type BindRows,
+  createBindRows,
+  encodeBind,
+  encodeLazyBind,
+  encodeWeakBind,
+  type NameTable,
+} from '../formats/dyld/bind.ts'
 import { encodeChainedFixups } from '../formats/dyld/chainedFixups.ts'
 import { encodeExportTrie } from '../formats/dyld/exportTrie.ts'
 import { moveExport } from '../formats/dyld/moveExport.ts'
 import { encodeRebase } from '../formats/dyld/rebase.ts'
-import { BIND_SYMBOL_FLAGS_WEAK_IMPORT } from '../formats/macho/constants.ts'
+import { sortNames } from '../formats/dyld/sortNames.ts'
+import {
+  BIND_SYMBOL_FLAGS_WEAK_IMPORT,
+  EXPORT_SYMBOL_FLAGS_WEAK_DEFINITION,
+  MH_BINDS_TO_WEAK,
+  MH_WEAK_DEFINES,
+} from '../formats/macho/constants.ts'
 import {
   blockAddress,
   gotAddress,
@@ -19,6 +34,7 @@ import {
   placeOf,
 } from './entries.ts'
 import { tableRows } from './layout.ts'
+import { namedAs } from './nameIndex.ts'
 import { POINTER_REBASE } from './pointers.ts'
 import { visitBinds } from './references.ts'
 import { markPages, type State } from './state.ts'
@@ -38,9 +54,13 @@ export function writeDyldTables(state: State): void {
     if (stale.chains) replaceTable(state.tables.chainedFixups, chainedFixups(state))
   } else {
     if (stale.rebase) replaceTable(state.tables.rebase, rebases(state))
-    if (stale.bind) replaceTable(state.tables.bind, binds(state))
+    if (stale.bind) {
+      replaceTable(state.tables.bind, binds(state))
+      replaceTable(state.tables.weakBind, weakBinds(state))
+    }
     if (stale.lazy) replaceTable(state.tables.lazyBind, lazyBinds(state))
   }
+  state.weakFlags = weakFlags(state)
   if (stale.exports || !moveExports(state)) {
     state.movedExports.length = 0
     replaceTable(state.tables.exports, exportTrie(state))
@@ -110,17 +130,73 @@ function addRow(state: State, rows: BindRows, made: number, address: number, add
 }
 
 function binds(state: State): Uint8Array {
+  return encodeBind(bindRows(state, importsWith(state, IMPORT_OWN, 0)), nameTable(state))
+}
+
+/** The imports whose flags are `value` under `mask`. */
+function importsWith(state: State, mask: number, value: number): number[] {
+  const found: number[] = []
   const imports = highestId(state.imports.world)
-  let count = 0
-  for (let made = 1; made <= imports; made++) count += 1 + state.uses.Uses.references[made]
-  const rows = { ...createBindRows(count), count: 0 }
-  for (let made = 1; made <= imports; made++) {
-    if (!entityExists(state.imports.world, made)) continue
+  for (let made = 1; made <= imports; made++)
+    if (entityExists(state.imports.world, made) && (state.imports.Library.flags[made] & mask) === value)
+      found.push(made)
+  return found
+}
+
+/** Of each import three numbers a pointer that is bound to it. */
+function bindRows(state: State, imports: readonly number[]): BindRows {
+  const found: number[] = []
+  for (const made of imports) {
     const got = state.imports.Use.got[made]
-    if (got !== 0) addRow(state, rows, made, gotAddress(state, got), 0)
-    visitBinds(state, made, (address, addend) => addRow(state, rows, made, address, addend))
+    if (got !== 0) found.push(made, gotAddress(state, got), 0)
+    visitBinds(state, made, (address, addend) => found.push(made, address, addend))
   }
-  return encodeBind(rows, nameTable(state))
+  const rows = { ...createBindRows(found.length / 3), count: 0 }
+  for (let i = 0; i < found.length; i += 3) addRow(state, rows, found[i], found[i + 1], found[i + 2])
+  return rows
+}
+
+/** dyld walks the weak binds of all images in step, so they are in the order of their names. */
+function weakBinds(state: State): Uint8Array {
+  if (state.weakNames === 0) return new Uint8Array(0)
+  const { string } = state.uses.Uses
+  const names = nameTable(state)
+  const others = importsWith(state, IMPORT_WEAK_DEF, IMPORT_WEAK_DEF)
+  const all = Uint32Array.from([...importsWith(state, IMPORT_OWN, IMPORT_OWN), ...others])
+  const { offset, length } = state.strings.Text
+  const rows = {
+    bytes: names.bytes[0],
+    offset: all.map((made) => offset[string[made]]),
+    length: all.map((made) => length[string[made]]),
+  }
+  const sorted = sortNames(rows, Uint32Array.from(all.keys()))
+  const overriding = others.filter((made) => isOverridden(state, made)).map((made) => string[made])
+  return encodeWeakBind(
+    bindRows(
+      state,
+      Array.from(sorted.order, (i) => all[i]),
+    ),
+    names,
+    Uint32Array.from(overriding),
+  )
+}
+
+/** Whether the image has a strong definition of a name that is weak in the library. */
+function isOverridden(state: State, made: number): boolean {
+  const { flags } = state.blocks.Place
+  const asked = EDIT_EXPORTED | EDIT_PLACED | EDIT_WEAK | EDIT_HIDDEN
+  return namedAs(state, state.uses.Uses.string[made]).some(
+    (entry) => (entry & TARGET_IMPORT) === 0 && (flags[entry] & asked) === (EDIT_EXPORTED | EDIT_PLACED),
+  )
+}
+
+/** MH_WEAK_DEFINES where dyld may find definitions here for others, MH_BINDS_TO_WEAK where it looks for them. */
+function weakFlags(state: State): number {
+  if (state.weakNames === 0) return 0
+  const own = importsWith(state, IMPORT_OWN, IMPORT_OWN)
+  const others = importsWith(state, IMPORT_WEAK_DEF, IMPORT_WEAK_DEF)
+  const defines = own.length > 0 || others.some((made) => isOverridden(state, made))
+  return (defines ? MH_WEAK_DEFINES : 0) | MH_BINDS_TO_WEAK
 }
 
 /** Also the helper entries, which hold the places of the records. */
@@ -177,7 +253,7 @@ function chainedFixups(state: State): Uint8Array {
 /** Row = import id - 1; that of an import that is gone repeats one that is not. */
 function chainedImports(state: State) {
   const { ordinal } = state.imports.Library
-  const count = state.symtab.undefineds === 0 ? 0 : highestId(state.imports.world)
+  const count = aliveCount(state.imports.world) === 0 ? 0 : highestId(state.imports.world)
   let valid = 1
   while (valid < count && !entityExists(state.imports.world, valid)) valid++
   const rows = Uint32Array.from({ length: count }, (_, i) => (entityExists(state.imports.world, i + 1) ? i + 1 : valid))
@@ -195,6 +271,7 @@ function exportTrie(state: State): Uint8Array {
   const count = symtab.externals
   const [offset, length] = [new Uint32Array(count), new Uint32Array(count)]
   const addresses = new Float64Array(count)
+  const flags = new Uint8Array(count)
   for (let i = 0; i < count; i++) {
     const block = symbolRows.Row.owner[symtab.locals + i + 1]
     const string = blocks.Entry.string[block]
@@ -202,12 +279,13 @@ function exportTrie(state: State): Uint8Array {
     length[i] = strings.Text.length[string]
     const address = blockAddress(state, block) - settings.imageBase
     addresses[i] = Math.max(address, FOUR_BYTES)
+    if (blocks.Place.flags[block] & EDIT_WEAK) flags[i] = EXPORT_SYMBOL_FLAGS_WEAK_DEFINITION
     if (address < FOUR_BYTES) state.movedExports.push(block)
   }
   const names = { bytes: state.tables.strings.bytes, offset, length }
   return encodeExportTrie({
     names,
-    flags: new Uint8Array(count),
+    flags,
     addresses,
     others: null,
     importNames: null,
@@ -216,12 +294,17 @@ function exportTrie(state: State): Uint8Array {
   })
 }
 
+function isInTrie(state: State, block: number): boolean {
+  const { symtab, blocks } = state
+  const row = blocks.Entry.row[block] - 1
+  return row >= symtab.locals && row < symtab.locals + symtab.externals
+}
+
 /** Puts the addresses of exports that moved into the trie; false where one does not fit. */
 function moveExports(state: State): boolean {
   const { exports, strings } = state.tables
-  const wanted = EDIT_PLACED | EDIT_EXPORTED
   for (const block of state.movedExports) {
-    if ((state.blocks.Place.flags[block] & wanted) !== wanted) continue
+    if (!isInTrie(state, block)) continue
     const string = state.blocks.Entry.string[block]
     const { offset, length } = state.strings.Text
     const address = blockAddress(state, block) - state.settings.imageBase

@@ -1,12 +1,13 @@
 // GOT entries and stubs, keyed {block | import}: taken when first asked for, free for others when their key is gone.
 import { KEY_IMPORT, KEY_LOCAL } from '../../components/gots.ts'
-import { IMPORT_WEAK } from '../../components/imports.ts'
+import { IMPORT_OWN, IMPORT_USED, IMPORT_WEAK, IMPORT_WEAK_DEF } from '../../components/imports.ts'
 import { TARGET_IMPORT } from '../../components/symbols.ts'
 import { EDIT_PLACED } from '../../components/edits.ts'
 import { readU32, writeU32 } from '../core/bytes.ts'
 import { entityExists, removeEntity } from '../ecs.ts'
 import * as macho from '../formats/macho/constants.ts'
 import { ensureTables, tableRows } from './layout.ts'
+import { aliasesOf } from './nameIndex.ts'
 import { dropPointer, putBind, putRebase } from './pointers.ts'
 import { markPages, type State, takeRow } from './state.ts'
 import { resizeTable, touchTable } from './table.ts'
@@ -34,9 +35,30 @@ export function stubOf(state: State, target: number): number {
   return stub
 }
 
-/** In images with opcodes a stub of an import goes through a lazy pointer; every other one through the GOT. */
+/** In images with opcodes a stub of an import goes through a lazy pointer; every other one, also where dyld coalesces, through the GOT. */
 export function isLazy(state: State, target: number): boolean {
-  return (target & TARGET_IMPORT) !== 0 && !state.settings.fixupChains
+  if (state.settings.fixupChains || (target & TARGET_IMPORT) === 0) return false
+  return (state.imports.Library.flags[target & 0x7fffffff] & IMPORT_WEAK_DEF) === 0
+}
+
+/** What counts in a target's place: a block, or TARGET_IMPORT | import. */
+export function definitionOf(state: State, target: number): number {
+  return target & TARGET_IMPORT ? target : state.blocks.Entry.definition[target] || target
+}
+
+/** A pointer to a target, which has contents if it is a block; false where the addend does not fit. */
+export function putTarget(state: State, at: number, target: number, addend: number): boolean {
+  const definition = definitionOf(state, target)
+  if ((definition & TARGET_IMPORT) === 0) {
+    putRebase(state, at, blockAddress(state, definition) + addend)
+    return true
+  }
+  const made = definition & 0x7fffffff
+  const { flags, symbol } = state.imports.Library
+  if (state.settings.fixupChains || (flags[made] & IMPORT_OWN) === 0) return putBind(state, at, made, addend)
+  putRebase(state, at, blockAddress(state, symbol[made]) + addend)
+  state.stale.bind = true
+  return true
 }
 
 function takeEntry(state: State, entries: State['gots'], target: number): number {
@@ -107,11 +129,16 @@ export function blockAddress(state: State, block: number): number {
 }
 
 export function writeGot(state: State, got: number): void {
-  const { kind, index } = state.gots.Key
-  if (kind[got] === KEY_IMPORT) putBind(state, gotPlace(state, got), index[got], 0)
-  else if (kind[got] === KEY_LOCAL && state.blocks.Place.flags[index[got]] & EDIT_PLACED)
-    putRebase(state, gotPlace(state, got), blockAddress(state, index[got]))
-  else if (kind[got] === KEY_LOCAL) dropPointer(state, gotPlace(state, got))
+  if (state.gots.Key.kind[got] === 0) return
+  const target = keyOf(state.gots, got)
+  if (isThere(state, target)) putTarget(state, gotPlace(state, got), target, 0)
+  else dropPointer(state, gotPlace(state, got))
+}
+
+/** Whether it is an import or has contents, of its own or in its place. */
+export function isThere(state: State, target: number): boolean {
+  const definition = definitionOf(state, target)
+  return (definition & TARGET_IMPORT) !== 0 || (state.blocks.Place.flags[definition] & EDIT_PLACED) !== 0
 }
 
 export function writeStub(state: State, stub: number): void {
@@ -149,8 +176,15 @@ function touchIndirect(state: State, entries: State['gots'], id: number): void {
   state.indirectEntries.push(entries === state.gots ? id : -id)
 }
 
-/** The rows of what an import has. */
+/** The rows of what an import has, and of what it stands for. */
 export function touchImport(state: State, made: number): void {
+  if (state.imports.Library.flags[made] & IMPORT_USED) {
+    const { got, stub } = state.blocks.Entry
+    for (const block of aliasesOf(state, made)) {
+      if (got[block] !== 0) state.indirectEntries.push(got[block])
+      if (stub[block] !== 0) state.indirectEntries.push(-stub[block])
+    }
+  }
   const got = state.imports.Use.got[made]
   const stub = state.uses.Uses.stub[made]
   if (got !== 0) state.indirectEntries.push(got)
@@ -196,10 +230,13 @@ function putIndirect(state: State, row: number, number: number): void {
 const NOBODY = (macho.INDIRECT_SYMBOL_LOCAL | macho.INDIRECT_SYMBOL_ABS) >>> 0
 
 function symbolNumber(state: State, entries: State['gots'], id: number): number {
-  const { kind, index } = entries.Key
-  if (kind[id] === KEY_IMPORT) return state.imports.Use.symtab[index[id]] - 1
-  if (kind[id] !== KEY_LOCAL) return NOBODY
-  return state.blocks.Place.flags[index[id]] & EDIT_PLACED ? macho.INDIRECT_SYMBOL_LOCAL : NOBODY
+  if (entries.Key.kind[id] === 0) return NOBODY
+  const target = keyOf(entries, id)
+  if (!isThere(state, target)) return NOBODY
+  const definition = definitionOf(state, target)
+  if ((definition & TARGET_IMPORT) === 0) return macho.INDIRECT_SYMBOL_LOCAL
+  const own = state.imports.Library.symbol[definition & 0x7fffffff]
+  return (own === 0 ? state.imports.Use.symtab[definition & 0x7fffffff] : state.blocks.Entry.row[own]) - 1
 }
 
 export function isWeakImport(state: State, made: number): boolean {

@@ -1,18 +1,26 @@
 // flush: applies what is dirty, in the order of what depends on what: blocks, entries, chains, dyld's tables, symbols, __LINKEDIT,
 // header, signature.
-import { EDIT_DIRTY, EDIT_MOVED, EDIT_PLACED, EDIT_WAITING } from '../../components/edits.ts'
+import {
+  EDIT_DIRTY,
+  EDIT_FREED,
+  EDIT_MOVED,
+  EDIT_PLACED,
+  EDIT_UNDEFINED,
+  EDIT_WAITING,
+} from '../../components/edits.ts'
 import { APPLY_MISALIGNED, APPLY_OUT_OF_RANGE } from '../arch/arch.ts'
 import { sameBytes } from '../core/hash.ts'
 import { createMessages, error, type Messages } from '../core/messages.ts'
 import { entityExists, highestId } from '../ecs.ts'
 import type { FilePart } from '../host/host.ts'
 import { encodeHeader } from '../../systems/kernels/commands.ts'
+import { lookUp } from './definitions.ts'
 import { writeDyldTables } from './dyldInfo.ts'
-import { blockAddress, writeAllEntries, writeGot, writeIndirect, writeStub } from './entries.ts'
+import { blockAddress, isThere, writeAllEntries, writeGot, writeIndirect, writeStub } from './entries.ts'
 import { sectionSize } from './layout.ts'
 import { writeLinkedit } from './linkedit.ts'
 import { linkPages } from './pointers.ts'
-import { applyIncoming, applyOwn, isReferenced } from './references.ts'
+import { applyIncoming, applyOwn, isReferenced, UNREACHABLE } from './references.ts'
 import { signImage, UUID_SIZE } from './sign.ts'
 import { markPages, type State } from './state.ts'
 import { isString, stringText } from './strings.ts'
@@ -40,27 +48,37 @@ export function flushImage(state: State): FlushResult {
   return { messages: [], contents, ranges }
 }
 
-/** Blocks without contents must not be referred to. */
+/** Blocks without contents, and names without a definition, must not be referred to. */
 function checkWaiting(state: State, messages: Messages): void {
   const { Place, Entry } = state.blocks
   state.waiting = [...new Set(state.waiting)].filter((block) => {
-    if (Place.flags[block] & EDIT_WAITING && !(Place.flags[block] & EDIT_PLACED)) return true
+    if (Place.flags[block] & EDIT_WAITING && !isThere(state, block)) return true
     Place.flags[block] &= ~EDIT_WAITING
     return false
   })
+  const missing = new Map<number, string[]>()
   for (const block of state.waiting) {
     if (!isReferenced(state, block)) continue
-    const text = `undefined block: ${stringText(state, Entry.string[block])}`
-    error(messages, 'undefined-block', text, null, referrers(state, block))
+    if (state.lookUp && Place.flags[block] & EDIT_UNDEFINED) lookUp(state, block)
+    else missing.set(block, [])
+  }
+  if (missing.size === 0) return
+  findReferrers(state, missing)
+  for (const [block, notes] of missing) {
+    const kind = Place.flags[block] & EDIT_UNDEFINED && !(Place.flags[block] & EDIT_FREED) ? 'symbol' : 'block'
+    const text = `undefined ${kind}: ${stringText(state, Entry.string[block])}`
+    error(messages, `undefined-${kind}`, text, null, notes)
   }
 }
 
-function referrers(state: State, block: number): string[] {
-  const { Site, Chain } = state.references
-  const notes: string[] = []
-  for (let r = state.blocks.Links.referenced[block]; r !== 0 && notes.length < MAX_NOTES; r = Chain.nextTo[r])
-    notes.push(`referenced by ${stringText(state, state.blocks.Entry.string[Site.block[r]])}`)
-  return notes
+function findReferrers(state: State, missing: Map<number, string[]>): void {
+  const { world, Site } = state.references
+  const last = highestId(world)
+  for (let r = 1; r <= last; r++) {
+    const notes = entityExists(world, r) ? missing.get(Site.target[r]) : undefined
+    if (notes === undefined || notes.length >= MAX_NOTES) continue
+    notes.push(`referenced by ${stringText(state, state.blocks.Entry.string[Site.block[r]])}+${Site.offset[r]}`)
+  }
 }
 
 function checkEntry(state: State, messages: Messages): void {
@@ -85,8 +103,8 @@ function applyDirty(state: State, messages: Messages): void {
     return
   }
   for (const block of state.dirtyBlocks) {
-    if ((Place.flags[block] & EDIT_DIRTY) === 0 || (Place.flags[block] & EDIT_PLACED) === 0) continue
-    applyOwn(state, block, failed)
+    if ((Place.flags[block] & EDIT_DIRTY) === 0) continue
+    if (Place.flags[block] & EDIT_PLACED) applyOwn(state, block, failed)
     applyIncoming(state, block, failed)
   }
 }
@@ -96,6 +114,12 @@ function explain(state: State, messages: Messages, reference: number, result: nu
   const owner = stringText(state, state.blocks.Entry.string[block[reference]])
   const what = `${state.arch.relocationNames[type[reference]]} at ${owner}+${offset[reference]}`
   if (result === APPLY_OUT_OF_RANGE) error(messages, 'relocation-out-of-range', `${what} does not reach its target`)
+  else if (result === UNREACHABLE)
+    error(
+      messages,
+      'relocation-unreachable',
+      `${what} cannot reach its target, whose address is known at run time only`,
+    )
   else if (result === APPLY_MISALIGNED) error(messages, 'relocation-misaligned', `${what} needs an aligned target`)
   else error(messages, 'bad-instruction', `${what} is not on an instruction that it fits`)
 }

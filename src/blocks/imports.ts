@@ -1,21 +1,20 @@
 // Imports and the libraries they come from.
-import { IMPORT_WEAK } from '../../components/imports.ts'
+import { IMPORT_DYNAMIC_LOOKUP, IMPORT_OWN, IMPORT_WEAK, IMPORT_WEAK_DEF } from '../../components/imports.ts'
 import { TARGET_IMPORT } from '../../components/symbols.ts'
 import { encodeHeader } from '../../systems/kernels/commands.ts'
-import { removeEntity } from '../ecs.ts'
 import {
   BIND_SPECIAL_DYLIB_FLAT_LOOKUP,
   BIND_SPECIAL_DYLIB_MAIN_EXECUTABLE,
   MAX_LIBRARY_ORDINAL,
 } from '../formats/macho/constants.ts'
-import { freeGot, freeStub } from './entries.ts'
-import { nextLife } from './handles.ts'
+import { settleName, settleText } from './definitions.ts'
+import { makeImport, releaseImport } from './importRows.ts'
 import { layOut } from './layout.ts'
-import { addToIndex, dropFromIndex, findImport } from './nameIndex.ts'
-import { type State, takeRow } from './state.ts'
-import { addString, checkName, freeString } from './strings.ts'
-import { addSymbol, dropSymbol, writeSymbol } from './symbols.ts'
-import type { ImageLibrary } from './types.ts'
+import { findImport } from './nameIndex.ts'
+import type { State } from './state.ts'
+import { checkName, stringBytes } from './strings.ts'
+import { writeSymbol } from './symbols.ts'
+import type { ImageLibrary, ImportOptions } from './types.ts'
 
 /** Its ordinal; a library that is there keeps its own. */
 export function addLibrary(state: State, caller: string, given: string | ImageLibrary): number {
@@ -42,28 +41,25 @@ function ordinalOf(state: State, library: string | number): number {
 }
 
 /** The import's row. One that anyone needs is not weak. */
-export function addImport(state: State, text: string, library: string | number, weak: boolean): number {
+export function addImport(
+  state: State,
+  text: string,
+  library: string | number,
+  { weak = false, weakDefinition = false }: ImportOptions,
+): number {
   const name = checkName('addImport', text)
   const ordinal = ordinalOf(state, library)
-  const known = findImport(state, name, ordinal)
+  const { flags } = state.imports.Library
+  const known = findImport(state, name, ordinal, IMPORT_OWN | IMPORT_DYNAMIC_LOOKUP)
   if (known !== 0) {
-    if (!weak && state.imports.Library.flags[known] & IMPORT_WEAK) makeStrong(state, known)
+    if (weakDefinition !== ((flags[known] & IMPORT_WEAK_DEF) !== 0))
+      throw new TypeError(`addImport: ${text} is there, its definition ${weakDefinition ? 'strong' : 'weak'}`)
+    if (!weak && flags[known] & IMPORT_WEAK) makeStrong(state, known)
     return known
   }
-  const made = takeImport(state)
-  const { Library } = state.imports
-  Library.ordinal[made] = ordinal
-  Library.flags[made] = weak ? IMPORT_WEAK : 0
-  state.uses.Uses.string[made] = addString(state, name)
-  addToIndex(state, (TARGET_IMPORT | made) >>> 0)
-  addSymbol(state, (TARGET_IMPORT | made) >>> 0)
-  state.stale.chains = true
+  const made = makeImport(state, name, ordinal, (weak ? IMPORT_WEAK : 0) | (weakDefinition ? IMPORT_WEAK_DEF : 0))
+  settleName(state, state.uses.Uses.string[made])
   return made
-}
-
-function takeImport(state: State): number {
-  const { imports, uses } = state
-  return takeRow(imports, [imports.Library, imports.Use, uses.Uses])
 }
 
 function makeStrong(state: State, made: number): void {
@@ -72,18 +68,11 @@ function makeStrong(state: State, made: number): void {
   state.stale.bind = state.stale.lazy = state.stale.chains = true
 }
 
+/** Names that it defined look for another definition. */
 export function freeImport(state: State, made: number): void {
-  const { Uses } = state.uses
-  const { Use } = state.imports
-  if (Uses.references[made] !== 0)
-    throw new TypeError(`freeImport: ${Uses.references[made]} references to the import are left`)
-  freeStub(state, Uses.stub[made])
-  freeGot(state, Use.got[made])
-  Uses.stub[made] = Use.got[made] = 0
-  dropFromIndex(state, (TARGET_IMPORT | made) >>> 0)
-  dropSymbol(state, (TARGET_IMPORT | made) >>> 0)
-  freeString(state, Uses.string[made])
-  Uses.generation[made] = nextLife(Uses.generation[made])
-  removeEntity(state.imports.world, made)
-  state.stale.chains = true
+  const { references, string } = state.uses.Uses
+  if (references[made] !== 0) throw new TypeError(`freeImport: ${references[made]} references to the import are left`)
+  const name = stringBytes(state, string[made])
+  releaseImport(state, made)
+  settleText(state, name)
 }

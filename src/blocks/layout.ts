@@ -30,6 +30,7 @@ const SECTIONS: readonly (readonly [string, string, number, Role])[] = [
   ['__DATA', '__la_symbol_ptr', macho.S_LAZY_SYMBOL_POINTERS, 'lazyPointers'],
   ['__DATA', '__data', 0, 'blocks'],
   ['__DATA', '__bss', macho.S_ZEROFILL, 'blocks'],
+  ['__DATA', '__common', macho.S_ZEROFILL, 'blocks'],
 ]
 
 const READ = macho.VM_PROT_READ
@@ -55,6 +56,7 @@ export function createSections(state: State, codeSize: number, symbolCount: numb
     else state.sections[role] = output
   }
   state.sections.text = outputs.byName.get('__TEXT,__text')!
+  state.sections.common = outputs.byName.get('__DATA,__common')!
   for (const name of ['__TEXT', '__DATA_CONST', '__DATA', '__LINKEDIT'])
     state.segmentOrder.push(addSegment(segments, name))
   outputs.Section.reserved2[state.sections.stubs] = state.arch.stubSize

@@ -19,11 +19,12 @@ export function putRebase(state: State, at: number, target: number): void {
   else writePointer(state.view, at, target)
 }
 
-/** A pointer that dyld binds; the chained import table has a row for each import. */
-export function putBind(state: State, at: number, made: number, addend: number): void {
+/** A pointer that dyld binds; the chained import table has a row for each import. False where the addend does not fit. */
+export function putBind(state: State, at: number, made: number, addend: number): boolean {
   setKind(state, at, POINTER_BIND)
-  if (state.settings.fixupChains) writeChainedBind(state.view, at, made - 1, addend)
-  else writePointer(state.view, at, 0)
+  if (state.settings.fixupChains) return writeChainedBind(state.view, at, made - 1, addend)
+  writePointer(state.view, at, 0)
+  return true
 }
 
 export function dropPointer(state: State, at: number): void {

@@ -1,17 +1,22 @@
 // What blocks refer to, and the index from a target to those that refer to its address. What goes through a table is counted only:
 // it stays as it is when the target moves.
-import { EDIT_DIRTY, EDIT_MOVED, EDIT_PLACED } from '../../components/edits.ts'
+import { EDIT_DIRTY, EDIT_MOVED, EDIT_UNDEFINED, EDIT_WEAK } from '../../components/edits.ts'
+import { IMPORT_USED } from '../../components/imports.ts'
 import { TARGET_IMPORT } from '../../components/symbols.ts'
-import { APPLY_OK, R_BRANCH, R_GOT, R_UNSIGNED } from '../arch/arch.ts'
+import { APPLY_OK, APPLY_OUT_OF_RANGE, R_BRANCH, R_GOT, R_UNSIGNED } from '../arch/arch.ts'
 import { removeEntity } from '../ecs.ts'
-import { blockAddress, gotAddress, gotOf, stubAddress, stubOf } from './entries.ts'
-import { dropPointer, putBind, putRebase } from './pointers.ts'
+import { blockAddress, definitionOf, gotAddress, gotOf, isThere, putTarget, stubAddress, stubOf } from './entries.ts'
+import { aliasesOf } from './nameIndex.ts'
+import { dropPointer } from './pointers.ts'
 import { markPages, type State, takeRow } from './state.ts'
 
-function isThroughTable(state: State, type: number, target: number): boolean {
+/** Branches to what dyld may bind elsewhere go through a stub whatever the policy. */
+function goesThroughTable(state: State, type: number, target: number): boolean {
   const is = state.arch.attributes[type]
   if (is & R_GOT) return true
-  return (is & R_BRANCH) !== 0 && ((target & TARGET_IMPORT) !== 0 || state.throughGot)
+  if ((is & R_BRANCH) === 0) return false
+  if (state.throughGot || target & TARGET_IMPORT) return true
+  return (state.blocks.Place.flags[target] & (EDIT_UNDEFINED | EDIT_WEAK)) !== 0
 }
 
 /** Also takes the table entry that the reference goes through. */
@@ -23,7 +28,7 @@ export function addReference(
   target: number,
   addend: number,
 ): void {
-  const { references, blocks, arch } = state
+  const { references, blocks } = state
   const reference = takeRow(references, [references.Site, references.Chain])
   const { Site, Chain } = references
   Site.block[reference] = block
@@ -34,11 +39,30 @@ export function addReference(
   Chain.next[reference] = blocks.Links.references[block]
   blocks.Links.references[block] = reference
   if (target & TARGET_IMPORT) state.uses.Uses.references[target & 0x7fffffff]++
-  if (isThroughTable(state, type, target)) {
-    if (arch.attributes[type] & R_GOT) gotOf(state, target)
-    else stubOf(state, target)
-    if (!(target & TARGET_IMPORT)) blocks.Links.uses[target]++
-  } else linkTo(state, reference, target)
+  Site.through[reference] = goesThroughTable(state, type, target) ? 1 : 0
+  if (Site.through[reference] !== 0) takeEntry(state, type, target)
+  else linkTo(state, reference, target)
+}
+
+function takeEntry(state: State, type: number, target: number): void {
+  if (state.arch.attributes[type] & R_GOT) gotOf(state, target)
+  else stubOf(state, target)
+  if (!(target & TARGET_IMPORT)) state.blocks.Links.uses[target]++
+}
+
+/** Has the branches that go to a block go through a stub from now on. */
+export function routeThroughStub(state: State, block: number): void {
+  const { Site, Chain } = state.references
+  for (let r = state.blocks.Links.referenced[block]; r !== 0; ) {
+    const next = Chain.nextTo[r]
+    if (state.arch.attributes[Site.type[r]] & R_BRANCH) {
+      unlinkFrom(state, r, block)
+      Site.through[r] = 1
+      takeEntry(state, Site.type[r], block)
+      markDirty(state, Site.block[r], 0)
+    }
+    r = next
+  }
 }
 
 function headsOf(state: State, target: number): Uint32Array {
@@ -74,7 +98,7 @@ export function dropReferences(state: State, block: number, left: (target: numbe
     const type = Site.type[reference]
     if (arch.attributes[type] & R_UNSIGNED) dropPointer(state, sitePlace(state, reference))
     if (target & TARGET_IMPORT) state.uses.Uses.references[target & 0x7fffffff]--
-    if (!isThroughTable(state, type, target)) unlinkFrom(state, reference, target)
+    if (Site.through[reference] === 0) unlinkFrom(state, reference, target)
     else if (!(target & TARGET_IMPORT)) blocks.Links.uses[target]--
     removeEntity(references.world, reference)
     if (!(target & TARGET_IMPORT)) left(target)
@@ -126,31 +150,51 @@ function applyReference(state: State, reference: number, failed: Failed): void {
   const block = Site.block[reference]
   const target = Site.target[reference]
   const is = state.arch.attributes[Site.type[reference]]
-  if (!(target & TARGET_IMPORT) && (state.blocks.Place.flags[target] & EDIT_PLACED) === 0) return
+  if (!isThere(state, target)) return
   const at = sitePlace(state, reference)
-  if (is & R_UNSIGNED) return applyPointer(state, at, target, Site.addend[reference])
+  if (is & R_UNSIGNED) {
+    if (!putTarget(state, at, target, Site.addend[reference])) failed(reference, APPLY_OUT_OF_RANGE)
+    return
+  }
+  const address = Site.through[reference] === 0 ? addressInImage(state, target) : entryAddress(state, is, target)
+  if (address === 0) return failed(reference, UNREACHABLE)
   const base = state.settings.imageBase
   const P = blockAddress(state, block) + Site.offset[reference] - base
-  const value = targetAddress(state, is, target) + Site.addend[reference] - base
+  const value = address + Site.addend[reference] - base
   const result = state.arch.apply(state.view, at, Site.type[reference], P, value, false)
   markPages(state, at, at + 4)
   if (result !== APPLY_OK) failed(reference, result)
 }
 
-function applyPointer(state: State, at: number, target: number, addend: number): void {
-  if (target & TARGET_IMPORT) putBind(state, at, target & 0x7fffffff, addend)
-  else putRebase(state, at, blockAddress(state, target) + addend)
+/** What `failed` is told of a reference to an address that is known at run time only. */
+export const UNREACHABLE = -1
+
+function entryAddress(state: State, is: number, target: number): number {
+  return is & R_GOT ? gotAddress(state, gotOf(state, target)) : stubAddress(state, stubOf(state, target))
 }
 
-function targetAddress(state: State, is: number, target: number): number {
-  if (is & R_GOT) return gotAddress(state, gotOf(state, target))
-  const stub = is & R_BRANCH && (state.throughGot || target & TARGET_IMPORT)
-  return stub ? stubAddress(state, stubOf(state, target)) : blockAddress(state, target)
+/** 0 for what is in another. */
+function addressInImage(state: State, target: number): number {
+  const definition = definitionOf(state, target)
+  if ((definition & TARGET_IMPORT) === 0) return blockAddress(state, definition)
+  const own = state.imports.Library.symbol[definition & 0x7fffffff]
+  return own === 0 ? 0 : blockAddress(state, own)
 }
 
-/** Binds in place of one import, opcodes only: calls `visit` with block, offset in it and addend. */
+/** Pointers that are bound to one import, but for its entries: calls `visit` with address and addend. */
 export function visitBinds(state: State, made: number, visit: (address: number, addend: number) => void): void {
+  visitPointers(state, state.uses.Uses.referenced[made], visit)
+  if ((state.imports.Library.flags[made] & IMPORT_USED) === 0) return
+  for (const block of aliasesOf(state, made)) {
+    const got = state.blocks.Entry.got[block]
+    if (got !== 0) visit(gotAddress(state, got), 0)
+    visitPointers(state, state.blocks.Links.referenced[block], visit)
+  }
+}
+
+function visitPointers(state: State, first: number, visit: (address: number, addend: number) => void): void {
   const { Site, Chain } = state.references
-  for (let r = state.uses.Uses.referenced[made]; r !== 0; r = Chain.nextTo[r])
-    visit(blockAddress(state, Site.block[r]) + Site.offset[r], Site.addend[r])
+  for (let r = first; r !== 0; r = Chain.nextTo[r])
+    if (state.arch.attributes[Site.type[r]] & R_UNSIGNED)
+      visit(blockAddress(state, Site.block[r]) + Site.offset[r], Site.addend[r])
 }

@@ -14,6 +14,7 @@ export function releaseFreed(state: State, block: number): void {
   freeGot(state, Entry.got[block])
   freeString(state, Entry.string[block])
   Entry.string[block] = Entry.row[block] = Entry.got[block] = Entry.stub[block] = 0
+  Entry.definition[block] = 0
   Links.references[block] = Links.referenced[block] = Links.uses[block] = 0
   Place.flags[block] = Place.size[block] = Place.offset[block] = 0
   removeEntity(state.blocks.world, block)

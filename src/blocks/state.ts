@@ -32,6 +32,7 @@ import { createImageFile, type ImageFile } from './writeFile.ts'
 /** Ids of the output sections; some are not in every image (0). */
 export interface EditSections {
   text: number
+  common: number
   stubs: number
   stubHelper: number
   got: number
@@ -45,6 +46,8 @@ export interface State extends HeaderSource {
   /** Null where nothing is written. */
   file: ImageFile | null
   throughGot: boolean
+  /** Whether dyld is to look for names that nothing defines. */
+  lookUp: boolean
   blocks: EditBlocks
   references: References
   strings: EditStrings
@@ -59,12 +62,14 @@ export interface State extends HeaderSource {
   bins: Uint32Array
   /** By room in units of 8 bytes: the first free string. */
   freeStrings: Uint32Array
-  /** By hash of the name: imports, and exported blocks with EXPORTED. */
+  /** By hash of the name: imports, exported blocks and names without a block. */
   index: { entries: Uint32Array; used: number }
   sections: EditSections
   dylibs: LoadedDylib[]
   /** The block with the entry point's name, if it is known. */
   entry: number
+  /** Imports whose definitions dyld coalesces, those of the image's own with them. */
+  weakNames: number
   binder: number
   loaderCache: number
   textStart: number
@@ -121,6 +126,7 @@ export function createState(options: ImageOptions): State {
     sha256: options.host?.sha256.bind(options.host) ?? sha256Into,
     file: options.write === true && options.host !== undefined ? createImageFile(options.host) : null,
     throughGot: options.calls !== 'direct',
+    lookUp: options.undefined === 'dynamic_lookup',
     blocks: createEditBlocks(rows),
     references: createReferences(rows * 2),
     strings: createEditStrings(rows),
@@ -133,7 +139,7 @@ export function createState(options: ImageOptions): State {
     bins: new Uint32Array((MAX_SECTIONS + 1) * BINS),
     freeStrings: new Uint32Array(alignUp(MAX_NAME + 1, 8) / 8 + 1),
     index: { entries: new Uint32Array(256), used: 0 },
-    sections: { text: 0, stubs: 0, stubHelper: 0, got: 0, lazyPointers: 0 },
+    sections: { text: 0, common: 0, stubs: 0, stubHelper: 0, got: 0, lazyPointers: 0 },
     dylibs: [],
     linkedDylibs: [],
     weakFlags: 0,
@@ -146,6 +152,7 @@ export function createState(options: ImageOptions): State {
     signatureAt: 0,
     signatureSize: 0,
     entry: 0,
+    weakNames: 0,
     binder: 0,
     loaderCache: 0,
     textStart: 0,

@@ -49,6 +49,18 @@ export function isString(state: State, string: number, name: Uint8Array): boolea
   return length[string] === name.length && sameBytes(state.tables.strings.bytes, offset[string], name, 0, name.length)
 }
 
+export function isSameString(state: State, a: number, b: number): boolean {
+  const { offset, length } = state.strings.Text
+  const { bytes } = state.tables.strings
+  return a === b || (length[a] === length[b] && sameBytes(bytes, offset[a], bytes, offset[b], length[a]))
+}
+
+/** A copy of its bytes. */
+export function stringBytes(state: State, string: number): Uint8Array {
+  const { offset, length } = state.strings.Text
+  return state.tables.strings.bytes.slice(offset[string], offset[string] + length[string])
+}
+
 /** For messages. */
 export function stringText(state: State, string: number): string {
   const { offset, length } = state.strings.Text

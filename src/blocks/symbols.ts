@@ -2,10 +2,10 @@
 // row of each group behind it, from one end of the group to the other.
 import { TARGET_IMPORT } from '../../components/symbols.ts'
 import { growColumns } from '../../components/columns.ts'
-import { IMPORT_WEAK } from '../../components/imports.ts'
+import { IMPORT_WEAK, IMPORT_WEAK_DEF } from '../../components/imports.ts'
 import { writeU16, writeU32, writeU64 } from '../core/bytes.ts'
 import * as macho from '../formats/macho/constants.ts'
-import { EDIT_EXPORTED } from '../../components/edits.ts'
+import { EDIT_EXPORTED, EDIT_HIDDEN, EDIT_WEAK } from '../../components/edits.ts'
 import { touchImport } from './entries.ts'
 import type { State } from './state.ts'
 import { resizeTable, touchTable } from './table.ts'
@@ -16,7 +16,7 @@ const UNDEFINED = 2
 
 function groupOf(state: State, owner: number): number {
   if (owner & TARGET_IMPORT) return UNDEFINED
-  return state.blocks.Place.flags[owner] & EDIT_EXPORTED ? EXTERNAL : LOCAL
+  return (state.blocks.Place.flags[owner] & (EDIT_EXPORTED | EDIT_HIDDEN)) === EDIT_EXPORTED ? EXTERNAL : LOCAL
 }
 
 /** Row behind the last of a group. */
@@ -45,7 +45,9 @@ export function addSymbol(state: State, owner: number): void {
   count(state, group, 1)
 }
 
+/** Nothing where it has no row, as another definition of its name counts. */
 export function dropSymbol(state: State, owner: number): void {
+  if (rowOf(state, owner) < 0) return
   const group = groupOf(state, owner)
   let hole = rowOf(state, owner)
   for (let behind = group; behind <= UNDEFINED; behind++) {
@@ -67,7 +69,11 @@ function setOwnerRow(state: State, owner: number, row: number): void {
   if (owner & TARGET_IMPORT) {
     state.imports.Use.symtab[owner & 0x7fffffff] = row
     touchImport(state, owner & 0x7fffffff)
-  } else state.blocks.Entry.row[owner] = row
+  } else {
+    const { row: rows, definition } = state.blocks.Entry
+    rows[owner] = row
+    if (definition[owner] & TARGET_IMPORT) touchImport(state, definition[owner] & 0x7fffffff)
+  }
 }
 
 function setRow(state: State, row: number, owner: number): void {
@@ -80,18 +86,23 @@ function moveRow(state: State, from: number, to: number): void {
   if (from !== to) setRow(state, to, state.symbolRows.Row.owner[from + 1])
 }
 
-/** Writes the owner's record as it is now. */
+/** Writes the owner's record, if it has one, as it is now. */
 export function writeSymbol(state: State, owner: number): void {
+  if (rowOf(state, owner) < 0) return
   const table = state.tables.symbols
   const at = rowOf(state, owner) * macho.NLIST_SIZE
   if (owner & TARGET_IMPORT) {
     const made = owner & 0x7fffffff
     const { ordinal, flags } = state.imports.Library
-    const desc = ((ordinal[made] & 0xff) << 8) | (flags[made] & IMPORT_WEAK ? macho.N_WEAK_REF : 0)
+    const weak =
+      (flags[made] & IMPORT_WEAK ? macho.N_WEAK_REF : 0) | (flags[made] & IMPORT_WEAK_DEF ? macho.N_WEAK_DEF : 0)
+    const desc = ((ordinal[made] & 0xff) << 8) | weak
     putSymbol(state, at, state.uses.Uses.string[made], macho.N_UNDF | macho.N_EXT, 0, desc, 0)
   } else {
     const { section, offset, flags } = state.blocks.Place
-    const type = macho.N_SECT | (flags[owner] & EDIT_EXPORTED ? macho.N_EXT : 0)
+    const external = groupOf(state, owner) === EXTERNAL
+    const type = macho.N_SECT | (external ? macho.N_EXT : flags[owner] & EDIT_HIDDEN ? macho.N_PEXT : 0)
+    const desc = external && flags[owner] & EDIT_WEAK ? macho.N_WEAK_DEF : 0
     const address = state.outputs.Extent.address[section[owner]] + offset[owner]
     putSymbol(
       state,
@@ -99,7 +110,7 @@ export function writeSymbol(state: State, owner: number): void {
       state.blocks.Entry.string[owner],
       type,
       state.outputs.Section.index[section[owner]],
-      0,
+      desc,
       address,
     )
   }

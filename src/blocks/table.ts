@@ -4,6 +4,7 @@ import { alignUp } from '../core/align.ts'
 export const TABLE_ORDER = [
   'rebase',
   'bind',
+  'weakBind',
   'lazyBind',
   'chainedFixups',
   'exports',

@@ -12,6 +12,7 @@ export const BLOCK_SECTIONS = [
   '__DATA_CONST,__const',
   '__DATA,__data',
   '__DATA,__bss',
+  '__DATA,__common',
 ] as const
 export type BlockSection = (typeof BLOCK_SECTIONS)[number]
 
@@ -49,6 +50,8 @@ export interface ImageOptions {
    * costs one slot; `direct`, nothing, so that its callers are patched. Default `got`.
    */
   calls?: 'got' | 'direct'
+  /** What becomes of names that are referred to and not defined: a message, or a search of all images at run time. Default `error`. */
+  undefined?: 'error' | 'dynamic_lookup'
   /** For a native SHA-256 and, with `write`, the file. */
   host?: Host
   /** `flush` writes `output`. */
@@ -66,13 +69,33 @@ export interface BlockRelocation {
 }
 
 export interface BlockUpdate {
-  /** Default `__TEXT,__text`. */
+  /**
+   * Default `__TEXT,__text`. In `__DATA,__common` an exported block is a tentative definition: the largest of its name counts, and
+   * one in another section takes over.
+   */
   section?: BlockSection
   /** A power of two of at most 4096; default 16 for code and 8 for all else. */
   align?: number
-  /** The contents; for `__bss` their size. */
+  /** The contents; for `__bss` and `__common` their size. */
   code: Uint8Array | number
   relocations?: readonly BlockRelocation[]
+}
+
+export interface ExportOptions {
+  /** Private extern: for names in this image only. */
+  hidden?: boolean
+  /**
+   * Others of its name take over: any that is not weak, else the first of them; of several images dyld takes one for all. A call of it
+   * goes through a stub, and code takes its address from the GOT.
+   */
+  weak?: boolean
+}
+
+export interface ImportOptions {
+  /** May be missing at run time; one that anyone needs is not. */
+  weak?: boolean
+  /** The library's definition is weak, so that all images use the same one (`operator new`). */
+  weakDefinition?: boolean
 }
 
 export interface FlushResult {
@@ -90,12 +113,19 @@ export interface BlockImage {
   declareBlock(name: string): BlockHandle
   /** Gives a block its contents, in place where they fit its room, else elsewhere. */
   updateBlock(block: BlockHandle, update: BlockUpdate): void
+  /**
+   * A name to refer to before anything defines it. It is then that of an exported block or, where there is none, of an import (of several,
+   * that of the first library), whenever they come and go; what is defined nowhere is a message of `flush`. The same name is the same
+   * handle, which has no contents and is not exported. `weak` counts with `undefined: 'dynamic_lookup'`.
+   */
+  declareUndefined(name: string, options?: { weak?: boolean }): BlockHandle
   freeBlock(block: BlockHandle): void
   renameBlock(block: BlockHandle, name: string): void
-  exportSymbol(block: BlockHandle): void
+  /** Makes the name known to other blocks and images; again, with other options. Of one name one definition may be strong. */
+  exportSymbol(block: BlockHandle, options?: ExportOptions): void
   unexportSymbol(block: BlockHandle): void
   /** The same name of the same library is the same import. A library is an install name, or a special ordinal (-1, -2). */
-  addImport(name: string, library: string | number, options?: { weak?: boolean }): ImportHandle
+  addImport(name: string, library: string | number, options?: ImportOptions): ImportHandle
   /** @throws TypeError while blocks refer to it. */
   freeImport(made: ImportHandle): void
   /** Addresses hold until something outgrows its table or section; `flush` says by its ranges. */

@@ -1,8 +1,10 @@
 // Contents for a block: all is checked first, then the old ones go, a place is found, and the new ones are written.
-import { EDIT_EXPORTED, EDIT_MOVED, EDIT_PLACED } from '../../components/edits.ts'
+import { EDIT_EXPORTED, EDIT_MOVED, EDIT_PLACED, EDIT_UNDEFINED } from '../../components/edits.ts'
 import { TARGET_IMPORT } from '../../components/symbols.ts'
 import { isZeroFillType } from '../../systems/kernels/outputKinds.ts'
 import { R_ADDEND, R_BRANCH, R_GOT, R_SUBTRAHEND, R_TLV, R_UNSIGNED } from '../arch/arch.ts'
+import { definitionMoved, settleName } from './definitions.ts'
+import { checkStrong } from './exports.ts'
 import { targetOf } from './handles.ts'
 import { growSection, MAX_ALIGN_POW2 } from './layout.ts'
 import { MAX_BIND_ADDEND } from './pointers.ts'
@@ -10,6 +12,7 @@ import { addReference, dropReferences, markDirty } from './references.ts'
 import { releaseFreed } from './release.ts'
 import { findPlace, fitsHere, freePlace, idealRoom, rebin, usedSize } from './space.ts'
 import { markPages, type State } from './state.ts'
+import { stringBytes } from './strings.ts'
 import { addSymbol, writeSymbol } from './symbols.ts'
 import { BLOCK_SECTIONS, type BlockRelocation, type BlockUpdate } from './types.ts'
 
@@ -32,7 +35,7 @@ function refuse(text: string): never {
 }
 
 export function updateBlock(state: State, block: number, update: BlockUpdate): void {
-  const checked = checkUpdate(state, update)
+  const checked = checkUpdate(state, block, update)
   const { Place } = state.blocks
   dropReferences(state, block, (target) => releaseFreed(state, target))
   const moved = place(state, block, checked)
@@ -45,6 +48,14 @@ export function updateBlock(state: State, block: number, update: BlockUpdate): v
   for (let i = 0; i < references.length; i += 4)
     addReference(state, block, references[i], references[i + 1], references[i + 2], references[i + 3])
   markDirty(state, block, moved ? EDIT_MOVED : 0)
+  if (Place.flags[block] & EDIT_EXPORTED) settle(state, block, moved)
+}
+
+/** It may count as its name now, or no longer; what it counted for moves with it. */
+function settle(state: State, block: number, moved: boolean): void {
+  if (moved || state.blocks.Place.section[block] === state.sections.common)
+    settleName(state, state.blocks.Entry.string[block])
+  if (moved) definitionMoved(state, block)
 }
 
 /** Returns whether it stands elsewhere now. */
@@ -99,10 +110,11 @@ function fillHole(state: State, block: number, from: number): void {
   markPages(state, start + from, end)
 }
 
-function checkUpdate(state: State, update: BlockUpdate): Checked {
+function checkUpdate(state: State, block: number, update: BlockUpdate): Checked {
   const name = update.section ?? '__TEXT,__text'
   if (!BLOCK_SECTIONS.includes(name)) refuse(`expected a section of ${BLOCK_SECTIONS.join(' ')}, got ${name}`)
   const section = state.outputs.byName.get(name)!
+  checkName(state, block, section)
   const zero = isZeroFillType(state.outputs.Section.flags[section])
   const { code } = update
   const size = typeof code === 'number' ? code : code?.length
@@ -124,6 +136,15 @@ function checkUpdate(state: State, update: BlockUpdate): Checked {
     size,
     bytes: zero ? null : (code as Uint8Array),
     references,
+  }
+}
+
+function checkName(state: State, block: number, section: number): void {
+  const flags = state.blocks.Place.flags[block]
+  if (flags & EDIT_UNDEFINED) refuse('a name without a block has no contents')
+  if (flags & EDIT_EXPORTED && state.blocks.Place.section[block] !== section) {
+    const name = stringBytes(state, state.blocks.Entry.string[block])
+    checkStrong(state, 'updateBlock', block, name, flags | EDIT_PLACED, section)
   }
 }
 

@@ -1,0 +1,124 @@
+// Names that blocks give to others: of this image, and of others.
+import { EDIT_EXPORTED, EDIT_HIDDEN, EDIT_PLACED, EDIT_UNDEFINED, EDIT_WEAK } from '../../components/edits.ts'
+import { TARGET_IMPORT } from '../../components/symbols.ts'
+import { toText } from '../core/bytes.ts'
+import { forgetName, settleName, wait } from './definitions.ts'
+import { componentsOf } from './layout.ts'
+import { addToIndex, findName } from './nameIndex.ts'
+import { routeThroughStub } from './references.ts'
+import { type State, takeRow } from './state.ts'
+import { addString, checkName, freeString, stringBytes } from './strings.ts'
+import { addSymbol, dropSymbol, writeSymbol } from './symbols.ts'
+import type { ExportOptions } from './types.ts'
+
+const GLOBAL = EDIT_EXPORTED | EDIT_HIDDEN | EDIT_WEAK
+
+/**
+ * @throws TypeError where another block is a strong definition of the name, as `block` is to be: one whose flags are `flags`, in
+ * section `section` where it has contents.
+ */
+export function checkStrong(
+  state: State,
+  caller: string,
+  block: number,
+  name: Uint8Array,
+  flags: number,
+  section: number,
+): void {
+  if (!isStrong(state, flags, section)) return
+  const { Place } = state.blocks
+  const other = findName(
+    state,
+    name,
+    (e) => (e & TARGET_IMPORT) === 0 && e !== block && isStrong(state, Place.flags[e], Place.section[e]),
+  )
+  if (other !== 0) throw new TypeError(`${caller}: ${toText(name, 0, name.length)} is exported already`)
+}
+
+function isStrong(state: State, flags: number, section: number): boolean {
+  if ((flags & (EDIT_EXPORTED | EDIT_WEAK)) !== EDIT_EXPORTED) return false
+  return (flags & EDIT_PLACED) === 0 || section !== state.sections.common
+}
+
+export function exportBlock(state: State, block: number, { hidden = false, weak = false }: ExportOptions): void {
+  const { flags, section } = state.blocks.Place
+  if (flags[block] & EDIT_UNDEFINED) throw new TypeError('exportSymbol: a name without a block cannot be exported')
+  const wanted = EDIT_EXPORTED | (hidden ? EDIT_HIDDEN : 0) | (weak ? EDIT_WEAK : 0)
+  if ((flags[block] & GLOBAL) === wanted) return
+  const { string } = state.blocks.Entry
+  checkStrong(state, 'exportSymbol', block, stringBytes(state, string[block]), flags[block] | wanted, section[block])
+  unexport(state, block)
+  setGlobal(state, block, wanted)
+  addToIndex(state, block)
+  settleName(state, string[block])
+  if (weak) routeThroughStub(state, block)
+}
+
+export function unexport(state: State, block: number): void {
+  if ((state.blocks.Place.flags[block] & EDIT_EXPORTED) === 0) return
+  forgetName(state, block)
+  setGlobal(state, block, 0)
+}
+
+/** The symbol changes its group. */
+function setGlobal(state: State, block: number, wanted: number): void {
+  const { flags } = state.blocks.Place
+  const placed = (flags[block] & EDIT_PLACED) !== 0
+  if (placed) dropSymbol(state, block)
+  flags[block] = (flags[block] & ~GLOBAL) | wanted
+  if (placed) addSymbol(state, block)
+  state.stale.exports = true
+}
+
+export function rename(state: State, block: number, text: string): void {
+  const name = checkName('renameBlock', text)
+  const { Place, Entry } = state.blocks
+  const known = (Place.flags[block] & (EDIT_EXPORTED | EDIT_UNDEFINED)) !== 0
+  if (Place.flags[block] & EDIT_UNDEFINED && findUndefined(state, name) !== 0)
+    throw new TypeError(`renameBlock: ${text} is a name already`)
+  checkStrong(state, 'renameBlock', block, name, Place.flags[block], Place.section[block])
+  if (known) forgetName(state, block)
+  freeString(state, Entry.string[block])
+  Entry.string[block] = addString(state, name)
+  if (known) {
+    addToIndex(state, block)
+    settleName(state, Entry.string[block])
+    state.stale.exports = true
+  }
+  if (Place.flags[block] & EDIT_PLACED) writeSymbol(state, block)
+  if (state.entry === block) state.entry = 0
+  if (text === state.settings.entry) state.entry = block
+}
+
+function findUndefined(state: State, name: Uint8Array): number {
+  const { flags } = state.blocks.Place
+  return findName(state, name, (entry) => (entry & TARGET_IMPORT) === 0 && (flags[entry] & EDIT_UNDEFINED) !== 0)
+}
+
+/** The row of a name without a block. It may be missing only if nobody said otherwise. */
+export function declareUndefined(state: State, text: string, weak: boolean): number {
+  const name = checkName('declareUndefined', text)
+  const { Place, Entry } = state.blocks
+  const known = findUndefined(state, name)
+  if (known !== 0) {
+    if (!weak) makeStrong(state, known)
+    return known
+  }
+  const block = takeRow(state.blocks, Object.values(componentsOf(state)))
+  Entry.string[block] = addString(state, name)
+  Place.flags[block] = EDIT_UNDEFINED | (weak ? EDIT_WEAK : 0)
+  addToIndex(state, block)
+  wait(state, block)
+  settleName(state, Entry.string[block])
+  return block
+}
+
+/** An import that was made for it is made anew. */
+function makeStrong(state: State, block: number): void {
+  const { flags } = state.blocks.Place
+  if ((flags[block] & EDIT_WEAK) === 0) return
+  forgetName(state, block)
+  flags[block] &= ~EDIT_WEAK
+  addToIndex(state, block)
+  settleName(state, state.blocks.Entry.string[block])
+}
