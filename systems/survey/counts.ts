@@ -19,9 +19,9 @@ export const COUNT_DEBUG = 5
 export const COUNT_OPTIONS = 6
 export const COUNTS = 7
 
-/** Writes the counts of an object to into[to .. to + COUNTS): a block for each section and symbol, literal, and frame record. */
+/** Writes the counts of an object to into[to .. to + COUNTS): a block for each section and symbol in one, literal, and frame record. */
 export function countObject(bytes: Uint8Array, at: number, header: ObjectHeader, into: Float64Array, to: number): void {
-  let blocks = header.symbolCount
+  let blocks = countDefined(bytes, header)
   let unwinds = 0
   let debug = 0
   for (let i = 0; i < header.sectionCount; i++) {
@@ -43,6 +43,15 @@ export function countObject(bytes: Uint8Array, at: number, header: ObjectHeader,
   into[to + COUNT_STRINGS] = header.stringsSize
   into[to + COUNT_DEBUG] = debug
   into[to + COUNT_OPTIONS] = header.options === 0 ? 0 : 1
+}
+
+/** Symbols that lie in sections. Most of an object's are undefined: rows for them too would spread those there are over twice the pages. */
+function countDefined(bytes: Uint8Array, header: ObjectHeader): number {
+  const end = header.nlist + header.symbolCount * macho.NLIST_SIZE
+  let count = 0
+  for (let type = header.nlist + 4; type < end; type += macho.NLIST_SIZE)
+    if ((bytes[type] & (macho.N_STAB | macho.N_TYPE)) === macho.N_SECT) count++
+  return count
 }
 
 /** As many as the loader can find in the section: by their lengths, or by its size where those lead nowhere. */
