@@ -215,8 +215,9 @@ export interface Link {
   firstThreadLocal: number
   /** Dylibs with a load command, by ordinal - 1. */
   linkedDylibs: number[]
-  /** Rows of the symbol table in order: symbols, symbols, imports; and the stabs before the locals. */
+  /** Rows of the symbol table in order: symbols, symbols, imports; the stabs before the locals, and `room` rows before those. */
   table: {
+    room: number
     locals: Uint32Array
     localCount: number
     /** Thunks that have a symbol, behind the locals. */

@@ -15,6 +15,7 @@ import {
 } from '../components/symbols.ts'
 import { countBefore, markBits, rankOf } from '../src/core/bits.ts'
 import { compilePatterns, matches } from '../src/core/patterns.ts'
+import { rowRoom } from './kernels/linkeditRooms.ts'
 import { symbolText } from './kernels/places.ts'
 import { mentionOrder } from './numberSymbols/mentions.ts'
 import { writeStabs } from './numberSymbols/stabs.ts'
@@ -31,7 +32,10 @@ export function numberSymbols(link: Link): void {
   listImports(link)
   table.thunks = listThunks(link, keeps)
   writeStabs(link)
-  const locals = table.stabs.count + table.localCount + table.thunks.length
+  const own = table.stabs.count + table.localCount + table.thunks.length
+  const rows = own + table.externalCount + table.undefineds.length
+  table.room = rowRoom(link, rows) - rows
+  const locals = table.room + own
   link.symtab = { locals, externals: table.externalCount, undefineds: table.undefineds.length, strings: 0 }
   table.undefineds.forEach((made, index) => {
     link.imports.Use.symtab[made] = locals + table.externalCount + index + 1

@@ -282,6 +282,7 @@ function reserve(found: Survey, pool: Pool): Link {
     firstThreadLocal: 0,
     linkedDylibs: [],
     table: {
+      room: 0,
       locals: new Uint32Array(0),
       localCount: 0,
       thunks: new Uint32Array(0),

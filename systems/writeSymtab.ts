@@ -7,6 +7,7 @@ import { IMPORT_WEAK, IMPORT_WEAK_DEF } from '../components/imports.ts'
 import { TARGET_IMPORT } from '../components/symbols.ts'
 import { ByteSink, fromText } from '../src/core/bytes.ts'
 import * as macho from '../src/formats/macho/constants.ts'
+import { tableRoom } from './kernels/linkeditRooms.ts'
 import { dataInCode } from './writeSymtab/dataInCode.ts'
 import { defineExternals, defineLocals, nameExternals } from './writeSymtab/defined.ts'
 import { functionStarts } from './writeSymtab/functionStarts.ts'
@@ -29,23 +30,34 @@ const TABLES: readonly LinkeditName[] = ['symbols', 'strings', 'functionStarts',
 
 export function writeSymtab(link: Link): void {
   const { locals, externals, undefineds } = link.symtab
+  const { table } = link
   if (link.settings.functionStarts) link.linkedit.functionStarts = { bytes: functionStarts(link), offset: 0 }
   if (link.settings.dataInCode) link.linkedit.dataInCode = { bytes: dataInCode(link), offset: 0 }
   reserveTail(link, (locals + externals + undefineds) * macho.NLIST_SIZE, stringsBound(link))
   const writing = writeInto(link.linkedit.symbols!.bytes, link.linkedit.strings!.bytes)
   writing.strings.u8(0x20)
   writing.strings.u8(0)
-  writing.at = link.table.stabs.count * NLIST_WORDS
+  for (let row = 0; row < table.room; row++) writeNlist(writing, EMPTY_NAME, macho.N_OPT, 0, 0, 0)
+  writing.at += table.stabs.count * NLIST_WORDS
   writeLocals(link, writing)
-  for (const thunk of link.table.thunks) writeThunk(link, writing, thunk)
+  for (const thunk of table.thunks) writeThunk(link, writing, thunk)
   writeExternals(link, writing)
-  for (const made of link.table.undefineds) writeUndefined(link, writing, made)
-  link.table.stabs.strings = writing.strings.length
+  for (const made of table.undefineds) writeUndefined(link, writing, made)
+  padStrings(link, writing.strings)
+  table.stabs.strings = writing.strings.length
   writeStabs(link, writing)
+  padStrings(link, writing.strings)
   writing.strings.alignTo(8)
   link.linkedit.strings!.bytes = writing.strings.finish()
   link.visited.rows += locals + externals + undefineds
   for (const name of TABLES) link.visited.written += link.linkedit[name]?.bytes.length ?? 0
+}
+
+/** The padded layout has room behind the names, and behind the texts of the debug map. */
+function padStrings(link: Link, strings: ByteSink): void {
+  const room = tableRoom(link, 'strings', strings.length) - strings.length
+  strings.reserve(room)
+  strings.length += room
 }
 
 function writeInto(symbols: Uint8Array, strings: Uint8Array): Writing {
@@ -146,16 +158,17 @@ function writeUndefined(link: Link, writing: Writing, made: number): void {
   writeNlist(writing, addName(link, writing.strings, Library.name[made]), macho.N_EXT | macho.N_UNDF, 0, desc, 0)
 }
 
-/** Stabs stand before all symbols, their texts behind all names; a stab of a symbol shares the symbol's name. */
+/** Stabs stand before all symbols (and behind the room of the table), their texts behind all names; a stab of a symbol shares the symbol's name. */
 function writeStabs(link: Link, writing: Writing): void {
-  const { stabs } = link.table
+  const { stabs, room } = link.table
   const places = stabs.texts.map((text) => {
     const bytes = fromText(text)
     return addString(writing.strings, bytes, 0, bytes.length)
   })
-  writing.at = 0
+  writing.at = room * NLIST_WORDS
   for (let i = 0; i < stabs.count; i++) {
-    const named = stabs.row[i] === 0 ? EMPTY_NAME : writing.words[(stabs.count + stabs.row[i] - 1) * NLIST_WORDS]
+    const symbol = room + stabs.count + stabs.row[i] - 1
+    const named = stabs.row[i] === 0 ? EMPTY_NAME : writing.words[symbol * NLIST_WORDS]
     const strx = stabs.text[i] < 0 ? named : places[stabs.text[i]]
     writeNlist(writing, strx, stabs.type[i], stabs.section[i], stabs.desc[i], stabs.value[i])
   }

@@ -13,8 +13,8 @@ export function contentParts(link: Link): Uint32Array {
     const table = link.linkedit[name]
     if (table === undefined || name === 'indirect') continue
     const at = table.offset - link.image.length
-    const { stabs } = link.table
-    const from = name === 'symbols' ? stabs.count * NLIST_SIZE : 0
+    const { stabs, room } = link.table
+    const from = name === 'symbols' ? (room + stabs.count) * NLIST_SIZE : 0
     parts.push(at + from, at + (name === 'strings' ? stabs.strings : table.bytes.length))
   }
   return Uint32Array.from(parts)

@@ -2,6 +2,7 @@
 import { memory } from '../../components/columns.ts'
 import { type Link, LINKEDIT_ORDER, type LinkeditName } from '../../components/link.ts'
 import { alignUp } from '../../src/core/align.ts'
+import { fillRoom, tableRoom } from '../kernels/linkeditRooms.ts'
 
 /** dyld of macOS 27 refuses tables that are not pointer-aligned. */
 const TABLE_ALIGNMENT = 8
@@ -11,7 +12,8 @@ const BYTES_A_HASH = 128
 
 /**
  * Moves the finished tables to their places in a new link.tail and sets all file offsets; `symbols` and `strings` get places
- * of so many bytes. `strings` may be more than it takes: no table stands behind it. With room for the signature.
+ * of so many bytes. `strings` may be more than it takes: no table stands behind it. With room for the signature, and with the
+ * rooms of the padded layout.
  */
 export function reserveTail(link: Link, symbols: number, strings: number): void {
   const { linkedit } = link
@@ -21,16 +23,19 @@ export function reserveTail(link: Link, symbols: number, strings: number): void 
   let size = 0
   LINKEDIT_ORDER.forEach((name, i) => {
     places[i] = size
-    size = alignUp(size + (sizes[name] ?? linkedit[name]?.bytes.length ?? 0), TABLE_ALIGNMENT)
+    size = alignUp(size + (sizes[name] ?? tableRoom(link, name, linkedit[name]?.bytes.length ?? 0)), TABLE_ALIGNMENT)
   })
   const room = size + SIGNATURE_REST + Math.ceil((start + size) / BYTES_A_HASH)
   link.tail = new Uint8Array(memory(room, link.arenas.shared))
   LINKEDIT_ORDER.forEach((name, i) => {
     const table = linkedit[name]
-    const length = sizes[name] ?? table?.bytes.length
-    if (length === undefined) return
+    if (table === undefined && sizes[name] === undefined) return
+    const length = sizes[name] ?? tableRoom(link, name, table!.bytes.length)
     const bytes = link.tail.subarray(places[i], places[i] + length)
-    if (table !== undefined) bytes.set(table.bytes)
+    if (table !== undefined) {
+      bytes.set(table.bytes)
+      fillRoom(name, bytes, table.bytes.length)
+    }
     linkedit[name] = { bytes, offset: start + places[i] }
   })
 }

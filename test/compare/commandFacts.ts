@@ -120,6 +120,8 @@ function addDataInCode(facts: Facts, image: Image): void {
   const [from, to] = tableAt(image, C.LC_DATA_IN_CODE)
   const { view } = image.file
   for (let at = from; at + 8 <= to; at += 8) {
+    // Ranges without bytes fill room.
+    if (view.getUint16(at + 4, true) === 0) continue
     const subject = labelOf(image, image.base + view.getUint32(at, true))
     addFact(
       facts,

@@ -57,6 +57,11 @@ function stabText(image: Image, s: MachSymbol): string {
   return `${hex(s.type)} ${JSON.stringify(s.name)} ${section} ${hex(s.desc)} ${value}`
 }
 
+/** Fills room of the symbol table. */
+function isRoom(s: MachSymbol): boolean {
+  return s.type === C.N_OPT && s.name === ''
+}
+
 // Entries of a function, of data: each a fact of its own that says which object it stands under.
 function addStabs(facts: Facts, image: Image): void {
   const objects: string[] = []
@@ -74,7 +79,7 @@ function addStabs(facts: Facts, image: Image): void {
     path = 'none'
   }
   for (const s of image.file.symbols) {
-    if (!(s.type & C.N_STAB)) continue
+    if (!(s.type & C.N_STAB) || isRoom(s)) continue
     if (s.type === C.N_OSO) path = s.name
     // A function is two entries, the second with its size.
     if (s.type === C.N_SO || s.type === C.N_OSO) frame.push(stabText(image, s))

@@ -146,6 +146,7 @@ export const N_FUN = 0x24
 export const N_STSYM = 0x26
 export const N_BNSYM = 0x2e
 export const N_AST = 0x32
+export const N_OPT = 0x3c
 export const N_ENSYM = 0x4e
 export const N_SO = 0x64
 export const N_OSO = 0x66
@@ -166,6 +167,8 @@ export const EXECUTABLE_ORDINAL = 0xff
 
 export const INDIRECT_SYMBOL_LOCAL = 0x80000000
 export const INDIRECT_SYMBOL_ABS = 0x40000000
+
+export const DICE_KIND_DATA = 1
 
 export const X86_64_RELOC_UNSIGNED = 0
 export const X86_64_RELOC_SIGNED = 1

@@ -46,7 +46,8 @@ function moveGot(link: Link, symbol: number, dirty: DirtyPages): void {
 
 /** `row` counts from the first local. */
 function moveRow(link: Link, row: number, value: number, dirty: DirtyPages): void {
-  const at = link.linkedit.symbols!.offset + (link.table.stabs.count + row) * macho.NLIST_SIZE + 8
+  const { stabs, room } = link.table
+  const at = link.linkedit.symbols!.offset + (room + stabs.count + row) * macho.NLIST_SIZE + 8
   writePointer(new DataView(link.tail.buffer, link.tail.byteOffset), at - link.image.length, value)
   markDirty(link, dirty, at, at + 8)
 }
@@ -66,9 +67,8 @@ function exportMoved(link: Link, symbol: number, external: number, dirty: DirtyP
 
 /** Lists all functions anew; false when the list takes more or fewer bytes. */
 export function patchFunctionStarts(link: Link, dirty: DirtyPages): boolean {
-  const table = link.linkedit.functionStarts
-  if (table === undefined) return true
-  return replaceTable(link, dirty, table, functionStarts(link))
+  if (link.linkedit.functionStarts === undefined) return true
+  return replaceTable(link, dirty, 'functionStarts', functionStarts(link))
 }
 
 /** The entry point may have moved, a section may have another size. The UUID is written by sign. */

@@ -1,12 +1,13 @@
 // Brings up to date what else depends on the contents of an object: the debug map, ranges of data in code, initializer offsets.
-import type { Link, LinkeditTable } from '../../../components/link.ts'
+import type { Link, LinkeditName } from '../../../components/link.ts'
 import { CONTENT_INIT_POINTERS } from '../../../components/sections.ts'
+import { fillRoom, tableRoom } from '../../../systems/kernels/linkeditRooms.ts'
 import { createSizing, measureFile } from '../../../systems/numberSymbols/symbolSizes.ts'
 import { writeInitOffsets } from '../../../systems/writeIndirect/initOffsets.ts'
 import { dataInCode } from '../../../systems/writeSymtab/dataInCode.ts'
 import { writeU32 } from '../../core/bytes.ts'
 import * as macho from '../../formats/macho/constants.ts'
-import { type DirtyPages, differs, markChanges, markDirty } from './dirtyPages.ts'
+import { type DirtyPages, markChanges, markDirty } from './dirtyPages.ts'
 
 /** Offset of n_value in nlist_64. */
 const VALUE = 8
@@ -40,7 +41,7 @@ function setValue(link: Link, dirty: DirtyPages, stab: number, value: number): v
   const { stabs } = link.table
   if (stabs.value[stab] === value) return
   stabs.value[stab] = value
-  const at = link.linkedit.symbols!.offset + stab * macho.NLIST_SIZE + VALUE
+  const at = link.linkedit.symbols!.offset + (link.table.room + stab) * macho.NLIST_SIZE + VALUE
   writeU32(link.tail, at - link.image.length, value % 4294967296)
   writeU32(link.tail, at - link.image.length + 4, Math.floor(value / 4294967296))
   markDirty(link, dirty, at, at + 8)
@@ -50,21 +51,22 @@ function setValue(link: Link, dirty: DirtyPages, stab: number, value: number): v
 export function patchDataInCode(link: Link, dirty: DirtyPages): boolean {
   const table = link.linkedit.dataInCode
   if (table === undefined) return true
-  return replaceTable(link, dirty, table, dataInCode(link))
+  return replaceTable(link, dirty, 'dataInCode', dataInCode(link))
 }
 
-/** Writes a table of __LINKEDIT that was made anew; false when it takes more or fewer bytes. */
-export function replaceTable(
-  link: Link,
-  dirty: DirtyPages,
-  { bytes, offset }: LinkeditTable,
-  made: Uint8Array,
-): boolean {
-  if (made.length !== bytes.length) return false
+/** Writes a table of __LINKEDIT that was made anew, from the first byte that changes to the last; false when it leaves its room. */
+export function replaceTable(link: Link, dirty: DirtyPages, name: LinkeditName, made: Uint8Array): boolean {
+  const { bytes, offset } = link.linkedit[name]!
+  if (tableRoom(link, name, made.length) !== bytes.length) return false
+  const now = new Uint8Array(bytes.length)
+  now.set(made)
+  fillRoom(name, now, made.length)
   const at = offset - link.image.length
-  if (!differs(link.tail, at, made, 0, made.length)) return true
-  link.tail.set(made, at)
-  markDirty(link, dirty, offset, offset + made.length)
+  let [from, to] = [0, now.length]
+  while (from < to && link.tail[at + from] === now[from]) from++
+  while (to > from && link.tail[at + to - 1] === now[to - 1]) to--
+  link.tail.set(now.subarray(from, to), at + from)
+  markDirty(link, dirty, offset + from, offset + to)
   return true
 }
 

@@ -1,0 +1,51 @@
+// Room in the tables of __LINKEDIT: in the padded layout each takes the class of its size, so that one which grows within it moves
+// nothing behind it. Sizes in load commands include the room, since tools of Apple want tables without gaps between them; what
+// fills it says nothing to whoever reads the table.
+import type { Link, LinkeditName } from '../../components/link.ts'
+import { alignUp } from '../../src/core/align.ts'
+import { writeU32 } from '../../src/core/bytes.ts'
+import { sizeClass } from '../../src/core/sizeClass.ts'
+import * as macho from '../../src/formats/macho/constants.ts'
+
+/** Steps of size classes to a power of two, as log2, and the smallest step in bytes. */
+const TABLE_STEPS = 3
+const TABLE_STEP = 64
+/** The smallest step of the symbol table, in rows. */
+const ROW_STEP = 16
+const RANGE_SIZE = 8
+
+/** Bytes that a table of `size` bytes takes. An empty one has no room; nor has that of indirect symbols, which sections count. */
+export function tableRoom(link: Link, name: LinkeditName, size: number): number {
+  if (link.settings.layout !== 'padded' || name === 'indirect') return size
+  return sizeClass(alignUp(size, 8), TABLE_STEPS, TABLE_STEP)
+}
+
+/** Rows that a symbol table of `count` rows takes. */
+export function rowRoom(link: Link, count: number): number {
+  return link.settings.layout === 'padded' ? sizeClass(count, TABLE_STEPS, ROW_STEP) : count
+}
+
+/** Fills a table of which the first `used` bytes stand; the others are zero. */
+export function fillRoom(name: LinkeditName, bytes: Uint8Array, used: number): void {
+  if (used === 0 || used === bytes.length) return
+  if (name === 'rebase') fillOpcodes(bytes, used, macho.REBASE_OPCODE_SET_TYPE_IMM | macho.REBASE_TYPE_POINTER)
+  else if (name === 'bind' || name === 'weakBind')
+    fillOpcodes(bytes, used, macho.BIND_OPCODE_SET_TYPE_IMM | macho.BIND_TYPE_POINTER)
+  else if (name === 'dataInCode') fillRanges(bytes, used)
+}
+
+/** dyld refuses opcodes of which more than 15 bytes are left at the first DONE: the room comes before it and changes nothing. */
+function fillOpcodes(bytes: Uint8Array, used: number, opcode: number): void {
+  bytes.fill(opcode, used - 1, bytes.length - 1)
+  bytes[bytes.length - 1] = 0
+}
+
+/** Ranges ascend and lie in code: empty ones stand before the first. struct data_in_code_entry: u32 offset, u16 length, u16 kind */
+function fillRanges(bytes: Uint8Array, used: number): void {
+  const room = bytes.length - used
+  bytes.copyWithin(room, 0, used)
+  for (let at = 0; at < room; at += RANGE_SIZE) {
+    bytes.copyWithin(at, room, room + 4)
+    writeU32(bytes, at + 4, macho.DICE_KIND_DATA << 16)
+  }
+}
