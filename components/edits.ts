@@ -27,6 +27,7 @@ export function createEditBlocks(rows: number) {
   /** `offset` and `size` in bytes in output section `section`; `generation` counts the lives of the id. */
   const Place = columns(rows, {
     section: 'u8',
+    alignPow2: 'u8',
     offset: 'u32',
     size: 'u32',
     flags: 'u16',
@@ -37,8 +38,16 @@ export function createEditBlocks(rows: number) {
   /**
    * `string` its name, `row` that in the symbol table plus 1, `got` and `stub` its entries (0: none). `definition` is what counts
    * in its place, a block or TARGET_IMPORT | import: for a weak definition its own IMPORT_OWN, which dyld may bind elsewhere.
+   * `declared` counts blocks in the order of their declarations.
    */
-  const Entry = columns(rows, { string: 'u32', row: 'u32', got: 'u32', stub: 'u32', definition: 'u32' })
+  const Entry = columns(rows, {
+    string: 'u32',
+    row: 'u32',
+    got: 'u32',
+    stub: 'u32',
+    definition: 'u32',
+    declared: 'f64',
+  })
   /** First of its references, first of those to its address, and how many go to it through a table. */
   const Links = columns(rows, { references: 'u32', referenced: 'u32', uses: 'u32' })
   const components = { Place, Neighbour, Entry, Links }
@@ -88,6 +97,14 @@ export function createSymbolRows(rows: number) {
 }
 
 export type SymbolRows = ReturnType<typeof createSymbolRows>
+
+/** By row of dyld's table of imports plus 1: the import; 0 is a row of one that is gone. */
+export function createImportRows(rows: number) {
+  const Row = columns(rows, { owner: 'u32' })
+  return { rows, count: 0, Row }
+}
+
+export type ImportRows = ReturnType<typeof createImportRows>
 
 /** By output section: bytes it may take before all moves, its first and last block. */
 export function createSectionRooms(rows: number) {

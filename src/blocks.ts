@@ -5,6 +5,8 @@ import { TARGET_IMPORT } from '../components/symbols.ts'
 import { forgetName, wait } from './blocks/definitions.ts'
 import { blockAddress, definitionOf, gotAddress, gotOf, stubAddress, stubOf } from './blocks/entries.ts'
 import { declareUndefined, exportBlock, rename, unexport } from './blocks/exports.ts'
+import { compactImage } from './blocks/compact.ts'
+import { forgetEntry } from './blocks/entryPoint.ts'
 import { flushImage } from './blocks/flush.ts'
 import { blockHandle, blockOf, importHandle, importOf, nextLife, targetOf } from './blocks/handles.ts'
 import { addImport, addLibrary, freeImport } from './blocks/imports.ts'
@@ -12,7 +14,7 @@ import { componentsOf, createSections, layOut } from './blocks/layout.ts'
 import { dropReferences, isReferenced } from './blocks/references.ts'
 import { releaseFreed } from './blocks/release.ts'
 import { createState, type State, takeRow } from './blocks/state.ts'
-import { addString, checkName, stringText } from './blocks/strings.ts'
+import { addString, checkName, STRINGS_START, stringText } from './blocks/strings.ts'
 import { dropSymbol } from './blocks/symbols.ts'
 import { resizeTable } from './blocks/table.ts'
 import type { BlockImage, ImageOptions } from './blocks/types.ts'
@@ -49,7 +51,7 @@ export function createImage(options: ImageOptions): BlockImage {
       throw new TypeError(`createImage: expected ${hint} from 0 to ${most}, got ${given}`)
   }
   const state = createState(options)
-  resizeTable(state.tables.strings, 8)
+  resizeTable(state.tables.strings, STRINGS_START)
   createSections(state, options.codeSize ?? 0, options.symbolCount ?? 0)
   for (const library of options.libraries ?? [LIBSYSTEM]) addLibrary(state, 'createImage', library)
   layOut(state)
@@ -83,6 +85,7 @@ function imageOver(state: State): BlockImage {
     addressOf: (block) => addressOf(state, of('addressOf', block)),
     gotAddressOf: (target) => gotAddress(state, gotOf(state, entryOf('gotAddressOf', target))),
     stubAddressOf: (target) => stubAddress(state, stubOf(state, entryOf('stubAddressOf', target))),
+    compact: () => compactImage(state),
     flush: () => flushImage(state),
     dispose: () => {
       if (state.file !== null) closeImageFile(state.file)
@@ -95,7 +98,7 @@ function declare(state: State, text: string): number {
   const block = takeRow(state.blocks, Object.values(componentsOf(state)))
   state.blocks.Entry.string[block] = addString(state, name)
   if (state.throughGot) gotOf(state, block)
-  if (text === state.settings.entry) state.entry = block
+  state.blocks.Entry.declared[block] = ++state.declared
   wait(state, block)
   return block
 }
@@ -109,7 +112,7 @@ function free(state: State, block: number): void {
     leavePlace(state, block)
     dropSymbol(state, block)
   }
-  if (state.entry === block) state.entry = 0
+  forgetEntry(state, block)
   Place.flags[block] = EDIT_FREED | (Place.flags[block] & EDIT_WAITING)
   Place.generation[block] = nextLife(Place.generation[block])
   if (isReferenced(state, block)) {

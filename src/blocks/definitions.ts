@@ -12,8 +12,8 @@ import { IMPORT_DYNAMIC_LOOKUP, IMPORT_OWN, IMPORT_USED, IMPORT_WEAK } from '../
 import { TARGET_IMPORT } from '../../components/symbols.ts'
 import { BIND_SPECIAL_DYLIB_FLAT_LOOKUP, BIND_SPECIAL_DYLIB_WEAK_LOOKUP } from '../formats/macho/constants.ts'
 import { makeImport, releaseImport } from './importRows.ts'
-import { dropFromIndex, findName, namedAs, stringOf } from './nameIndex.ts'
-import { markDirty } from './references.ts'
+import { aliasesOf, dropFromIndex, findName, namedAs, stringOf } from './nameIndex.ts'
+import { isReferenced, markDirty } from './references.ts'
 import type { State } from './state.ts'
 import { stringBytes } from './strings.ts'
 import { addSymbol, dropSymbol } from './symbols.ts'
@@ -42,8 +42,7 @@ function isBefore(state: State, a: number, b: number, rank: number): boolean {
   }
   const { size } = state.blocks.Place
   if (rank === TENTATIVE && size[a] !== size[b]) return size[a] > size[b]
-  // The one that counts goes on counting.
-  return state.blocks.Entry.row[b] === 0 && (state.blocks.Entry.row[a] !== 0 || a < b)
+  return state.blocks.Entry.declared[a] < state.blocks.Entry.declared[b]
 }
 
 /** Finds out what the name of a string counts as now, and has what refers to it applied again where that changes. */
@@ -165,4 +164,23 @@ export function lookUp(state: State, block: number): void {
   const weak = state.blocks.Place.flags[block] & EDIT_WEAK ? IMPORT_WEAK : 0
   makeImport(state, stringBytes(state, string), BIND_SPECIAL_DYLIB_FLAT_LOOKUP, IMPORT_DYNAMIC_LOOKUP | weak)
   settleName(state, string)
+}
+
+/** Before all is put in order: names that are referred to have their imports, others none that was made for them. */
+export function settleLookUps(state: State, blocks: readonly number[]): void {
+  const { flags } = state.imports.Library
+  const { owner } = state.importRows.Row
+  for (let row = 1; row <= state.importRows.count; row++) {
+    const made = owner[row]
+    if (made === 0 || (flags[made] & IMPORT_DYNAMIC_LOOKUP) === 0) continue
+    if (aliasesOf(state, made).some((block) => isReferenced(state, block))) continue
+    const name = stringBytes(state, state.uses.Uses.string[made])
+    releaseImport(state, made)
+    settleText(state, name)
+  }
+  if (!state.lookUp) return
+  for (const block of blocks) {
+    const wanted = state.blocks.Place.flags[block] & EDIT_UNDEFINED && isReferenced(state, block)
+    if (wanted && state.blocks.Entry.definition[block] === 0) lookUp(state, block)
+  }
 }

@@ -3,7 +3,7 @@ import { EDIT_EXPORTED, EDIT_HIDDEN, EDIT_PLACED, EDIT_WEAK } from '../../compon
 import { IMPORT_OWN, IMPORT_WEAK_DEF } from '../../components/imports.ts'
 import { TARGET_IMPORT } from '../../components/symbols.ts'
 import { POINTER_FORMAT } from '../../systems/kernels/fixups.ts'
-import { aliveCount, entityExists, highestId } from '../ecs.ts'
+import { aliveCount } from '../ecs.ts'
 import {
   type BindRows,
   createBindRows,
@@ -133,14 +133,11 @@ function binds(state: State): Uint8Array {
   return encodeBind(bindRows(state, importsWith(state, IMPORT_OWN, 0)), nameTable(state))
 }
 
-/** The imports whose flags are `value` under `mask`. */
+/** The imports whose flags are `value` under `mask`, in the order of dyld's table. */
 function importsWith(state: State, mask: number, value: number): number[] {
-  const found: number[] = []
-  const imports = highestId(state.imports.world)
-  for (let made = 1; made <= imports; made++)
-    if (entityExists(state.imports.world, made) && (state.imports.Library.flags[made] & mask) === value)
-      found.push(made)
-  return found
+  const { flags } = state.imports.Library
+  const owners = state.importRows.Row.owner.subarray(1, state.importRows.count + 1)
+  return Array.from(owners).filter((made) => made !== 0 && (flags[made] & mask) === value)
 }
 
 /** Of each import three numbers a pointer that is bound to it. */
@@ -149,7 +146,7 @@ function bindRows(state: State, imports: readonly number[]): BindRows {
   for (const made of imports) {
     const got = state.imports.Use.got[made]
     if (got !== 0) found.push(made, gotAddress(state, got), 0)
-    visitBinds(state, made, (address, addend) => found.push(made, address, addend))
+    for (const [address, addend] of bindsInPlace(state, made)) found.push(made, address, addend)
   }
   const rows = { ...createBindRows(found.length / 3), count: 0 }
   for (let i = 0; i < found.length; i += 3) addRow(state, rows, found[i], found[i + 1], found[i + 2])
@@ -197,6 +194,13 @@ function weakFlags(state: State): number {
   const others = importsWith(state, IMPORT_WEAK_DEF, IMPORT_WEAK_DEF)
   const defines = own.length > 0 || others.some((made) => isOverridden(state, made))
   return (defines ? MH_WEAK_DEFINES : 0) | MH_BINDS_TO_WEAK
+}
+
+/** Addresses and addends, in the order of addresses: that of the references is history. */
+function bindsInPlace(state: State, made: number): [number, number][] {
+  const places: [number, number][] = []
+  visitBinds(state, made, (address, addend) => places.push([address, addend]))
+  return places.sort((a, b) => a[0] - b[0])
 }
 
 /** Also the helper entries, which hold the places of the records. */
@@ -250,13 +254,14 @@ function chainedFixups(state: State): Uint8Array {
   })
 }
 
-/** Row = import id - 1; that of an import that is gone repeats one that is not. */
+/** The row of an import that is gone repeats one that is not. */
 function chainedImports(state: State) {
   const { ordinal } = state.imports.Library
-  const count = aliveCount(state.imports.world) === 0 ? 0 : highestId(state.imports.world)
+  const { owner } = state.importRows.Row
+  const count = aliveCount(state.imports.world) === 0 ? 0 : state.importRows.count
   let valid = 1
-  while (valid < count && !entityExists(state.imports.world, valid)) valid++
-  const rows = Uint32Array.from({ length: count }, (_, i) => (entityExists(state.imports.world, i + 1) ? i + 1 : valid))
+  while (valid < count && owner[valid] === 0) valid++
+  const rows = Uint32Array.from({ length: count }, (_, i) => owner[i + 1] || owner[valid])
   return {
     ordinals: Int32Array.from(rows, (made) => ordinal[made]),
     weak: Uint8Array.from(rows, (made) => (isWeakImport(state, made) ? 1 : 0)),

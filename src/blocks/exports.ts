@@ -3,6 +3,7 @@ import { EDIT_EXPORTED, EDIT_HIDDEN, EDIT_PLACED, EDIT_UNDEFINED, EDIT_WEAK } fr
 import { TARGET_IMPORT } from '../../components/symbols.ts'
 import { toText } from '../core/bytes.ts'
 import { forgetName, settleName, wait } from './definitions.ts'
+import { forgetEntry } from './entryPoint.ts'
 import { componentsOf } from './layout.ts'
 import { addToIndex, findName } from './nameIndex.ts'
 import { routeThroughStub } from './references.ts'
@@ -64,6 +65,7 @@ export function unexport(state: State, block: number): void {
 function setGlobal(state: State, block: number, wanted: number): void {
   const { flags } = state.blocks.Place
   const placed = (flags[block] & EDIT_PLACED) !== 0
+  forgetEntry(state, block)
   if (placed) dropSymbol(state, block)
   flags[block] = (flags[block] & ~GLOBAL) | wanted
   if (placed) addSymbol(state, block)
@@ -78,6 +80,7 @@ export function rename(state: State, block: number, text: string): void {
     throw new TypeError(`renameBlock: ${text} is a name already`)
   checkStrong(state, 'renameBlock', block, name, Place.flags[block], Place.section[block])
   if (known) forgetName(state, block)
+  forgetEntry(state, block)
   freeString(state, Entry.string[block])
   Entry.string[block] = addString(state, name)
   if (known) {
@@ -86,8 +89,7 @@ export function rename(state: State, block: number, text: string): void {
     state.stale.exports = true
   }
   if (Place.flags[block] & EDIT_PLACED) writeSymbol(state, block)
-  if (state.entry === block) state.entry = 0
-  if (text === state.settings.entry) state.entry = block
+  forgetEntry(state, block)
 }
 
 function findUndefined(state: State, name: Uint8Array): number {
@@ -106,6 +108,7 @@ export function declareUndefined(state: State, text: string, weak: boolean): num
   }
   const block = takeRow(state.blocks, Object.values(componentsOf(state)))
   Entry.string[block] = addString(state, name)
+  Entry.declared[block] = ++state.declared
   Place.flags[block] = EDIT_UNDEFINED | (weak ? EDIT_WEAK : 0)
   addToIndex(state, block)
   wait(state, block)

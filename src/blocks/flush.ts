@@ -17,14 +17,14 @@ import { encodeHeader } from '../../systems/kernels/commands.ts'
 import { lookUp } from './definitions.ts'
 import { writeDyldTables } from './dyldInfo.ts'
 import { blockAddress, isThere, writeAllEntries, writeGot, writeIndirect, writeStub } from './entries.ts'
+import { findEntry } from './entryPoint.ts'
 import { sectionSize } from './layout.ts'
 import { writeLinkedit } from './linkedit.ts'
 import { linkPages } from './pointers.ts'
 import { applyIncoming, applyOwn, isReferenced, UNREACHABLE } from './references.ts'
 import { signImage, UUID_SIZE } from './sign.ts'
 import { markPages, type State } from './state.ts'
-import { isString, stringText } from './strings.ts'
-import { fromText } from '../core/bytes.ts'
+import { stringText } from './strings.ts'
 import { writeSymbols } from './symbols.ts'
 import { writeImage } from './writeFile.ts'
 import type { FlushResult } from './types.ts'
@@ -83,14 +83,7 @@ function findReferrers(state: State, missing: Map<number, string[]>): void {
 
 function checkEntry(state: State, messages: Messages): void {
   if (state.settings.outputType !== 'execute') return
-  const { Place, Entry } = state.blocks
-  const isEntry = (block: number) =>
-    (Place.flags[block] & EDIT_PLACED) !== 0 && Place.section[block] === state.sections.text
-  if (state.entry !== 0 && isEntry(state.entry)) return
-  const name = fromText(state.settings.entry ?? '')
-  state.entry = 0
-  for (let block = highestId(state.blocks.world); block > 0 && state.entry === 0; block--)
-    if (isEntry(block) && isString(state, Entry.string[block], name)) state.entry = block
+  state.entry = findEntry(state)
   if (state.entry === 0) error(messages, 'missing-entry-point', `missing entry point: ${state.settings.entry}`)
 }
 

@@ -1,4 +1,5 @@
 // Rows of imports: made and given back, whoever asked for them.
+import { growColumns } from '../../components/columns.ts'
 import { IMPORT_OWN, IMPORT_WEAK_DEF } from '../../components/imports.ts'
 import { TARGET_IMPORT } from '../../components/symbols.ts'
 import { removeEntity } from '../ecs.ts'
@@ -14,6 +15,7 @@ export function makeImport(state: State, name: Uint8Array, ordinal: number, flag
   const { imports, uses } = state
   const made = takeRow(imports, [imports.Library, imports.Use, uses.Uses])
   const target = (TARGET_IMPORT | made) >>> 0
+  setImportRow(state, state.freeImportRows.pop() ?? state.importRows.count, made)
   imports.Library.ordinal[made] = ordinal
   imports.Library.flags[made] = flags
   imports.Library.symbol[made] = symbol
@@ -23,6 +25,18 @@ export function makeImport(state: State, name: Uint8Array, ordinal: number, flag
   countWeak(state, flags, 1)
   state.stale.chains = true
   return made
+}
+
+/** Gives an import its row in dyld's table. */
+export function setImportRow(state: State, row: number, made: number): void {
+  const { importRows } = state
+  if (row + 1 > importRows.rows) {
+    importRows.rows = (row + 1) * 2
+    growColumns(importRows.Row, importRows.rows)
+  }
+  importRows.count = Math.max(importRows.count, row + 1)
+  importRows.Row.owner[row + 1] = made
+  state.imports.Use.chained[made] = row
 }
 
 export function releaseImport(state: State, made: number): void {
@@ -36,6 +50,8 @@ export function releaseImport(state: State, made: number): void {
   freeString(state, Uses.string[made])
   Uses.generation[made] = nextLife(Uses.generation[made])
   countWeak(state, Library.flags[made], -1)
+  state.importRows.Row.owner[Use.chained[made] + 1] = 0
+  state.freeImportRows.push(Use.chained[made])
   Library.flags[made] = Library.symbol[made] = 0
   removeEntity(state.imports.world, made)
   state.stale.chains = true

@@ -113,7 +113,7 @@ export function sectionSize(state: State, output: number): number {
 /** Makes room for `size` bytes in a section: twice what it had or more, so that moves are few. */
 export function growSection(state: State, output: number, size: number): void {
   const { capacity } = state.rooms.Room
-  capacity[output] = Math.max(size, Math.min(capacity[output] * 2, MOST_ROOM))
+  capacity[output] = Math.max(size, Math.min(capacity[output] * 2, MOST_ROOM), SMALL)
   const last = state.rooms.Room.last[output]
   if (last !== 0) rebin(state, last)
   layOut(state)
@@ -202,6 +202,7 @@ function placeSections(state: State, segment: number, start: number): void {
     at += state.rooms.Room.capacity[output]
     if (!zero) inFile = at
   }
-  segments.Extent.size[segment] = alignUp(at, settings.pageSize)
+  // An empty segment keeps a page of addresses: no two begin at the same.
+  segments.Extent.size[segment] = alignUp(Math.max(at, 1), settings.pageSize)
   segments.Extent.fileSize[segment] = alignUp(inFile, settings.pageSize)
 }

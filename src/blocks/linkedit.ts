@@ -26,12 +26,13 @@ function placeTables(state: State): void {
   for (const name of TABLE_ORDER) {
     const table = state.tables[name]
     if (table.length > 0 && alignUp(table.length, 8) > table.room)
-      table.room = alignUp(Math.max(MIN_ROOM, table.length + table.length / 2), 8)
+      table.room = alignUp(state.packing ? table.length : Math.max(MIN_ROOM, table.length + table.length / 2), 8)
     table.offset = at
     at += table.room
     table.written = 0
     table.pieces.fill(1)
   }
+  state.packing = false
   state.signatureAt = alignUp(at, 16)
   const name = fromText(signatureName(state))
   state.signatureSize = state.settings.adhocCodesign ? signatureSize(state.signatureAt, name.length, state.shift) : 0

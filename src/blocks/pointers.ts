@@ -22,7 +22,7 @@ export function putRebase(state: State, at: number, target: number): void {
 /** A pointer that dyld binds; the chained import table has a row for each import. False where the addend does not fit. */
 export function putBind(state: State, at: number, made: number, addend: number): boolean {
   setKind(state, at, POINTER_BIND)
-  if (state.settings.fixupChains) return writeChainedBind(state.view, at, made - 1, addend)
+  if (state.settings.fixupChains) return writeChainedBind(state.view, at, state.imports.Use.chained[made], addend)
   writePointer(state.view, at, 0)
   return true
 }

@@ -11,7 +11,7 @@ import { dropPointer } from './pointers.ts'
 import { markPages, type State, takeRow } from './state.ts'
 
 /** Branches to what dyld may bind elsewhere go through a stub whatever the policy. */
-function goesThroughTable(state: State, type: number, target: number): boolean {
+export function goesThroughTable(state: State, type: number, target: number): boolean {
   const is = state.arch.attributes[type]
   if (is & R_GOT) return true
   if ((is & R_BRANCH) === 0) return false
@@ -69,7 +69,7 @@ function headsOf(state: State, target: number): Uint32Array {
   return target & TARGET_IMPORT ? state.uses.Uses.referenced : state.blocks.Links.referenced
 }
 
-function linkTo(state: State, reference: number, target: number): void {
+export function linkTo(state: State, reference: number, target: number): void {
   const { previousTo, nextTo } = state.references.Chain
   const heads = headsOf(state, target)
   const first = heads[target & 0x7fffffff]

@@ -2,12 +2,14 @@
 import {
   createEditBlocks,
   createEditStrings,
+  createImportRows,
   createImportUses,
   createReferences,
   createSectionRooms,
   createSymbolRows,
   type EditBlocks,
   type EditStrings,
+  type ImportRows,
   type ImportUses,
   type References,
   type SectionRooms,
@@ -21,6 +23,7 @@ import type { HeaderSource, LoadedDylib } from '../../systems/kernels/commands.t
 import type { Arch } from '../arch/arch.ts'
 import { ARCHITECTURES } from '../arch/architectures.ts'
 import { alignUp } from '../core/align.ts'
+import { fromText } from '../core/bytes.ts'
 import { sha256Into } from '../core/sha256.ts'
 import { addEntity } from '../ecs.ts'
 import type { Sha256 } from '../formats/codesign.ts'
@@ -57,6 +60,9 @@ export interface State extends HeaderSource {
   /** Stubs, keyed as GOT entries are. */
   stubs: Gots & { rows: number }
   symbolRows: SymbolRows
+  importRows: ImportRows
+  /** Rows of imports that are gone, to be used again. */
+  freeImportRows: number[]
   rooms: SectionRooms
   /** By output section and power of two: the first block with so much room behind it. */
   bins: Uint32Array
@@ -66,12 +72,15 @@ export interface State extends HeaderSource {
   index: { entries: Uint32Array; used: number }
   sections: EditSections
   dylibs: LoadedDylib[]
-  /** The block with the entry point's name, if it is known. */
+  /** The block of the entry point, if it is known. */
   entry: number
+  entryName: Uint8Array
   /** Imports whose definitions dyld coalesces, those of the image's own with them. */
   weakNames: number
   binder: number
   loaderCache: number
+  /** Blocks declared so far. */
+  declared: number
   textStart: number
   /** The whole file, and the same memory as a view; `size` of it are in use. */
   bytes: Uint8Array
@@ -102,6 +111,8 @@ export interface State extends HeaderSource {
   stale: { rebase: boolean; bind: boolean; lazy: boolean; chains: boolean; exports: boolean; indirect: boolean }
   /** Sections stand elsewhere: every address is to be applied again. */
   relocated: boolean
+  /** The tables of __LINKEDIT get no room at the next flush. */
+  packing: boolean
   /** The file has another size than at the last flush. */
   resized: boolean
 }
@@ -135,6 +146,8 @@ export function createState(options: ImageOptions): State {
     gots: { rows, ...createGots(rows, false) },
     stubs: { rows, ...createGots(rows, false) },
     symbolRows: createSymbolRows(rows),
+    importRows: createImportRows(64),
+    freeImportRows: [],
     rooms: createSectionRooms(MAX_SECTIONS),
     bins: new Uint32Array((MAX_SECTIONS + 1) * BINS),
     freeStrings: new Uint32Array(alignUp(MAX_NAME + 1, 8) / 8 + 1),
@@ -152,9 +165,11 @@ export function createState(options: ImageOptions): State {
     signatureAt: 0,
     signatureSize: 0,
     entry: 0,
+    entryName: fromText(settings.entry ?? ''),
     weakNames: 0,
     binder: 0,
     loaderCache: 0,
+    declared: 0,
     textStart: 0,
     ...emptyFile(settings),
     tables: { header: 0, ...tables },
@@ -166,6 +181,7 @@ export function createState(options: ImageOptions): State {
     indirectEntries: [],
     stale: { rebase: true, bind: true, lazy: true, chains: true, exports: true, indirect: true },
     relocated: true,
+    packing: false,
     resized: true,
   }
 }

@@ -5,6 +5,9 @@ import { sizeClass } from '../core/sizeClass.ts'
 import { MAX_NAME, type State, takeRow } from './state.ts'
 import { resizeTable, touchTable } from './table.ts'
 
+/** Offset 0 is no name. */
+export const STRINGS_START = 8
+
 /** @throws TypeError for what cannot be a symbol's name. */
 export function checkName(caller: string, name: string): Uint8Array {
   if (typeof name !== 'string' || name === '' || name.includes('\0'))
@@ -23,7 +26,7 @@ export function addString(state: State, name: Uint8Array): number {
   if (string !== 0) freeStrings[room / 8] = strings.Text.next[string]
   else {
     string = takeRow(strings, [strings.Text])
-    const at = Math.max(8, table.length)
+    const at = Math.max(STRINGS_START, table.length)
     resizeTable(table, at + room)
     strings.Text.offset[string] = at
     strings.Text.room[string] = room
@@ -35,13 +38,20 @@ export function addString(state: State, name: Uint8Array): number {
   return string
 }
 
+/** A string of a packed table has room for its bytes only, and serves names of the class below. */
+function freeListOf(room: number): number {
+  const step = Math.max(8, 2 ** (29 - Math.clz32(room)))
+  return (room - (room % step)) / 8
+}
+
 export function freeString(state: State, string: number): void {
   const { Text } = state.strings
   const from = Text.offset[string]
   state.tables.strings.bytes.fill(0, from, from + Text.room[string])
   touchTable(state.tables.strings, from, from + Text.room[string])
-  Text.next[string] = state.freeStrings[Text.room[string] / 8]
-  state.freeStrings[Text.room[string] / 8] = string
+  const list = freeListOf(Text.room[string])
+  Text.next[string] = state.freeStrings[list]
+  state.freeStrings[list] = string
 }
 
 export function isString(state: State, string: number, name: Uint8Array): boolean {

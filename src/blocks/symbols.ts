@@ -19,6 +19,10 @@ function groupOf(state: State, owner: number): number {
   return (state.blocks.Place.flags[owner] & (EDIT_EXPORTED | EDIT_HIDDEN)) === EDIT_EXPORTED ? EXTERNAL : LOCAL
 }
 
+export function isExternal(state: State, owner: number): boolean {
+  return groupOf(state, owner) === EXTERNAL
+}
+
 /** Row behind the last of a group. */
 function groupEnd({ symtab }: State, group: number): number {
   return symtab.locals + (group > LOCAL ? symtab.externals : 0) + (group > EXTERNAL ? symtab.undefineds : 0)
@@ -76,7 +80,7 @@ function setOwnerRow(state: State, owner: number, row: number): void {
   }
 }
 
-function setRow(state: State, row: number, owner: number): void {
+export function setRow(state: State, row: number, owner: number): void {
   state.symbolRows.Row.owner[row + 1] = owner
   setOwnerRow(state, owner, row + 1)
   writeSymbol(state, owner)

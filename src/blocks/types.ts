@@ -133,6 +133,15 @@ export interface BlockImage {
   gotAddressOf(target: BlockHandle | ImportHandle): number
   stubAddressOf(target: BlockHandle | ImportHandle): number
   flush(): FlushResult
+  /**
+   * Brings all into the canonical layout, for the next flush to write: nothing has room, freed entries and places are gone, and
+   * handles stay. The bytes then depend on nothing but what the image consists of: they are those of a fresh image of the same
+   * options, libraries (in the order of their ordinals), imports and blocks, compacted before its first flush, in whatever order
+   * these were declared, changed and filled. Sections, symbols, strings and table entries stand in the order of names (imports of one
+   * name by ordinal; blocks of one name as they were declared, which is all that is left of history). Entries of the GOT and stubs
+   * that only `gotAddressOf` and `stubAddressOf` asked for go. Addresses change, and the next edits make room again, once.
+   */
+  compact(): void
   /** Removes what is kept beside the file to write it by pieces. Without `write` there is nothing. */
   dispose(): void
 }

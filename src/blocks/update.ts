@@ -5,8 +5,9 @@ import { isZeroFillType } from '../../systems/kernels/outputKinds.ts'
 import { R_ADDEND, R_BRANCH, R_GOT, R_SUBTRAHEND, R_TLV, R_UNSIGNED } from '../arch/arch.ts'
 import { definitionMoved, settleName } from './definitions.ts'
 import { checkStrong } from './exports.ts'
+import { forgetEntry } from './entryPoint.ts'
 import { targetOf } from './handles.ts'
-import { growSection, MAX_ALIGN_POW2 } from './layout.ts'
+import { growSection, layOut, MAX_ALIGN_POW2 } from './layout.ts'
 import { MAX_BIND_ADDEND } from './pointers.ts'
 import { addReference, dropReferences, markDirty } from './references.ts'
 import { releaseFreed } from './release.ts'
@@ -62,6 +63,8 @@ function settle(state: State, block: number, moved: boolean): void {
 function place(state: State, block: number, checked: Checked): boolean {
   const { Place, Entry } = state.blocks
   const { section, size, align } = checked
+  alignSection(state, section, Math.log2(align))
+  Place.alignPow2[block] = Math.log2(align)
   const wasPlaced = (Place.flags[block] & EDIT_PLACED) !== 0
   const stays = wasPlaced && Place.section[block] === section && fitsHere(state, block, size, align)
   if (stays) {
@@ -79,12 +82,21 @@ function place(state: State, block: number, checked: Checked): boolean {
   if (!wasPlaced && Entry.stub[block] !== 0) state.indirectEntries.push(-Entry.stub[block])
   if (wasPlaced) writeSymbol(state, block)
   else addSymbol(state, block)
+  if (!wasPlaced || section !== state.sections.text) forgetEntry(state, block)
   if (Entry.got[block] !== 0) {
     state.dirtyGots.push(Entry.got[block])
     if (!wasPlaced) state.indirectEntries.push(Entry.got[block])
   }
   if (Place.flags[block] & EDIT_EXPORTED) exportMoved(state, block, wasPlaced)
   return true
+}
+
+/** Sections of a packed image are aligned as their blocks have needed. */
+function alignSection(state: State, section: number, pow2: number): void {
+  const { alignPow2 } = state.outputs.Section
+  if (pow2 <= alignPow2[section]) return
+  alignPow2[section] = MAX_ALIGN_POW2
+  layOut(state)
 }
 
 function exportMoved(state: State, block: number, wasPlaced: boolean): void {

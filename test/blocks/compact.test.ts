@@ -1,0 +1,197 @@
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { randomFrom } from '../../bench/random.ts'
+import type { BlockImage, FlushResult, ImageOptions } from '../../src/blocks.ts'
+import { link } from '../../src/node.ts'
+import { readImage } from '../../src/formats/macho/image.ts'
+import { verify } from '../../src/verify.ts'
+import { compile } from '../helpers/clang.ts'
+import { tempFolder } from '../helpers/paths.ts'
+import { runImage, verifyImage } from '../helpers/run.ts'
+import { createTarget, forEachTarget, type Target } from '../helpers/targets.ts'
+import { functionOf, host, LIBSYSTEM, newImage, save } from './build.ts'
+import { edit, type Editor } from './editModel.ts'
+import { addImport, buildAfresh, finish, newModel, resultOf } from './model.ts'
+
+/** 8 programs, and with them 104 calls of compact after 100 edits each. */
+const COMPACTIONS = 13
+const EDITS = 100
+
+const CALLER = 'int answer(int); int printf(const char *, ...); int main() { printf("%d\\n", answer(0)); return 0; }'
+
+interface Subject {
+  target: Target
+  options: Partial<ImageOptions>
+  editor: Editor
+  library: string
+  /** Calls the library, where it is one. */
+  caller: string | null
+}
+
+function begin(target: Target, outputType: 'execute' | 'dylib', calls: 'got' | 'direct', seed: number): Subject {
+  const dylib = outputType === 'dylib'
+  const library = join(tempFolder(), 'libanswer.dylib')
+  const options = { calls, outputType, ...(dylib ? { installName: library } : {}) }
+  const image = newImage(target, options)
+  const model = newModel(target.arch, dylib)
+  const handles = { blocks: new Map(), imports: new Map() }
+  for (const name of ['_printf', '_exit', '_abs']) {
+    model.imports.set(`${name} of ${LIBSYSTEM}`, [name, LIBSYSTEM])
+    addImport(image, handles, name, LIBSYSTEM)
+  }
+  return { target, options, editor: { model, image, handles, random: randomFrom(seed) }, library, caller: null }
+}
+
+/** Checks and runs what was flushed; its standard output. */
+async function run(subject: Subject, result: FlushResult): Promise<string> {
+  const { target, options, library } = subject
+  const found = verify(result.contents!, { host }).filter(({ id }) => id !== 'unsigned')
+  assert.deepEqual(found, [])
+  const path = save(result)
+  verifyImage(target, path)
+  if (options.outputType === 'execute') return runImage(target, path).stdout
+  writeFileSync(library, result.contents!)
+  subject.caller ??= await linkCaller(target, library)
+  return runImage(target, subject.caller).stdout
+}
+
+async function linkCaller(target: Target, library: string): Promise<string> {
+  const output = join(tempFolder(), 'caller')
+  const platform = { name: 'macos', minVersion: 13 << 16, sdkVersion: 13 << 16 } as const
+  const inputs = [compile(target.arch, CALLER), library, { library: 'System' }]
+  await link({ inputs, arch: target.arch, platform, output, fixupChains: target.fixups === 'chained' })
+  return output
+}
+
+function flush(image: BlockImage): FlushResult {
+  const result = image.flush()
+  assert.deepEqual(result.messages, [])
+  return result
+}
+
+/** The image as it stands is right, and after `compact` it is, byte for byte, what is built at once. */
+async function check(subject: Subject): Promise<void> {
+  const { target, options, editor } = subject
+  const { model, image, handles, random } = editor
+  finish(model, image, handles)
+  const before = flush(image)
+  const wanted = `${resultOf(model, 0)}\n`
+  assert.equal(await run(subject, before), wanted)
+
+  const fresh = newImage(target, { ...options, codeSize: 10000, symbolCount: 500 })
+  finish(model, fresh, buildAfresh(model, fresh, random))
+  fresh.compact()
+  image.compact()
+  const after = flush(image)
+  assert.ok(Buffer.from(after.contents!).equals(flush(fresh).contents!), 'compacted, it is not what is built afresh')
+  assert.ok(after.contents!.length <= before.contents!.length)
+  assert.equal(await run(subject, after), wanted)
+}
+
+forEachTarget((target) => {
+  for (const outputType of ['execute', 'dylib'] as const) {
+    const calls = (outputType === 'execute') === (target.fixups === 'chained') ? 'got' : 'direct'
+    test(`compacted images are those built afresh (${target.name}, ${outputType}, calls: ${calls})`, async () => {
+      const subject = begin(target, outputType, calls, 17)
+      for (let round = 0; round < COMPACTIONS; round++) {
+        for (let i = 0; i < EDITS; i++) edit(subject.editor)
+        await check(subject)
+      }
+    })
+  }
+})
+
+test('compacting twice changes nothing, and handles stay', () => {
+  const image = newImage(createTarget('arm64', 'chained'))
+  const [main, called, waiting] = ['_main', '_called', '_waiting'].map(image.declareBlock)
+  const gone = image.declareBlock('_gone')
+  const puts = image.addImport('_puts', LIBSYSTEM)
+  image.updateBlock(gone, { code: new Uint8Array(100_000) })
+  image.updateBlock(called, functionOf('arm64', [{ add: 1 }]))
+  image.updateBlock(main, functionOf('arm64', [{ call: called }, { call: puts }]))
+  image.freeBlock(gone)
+  const before = flush(image).contents!.length
+  image.compact()
+  const first = Buffer.from(flush(image).contents!)
+  assert.ok(first.length < before / 2)
+  image.compact()
+  assert.ok(first.equals(flush(image).contents!))
+  assert.throws(() => image.addressOf(gone), TypeError)
+  assert.throws(() => image.addressOf(waiting), /no contents yet/)
+  image.updateBlock(waiting, functionOf('arm64', [{ call: puts }]))
+  image.updateBlock(main, functionOf('arm64', [{ call: called }, { call: waiting }]))
+  image.freeImport(image.addImport('_abs', LIBSYSTEM))
+  verifyImage(createTarget('arm64', 'chained'), save(flush(image)))
+})
+
+test('of blocks with the name of the entry point the exported one is it, else the last', () => {
+  const image = newImage(createTarget('x86_64', 'chained'))
+  const [first, second] = ['_main', '_main'].map(image.declareBlock)
+  for (const block of [second, first]) image.updateBlock(block, functionOf('x86_64', []))
+  const entry = () => 0x100000000 + readImage(flush(image).contents!).mainOffset!
+  assert.equal(entry(), image.addressOf(second))
+  image.exportSymbol(first)
+  assert.equal(entry(), image.addressOf(first))
+  image.compact()
+  assert.equal(entry(), image.addressOf(first))
+  image.unexportSymbol(first)
+  assert.equal(entry(), image.addressOf(second))
+  image.freeBlock(second)
+  assert.equal(entry(), image.addressOf(first))
+})
+
+test('imports of a compacted image are bound in place in the order of addresses', () => {
+  for (const fixups of ['chained', 'opcodes'] as const) {
+    const target = createTarget('x86_64', fixups)
+    const build = (order: readonly number[]) => {
+      const image = newImage(target, { outputType: 'dylib', installName: '/usr/lib/libx.dylib' })
+      const puts = image.addImport('_puts', LIBSYSTEM)
+      const blocks = [0, 1, 2, 3].map((i) => image.declareBlock(`_pointer${i}`))
+      for (const i of order) {
+        const relocations = [0, 8].map((offset) => ({ offset, type: 'X86_64_RELOC_UNSIGNED', target: puts, addend: i }))
+        image.updateBlock(blocks[i], { section: '__DATA,__data', code: new Uint8Array(16), relocations })
+      }
+      image.compact()
+      return Buffer.from(flush(image).contents!)
+    }
+    assert.ok(build([0, 1, 2, 3]).equals(build([2, 0, 3, 1])))
+  }
+})
+
+test('of definitions of one name the same counts, whichever came last', () => {
+  for (const fixups of ['chained', 'opcodes'] as const) {
+    const target = createTarget('arm64', fixups)
+    const build = (order: readonly number[]) => {
+      const options = { outputType: 'dylib', installName: '/usr/lib/libx.dylib', undefined: 'dynamic_lookup' } as const
+      const image = newImage(target, { ...options, calls: 'direct' })
+      const weak = [0, 1, 2].map(() => image.declareBlock('_weak'))
+      const common = [0, 1, 2].map(() => image.declareBlock('_common'))
+      const names = ['_weak', '_common', '_later', '_never'].map((name) => image.declareUndefined(name))
+      const caller = image.declareBlock('_caller')
+      image.updateBlock(caller, functionOf('arm64', [{ callThroughGot: names[3] }, { call: names[2] }]))
+      for (const i of order) {
+        image.exportSymbol(weak[i], { weak: true })
+        image.updateBlock(weak[i], functionOf('arm64', [{ add: i }]))
+        image.updateBlock(common[i], { section: '__DATA,__common', code: 8 * (1 + (i & 1)) })
+        image.exportSymbol(common[i])
+        image.flush()
+      }
+      const steps = [...names.slice(0, 2), weak[1], common[0]].map((target) => ({ callThroughGot: target }))
+      image.updateBlock(caller, functionOf('arm64', [...steps, { call: weak[2] }, { call: names[2] }]))
+      image.exportSymbol(caller, { weak: true })
+      image.updateBlock(image.declareBlock('_other'), functionOf('arm64', [{ call: caller }]))
+      image.unexportSymbol(caller)
+      image.compact()
+      return Buffer.from(flush(image).contents!)
+    }
+    const wanted = build([0, 1, 2])
+    for (const order of [
+      [2, 1, 0],
+      [1, 2, 0],
+    ])
+      assert.ok(build(order).equals(wanted))
+    verifyImage(target, save({ contents: wanted, messages: [], ranges: [] }))
+  }
+})
