@@ -232,8 +232,10 @@ export interface Link {
   }
   /** The finished symbol table: how many locals, externals and undefined names; bytes of the signature. */
   symtab: { locals: number; externals: number; undefineds: number; strings: number }
-  /** Rows of the chained import table: the import, and the addend where it does not fit the bind. */
-  chained: { imports: number[]; addends: number[]; withAddend: Map<string, number> }
+  /** Entries that each table has room for, holes included. */
+  slots: { gots: number; tlvs: number; stubs: number; lazy: number; helpers: number }
+  /** Rows of the chained import table: the import, and the addend where it does not fit the bind; by place in segmentOrder the starts of chains. */
+  chained: { imports: number[]; addends: number[]; withAddend: Map<string, number>; pageStarts: Uint16Array[] }
   /** Place and bytes of the code signature in the file, 0 for none; place of the UUID in the header. */
   signatureAt: number
   signatureSize: number

@@ -29,6 +29,7 @@ import { formKinds, KIND_ADDEND, KIND_BRANCH, KIND_PLAIN, KIND_POINTER, KIND_WID
 import { createSite, enterSection, type Site } from './kernels/references.ts'
 import { specialReference } from './scan/special.ts'
 import { badForm, badInitializer, badRelocation, badThreadLocal, checkDescriptor } from './scan/check.ts'
+import { placeEntries } from './kernels/entrySlots.ts'
 import { isLinked } from './kernels/isLinked.ts'
 import { keepFrames } from './scan/frames.ts'
 import { scanMessenger } from './scan/messenger.ts'
@@ -74,6 +75,7 @@ export function scan(link: Link): void {
   reportUndefined(link, state.undefineds)
   makeStubs(link, state.calls)
   prepareStubBinder(link)
+  placeEntries(link)
   for (let got = 1; got <= link.gots.count; got++)
     if (link.gots.Key.kind[got] === KEY_IMPORT) link.imports.Use.got[link.gots.Key.index[got]] = got
   spawnNames(link.names)

@@ -64,8 +64,15 @@ function writeThreadPointers(link: Link, view: DataView): void {
     bindEntry(link, view, link.tables.tlvPointers, tlvAddress(link, tlv), link.tlvs.Key.index[tlv])
 }
 
+/** Slots that no stub or helper entry takes trap, as room in code does. */
+function fillCode(link: Link, output: number): void {
+  const { fileOffset, size } = link.outputs.Extent
+  link.image.fill(link.arch.name === 'x86_64' ? 0xcc : 0, fileOffset[output], fileOffset[output] + size[output])
+}
+
 function writeStubs(link: Link, view: DataView): void {
   const { stubs, tables, arch } = link
+  if (link.slots.stubs > stubs.count) fillCode(link, tables.stubs)
   const base = link.outputs.Extent.address[tables.stubs]
   for (let stub = 1; stub <= stubs.count; stub++) {
     const address = base + stubs.Stub.slot[stub] * arch.stubSize
@@ -103,39 +110,52 @@ function writeLazyPointers(link: Link, view: DataView): void {
 function writeStubHelperHeader(link: Link, view: DataView): void {
   if (link.helperEntries === 0 || link.stubBinder === 0) return
   const output = link.tables.stubHelper
+  if (link.slots.helpers > link.helperEntries) fillCode(link, output)
   const address = link.outputs.Extent.address[output]
   const cache = link.symbols.Reference.address[link.loaderCache]
   const binder = gotAddress(link, link.imports.Use.got[link.stubBinder])
   link.arch.writeStubHelperHeader(view, imageOffset(link, output, address), address, cache, binder)
 }
 
+/** What the indirect table has for a slot without an entry. */
+const HOLE = (macho.INDIRECT_SYMBOL_LOCAL | macho.INDIRECT_SYMBOL_ABS) >>> 0
+
 /** In ld64.lld's order: GOT, thread-local pointers, stubs, lazy pointers; reserved1 says where each section's begin. */
 function writeIndirectSymbols(link: Link): void {
-  const { gots, tlvs, stubs, tables } = link
+  const { slots, tables } = link
   const { reserved1 } = link.outputs.Section
-  let lazy = 0
-  for (let stub = 1; stub <= stubs.count; stub++) if (stubs.Stub.lazy[stub] !== 0) lazy++
-  const bytes = new Uint8Array((gots.count + tlvs.count + stubs.count + lazy) * 4)
-  let row = 0
-  reserved1[tables.got] = row
-  for (let got = 1; got <= gots.count; got++)
-    writeU32(
-      bytes,
-      row++ * 4,
-      gots.Key.kind[got] === KEY_IMPORT ? symbolNumber(link, gots.Key.index[got]) : macho.INDIRECT_SYMBOL_LOCAL,
-    )
-  reserved1[tables.tlvPointers] = row
-  for (let tlv = 1; tlv <= tlvs.count; tlv++) writeU32(bytes, row++ * 4, symbolNumber(link, tlvs.Key.index[tlv]))
-  reserved1[tables.stubs] = row
-  for (let stub = 1; stub <= stubs.count; stub++)
-    writeU32(bytes, row++ * 4, symbolNumber(link, stubs.Stub.import[stub]))
-  reserved1[tables.lazyPointers] = row
-  for (let stub = 1; stub <= stubs.count; stub++)
-    if (stubs.Stub.lazy[stub] !== 0) writeU32(bytes, row++ * 4, symbolNumber(link, stubs.Stub.import[stub]))
+  const starts = [0, slots.gots, slots.tlvs, slots.stubs, slots.lazy]
+  for (let i = 1; i < starts.length; i++) starts[i] += starts[i - 1]
+  reserved1[tables.got] = starts[0]
+  reserved1[tables.tlvPointers] = starts[1]
+  reserved1[tables.stubs] = starts[2]
+  reserved1[tables.lazyPointers] = starts[3]
   reserved1[0] = 0
+  const bytes = indirectSymbols(link, starts)
   link.linkedit.indirect = { bytes, offset: 0 }
-  link.visited.rows += row
+  link.visited.rows += starts[4]
   link.visited.written += bytes.length
+}
+
+/** `starts`: where those of GOT, thread-local pointers, stubs and lazy pointers begin; then how many there are. */
+export function indirectSymbols(link: Link, starts: readonly number[]): Uint8Array {
+  const { gots, tlvs, stubs } = link
+  const bytes = new Uint8Array(starts[4] * 4)
+  for (let row = 0; row < starts[4]; row++) writeU32(bytes, row * 4, HOLE)
+  const put = (start: number, slot: number, value: number) => writeU32(bytes, (start + slot) * 4, value)
+  for (let got = 1; got <= gots.count; got++) {
+    const isImport = gots.Key.kind[got] === KEY_IMPORT
+    const value = isImport ? symbolNumber(link, gots.Key.index[got]) : macho.INDIRECT_SYMBOL_LOCAL
+    put(starts[0], gots.Slot.slot[got], value)
+  }
+  for (let tlv = 1; tlv <= tlvs.count; tlv++)
+    put(starts[1], tlvs.Slot.slot[tlv], symbolNumber(link, tlvs.Key.index[tlv]))
+  for (let stub = 1; stub <= stubs.count; stub++) {
+    const number = symbolNumber(link, stubs.Stub.import[stub])
+    put(starts[2], stubs.Stub.slot[stub], number)
+    if (stubs.Stub.lazy[stub] !== 0) put(starts[3], stubs.Stub.lazy[stub] - 1, number)
+  }
+  return bytes
 }
 
 function symbolNumber(link: Link, made: number): number {

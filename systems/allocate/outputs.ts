@@ -244,21 +244,19 @@ export function addTables(link: Link, renames: Renames): void {
     link.outputs.Extent.size[output] = size
     return output
   }
-  const { stubs, gots, tlvs, helperEntries } = link
-  const helperSize = helperEntries === 0 ? 0 : arch.stubHelperHeaderSize + helperEntries * arch.stubHelperEntrySize
-  let lazy = 0
-  for (let stub = 1; stub <= stubs.count; stub++) if (stubs.Stub.lazy[stub] !== 0) lazy++
-  tables.stubs = table('__TEXT', '__stubs', FILL_STUBS, macho.S_SYMBOL_STUBS | code, 2, stubs.count * arch.stubSize)
+  const { slots } = link
+  const helperSize = slots.helpers === 0 ? 0 : arch.stubHelperHeaderSize + slots.helpers * arch.stubHelperEntrySize
+  tables.stubs = table('__TEXT', '__stubs', FILL_STUBS, macho.S_SYMBOL_STUBS | code, 2, slots.stubs * arch.stubSize)
   link.outputs.Section.reserved2[tables.stubs] = arch.stubSize
   tables.stubHelper = table('__TEXT', '__stub_helper', FILL_STUB_HELPER, code, 2, helperSize)
-  tables.got = table('__DATA', '__got', FILL_GOT, macho.S_NON_LAZY_SYMBOL_POINTERS, 3, gots.count * 8)
+  tables.got = table('__DATA', '__got', FILL_GOT, macho.S_NON_LAZY_SYMBOL_POINTERS, 3, slots.gots * 8)
   tables.lazyPointers = table(
     '__DATA',
     '__la_symbol_ptr',
     FILL_LAZY_POINTERS,
     macho.S_LAZY_SYMBOL_POINTERS,
     3,
-    lazy * 8,
+    slots.lazy * 8,
   )
   tables.tlvPointers = table(
     '__DATA',
@@ -266,7 +264,7 @@ export function addTables(link: Link, renames: Renames): void {
     FILL_TLV_POINTERS,
     macho.S_THREAD_LOCAL_VARIABLE_POINTERS,
     3,
-    tlvs.count * 8,
+    slots.tlvs * 8,
   )
   tables.initOffsets = table(
     '__TEXT',

@@ -44,7 +44,7 @@ export function writeBind(
   addend: number,
 ): boolean {
   if (!recordBind(link, view, at, segment, offset, made, addend)) return false
-  return !link.settings.fixupChains || chainBind(link, view, at, made, addend)
+  return !numbersAtOnce(link) || chainBind(link, view, at, made, addend)
 }
 
 /**
@@ -75,6 +75,11 @@ export function recordBind(
   return true
 }
 
+/** Whether rows of the chained import table are numbered by first use; with room, once all binds are known. */
+export function numbersAtOnce(link: Link): boolean {
+  return link.settings.fixupChains && link.settings.layout !== 'padded'
+}
+
 /** Writes the pointers of binds first .. last; their imports get rows of the table in this order. */
 export function chainBinds(link: Link, view: DataView, first: number, last: number): void {
   const { location, import: made, addend } = link.fixups.Bind
@@ -87,8 +92,13 @@ export function chainBinds(link: Link, view: DataView, first: number, last: numb
 }
 
 function chainBind(link: Link, view: DataView, at: number, made: number, addend: number): boolean {
-  const inline = addend >= 0 && addend <= MAX_INLINE_ADDEND
-  return writeChainedBind(view, at, chainedImport(link, made, inline ? 0 : addend), inline ? addend : 0)
+  const own = importAddend(addend)
+  return writeChainedBind(view, at, chainedImport(link, made, own), addend - own)
+}
+
+/** What of a bind's addend stands in its import: all or nothing. */
+export function importAddend(addend: number): number {
+  return addend >= 0 && addend <= MAX_INLINE_ADDEND ? 0 : addend
 }
 
 /** Row of the chained import table for an import with an addend of its own. */

@@ -1,6 +1,6 @@
-// After all chunks: their fixups side by side, and the chained binds, whose import rows are numbered in the order of first use.
+// After all chunks: their fixups side by side, and the chained binds if their import rows are numbered in the order of first use.
 import type { Link } from '../../components/link.ts'
-import { chainBinds } from '../kernels/fixups.ts'
+import { chainBinds, numbersAtOnce } from '../kernels/fixups.ts'
 import type { RelocateJob } from './plan.ts'
 
 /** Scan has counted what a chunk can have at most; a chunk that stayed below leaves a gap, which is closed. */
@@ -13,7 +13,7 @@ export function gatherFixups(link: Link, job: RelocateJob): void {
   }
   link.fixups.rebases = rebases
   link.fixups.binds = binds
-  if (link.settings.fixupChains) chainBinds(link, new DataView(link.image.buffer), 1, binds)
+  if (numbersAtOnce(link)) chainBinds(link, new DataView(link.image.buffer), 1, binds)
 }
 
 /** Moves rows after `before` .. `last` to follow row `end`; returns the last of them. */

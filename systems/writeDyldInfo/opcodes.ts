@@ -89,26 +89,30 @@ function setRow(link: Link, rows: BindRows, i: number, segment: number, offset: 
   rows.flags[i] = Library.flags[made] & IMPORT_WEAK ? macho.BIND_SYMBOL_FLAGS_WEAK_IMPORT : 0
 }
 
+/** Records in the order of the helper entries, side by side: a helper entry is small, and tells dyld where its record begins. */
 function writeLazy(link: Link, names: ReturnType<typeof nameTable>): void {
-  const { stubs, tables } = link
+  const { Stub, LazyBind } = link.stubs
   const rows = createBindRows(link.helperEntries)
-  const segment = link.outputs.Section.segment[tables.lazyPointers]
-  for (let stub = 1; stub <= stubs.count; stub++) {
-    const helper = stubs.LazyBind.helper[stub]
-    if (helper !== 0)
-      setRow(
-        link,
-        rows,
-        helper - 1,
-        segment,
-        lazyAddress(link, stub) - link.segments.Extent.address[segment],
-        stubs.Stub.import[stub],
-      )
-  }
+  const segment = link.outputs.Section.segment[link.tables.lazyPointers]
+  const order = lazyStubs(link)
+  order.forEach((stub, i) => {
+    const offset = lazyAddress(link, stub) - link.segments.Extent.address[segment]
+    setRow(link, rows, i, segment, offset, Stub.import[stub])
+  })
   const { bytes, starts } = encodeLazyBind(rows, names)
   link.linkedit.lazyBind = { bytes: rows.count === 0 ? new Uint8Array(0) : bytes, offset: 0 }
-  for (let stub = 1; stub <= stubs.count; stub++)
-    if (stubs.LazyBind.helper[stub] !== 0) stubs.LazyBind.record[stub] = starts[stubs.LazyBind.helper[stub] - 1]
+  order.forEach((stub, i) => {
+    LazyBind.record[stub] = starts[i]
+  })
+}
+
+/** Stubs that are bound lazily, in the order of their helper entries. */
+function lazyStubs(link: Link): Uint32Array {
+  const { helper } = link.stubs.LazyBind
+  const stubs = new Uint32Array(link.helperEntries)
+  let count = 0
+  for (let stub = 1; stub <= link.stubs.count; stub++) if (helper[stub] !== 0) stubs[count++] = stub
+  return stubs.sort((a, b) => helper[a] - helper[b])
 }
 
 /** The lazy records' offsets go back into the stub helper. */

@@ -254,12 +254,27 @@ function addLiterals(facts: Facts, image: Image, section: Section): void {
   addOrder(facts, `entries of ${place}`, order)
 }
 
+/** The indirect symbol of a slot that no entry takes. */
+const HOLE = (C.INDIRECT_SYMBOL_LOCAL | C.INDIRECT_SYMBOL_ABS) >>> 0
+
+/** A slot without an entry holds zeros, or the traps of x86_64. */
+function isHole(image: Image, section: Section, offset: number, size: number): boolean {
+  const bytes = image.file.bytes.subarray(section.offset + offset, section.offset + offset + size)
+  return bytes.every((byte) => byte === 0) || bytes.every((byte) => byte === 0xcc)
+}
+
+/** Where entries have slots with holes between them their order says nothing: it is compared with none. */
 function addPointers(facts: Facts, image: Image, section: Section): void {
   const place = `${section.segment},${section.name}`
   const size = section.type === C.S_SYMBOL_STUBS ? section.reserved2 : 8
   const order: string[] = []
+  let holes = 0
   for (let i = 0; (i + 1) * size <= section.size; i++) {
     const address = section.address + i * size
+    if (image.file.indirect[section.reserved1 + i] === HOLE && isHole(image, section, i * size, size)) {
+      holes++
+      continue
+    }
     const label = labelOf(image, address)
     const value = image.file.indirect[section.reserved1 + i] ?? -1
     const local = value < 0 || value >= C.INDIRECT_SYMBOL_ABS
@@ -267,7 +282,7 @@ function addPointers(facts: Facts, image: Image, section: Section): void {
     addFact(facts, 'indirect', `${place} ${label}`, symbol)
     order.push(label)
   }
-  addOrder(facts, `entries of ${place}`, order)
+  addOrder(facts, `entries of ${place}`, holes === 0 ? order : [])
 }
 
 // Where each entry of the stub helper jumps to, behind the common part of 16 (x86_64) or 24 (arm64) bytes.
@@ -277,6 +292,7 @@ function addHelpers(facts: Facts, image: Image, section: Section): void {
   for (let i = image.arm ? 24 : 16; i + size <= section.size; i += size) {
     const address = section.address + i
     const at = section.offset + i
+    if (isHole(image, section, i, size)) continue
     const to = image.arm
       ? directTarget(view.getUint32(at + 4, true), address + 4)
       : address + size + view.getInt32(at + 6, true)

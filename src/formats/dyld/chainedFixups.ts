@@ -114,12 +114,16 @@ export function linkChains(
 /** One segment's chains: `offset` from the image base; `pageStarts` per page, trailing empty pages may be left out. */
 export type ChainedSegment = { offset: number; pageSize: number; pageStarts: Uint16Array }
 
-/** Imports, one row each: library `ordinals` (special ones negative), `weak` 0 or 1, `names` rows, `addends` in bytes. */
+/**
+ * Imports, one row each: library `ordinals` (special ones negative), `weak` 0 or 1, `names` rows, `addends` in bytes. A
+ * row with `holes` 1 has the name of the first row that has 0 there.
+ */
 export type ChainedImports = {
   ordinals: Int32Array
   weak: Uint8Array
   names: Uint32Array
   addends: Float64Array
+  holes?: Uint8Array
   count: number
 }
 
@@ -130,6 +134,8 @@ export type ChainedFixupsInput = {
   maxPointer: number
   imports: ChainedImports
   names: NameTable
+  /** Segments with fixups list all their pages, else those up to the last one with fixups. */
+  everyPage?: boolean
 }
 
 /**
@@ -148,12 +154,16 @@ export function encodeChainedFixups(input: ChainedFixupsInput): Uint8Array {
   for (const field of header) sink.u32(field)
   sink.append(starts)
   appendImports(sink, imports, names, format)
-  for (let i = 0; i < imports.count; i++) appendName(sink, names, imports.names[i])
+  for (let i = 0; i < imports.count; i++) if (!isHole(imports, i)) appendName(sink, names, imports.names[i])
   return sink.finish()
 }
 
 function outlineAddend(addend: number): number {
   return addend < 0 || addend > 0xff ? addend : 0
+}
+
+function isHole({ holes }: ChainedImports, row: number): boolean {
+  return holes !== undefined && holes[row] === 1
 }
 
 function importSize(format: number): number {
@@ -167,7 +177,7 @@ function importFormat(imports: ChainedImports, names: NameTable): number {
   let addends = false
   for (let i = 0; i < imports.count; i++) {
     const addend = outlineAddend(imports.addends[i])
-    symbols += names.length[imports.names[i]] + 1
+    symbols += isHole(imports, i) ? 0 : names.length[imports.names[i]] + 1
     if (addend < -0x400000 || addend > 0x3fffff || imports.ordinals[i] > 0xf0) wide = true
     if (addend !== 0) addends = true
   }
@@ -180,20 +190,22 @@ function appendImports(sink: ByteSink, imports: ChainedImports, names: NameTable
   const { ordinals, weak, addends, count } = imports
   let nameAt = 0
   for (let i = 0; i < count; i++) {
+    const place = isHole(imports, i) ? 0 : nameAt
     if (format === DYLD_CHAINED_IMPORT_ADDEND64) {
       sink.u32(((ordinals[i] & 0xffff) | (weak[i] << 16)) >>> 0)
-      sink.u32(nameAt)
+      sink.u32(place)
       sink.u64(outlineAddend(addends[i]))
     } else {
-      sink.u32(((ordinals[i] & 0xff) | (weak[i] << 8) | (nameAt << 9)) >>> 0)
+      sink.u32(((ordinals[i] & 0xff) | (weak[i] << 8) | (place << 9)) >>> 0)
       if (format === DYLD_CHAINED_IMPORT_ADDEND) sink.u32(outlineAddend(addends[i]))
     }
-    nameAt += names.length[imports.names[i]] + 1
+    if (!isHole(imports, i)) nameAt += names.length[imports.names[i]] + 1
   }
 }
 
 // Pages up to the last one with fixups; dyld takes the missing ones for empty.
-function usedPages(starts: Uint16Array): number {
+function usedPages(starts: Uint16Array, everyPage: boolean): number {
+  if (everyPage) return starts.length
   let count = starts.length
   while (count > 0 && starts[count - 1] === DYLD_CHAINED_PTR_START_NONE) count--
   return count
@@ -202,7 +214,7 @@ function usedPages(starts: Uint16Array): number {
 // lld's size of the starts of one segment: a struct of 24 bytes with room for one page, 2 more for each further page.
 function encodeStarts(input: ChainedFixupsInput): Uint8Array {
   const { segments } = input
-  const pages = segments.map((segment) => usedPages(segment.pageStarts))
+  const pages = segments.map((segment) => usedPages(segment.pageStarts, input.everyPage === true))
   const sizes = pages.map((count) => (count === 0 ? 0 : alignUp(24 + 2 * (count - 1), 8)))
   let at = alignUp(4 + 4 * segments.length, 8)
   const bytes = new Uint8Array(sizes.reduce((sum, size) => sum + size, at))
