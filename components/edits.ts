@@ -57,8 +57,20 @@ export function createEditBlocks(rows: number) {
 export type EditBlocks = ReturnType<typeof createEditBlocks>
 
 export function createReferences(rows: number) {
-  /** In `block` at `offset`, of relocation type `type`, to `target`: a block, or TARGET_IMPORT | import; `through` a table (1). */
-  const Site = columns(rows, { block: 'u32', offset: 'u32', type: 'u8', through: 'u8', target: 'u32', addend: 'f64' })
+  /**
+   * In `block` at `offset`, of relocation type `type`, `width` bytes wide, to `target`: a block, or TARGET_IMPORT | import; `through`
+   * a table (1). `pair` is the other one of a difference, which is minuend less subtrahend.
+   */
+  const Site = columns(rows, {
+    block: 'u32',
+    offset: 'u32',
+    type: 'u8',
+    width: 'u8',
+    through: 'u8',
+    target: 'u32',
+    pair: 'u32',
+    addend: 'f64',
+  })
   /** The block's next reference; of those to the same address the one before and the next. */
   const Chain = columns(rows, { next: 'u32', previousTo: 'u32', nextTo: 'u32' })
   const components = { Site, Chain }

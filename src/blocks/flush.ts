@@ -8,6 +8,7 @@ import {
   EDIT_UNDEFINED,
   EDIT_WAITING,
 } from '../../components/edits.ts'
+import { TARGET_IMPORT } from '../../components/symbols.ts'
 import { APPLY_MISALIGNED, APPLY_OUT_OF_RANGE } from '../arch/arch.ts'
 import { sameBytes } from '../core/hash.ts'
 import { createMessages, error, type Messages } from '../core/messages.ts'
@@ -102,19 +103,24 @@ function applyDirty(state: State, messages: Messages): void {
   }
 }
 
+/** Names block, offset and target. */
 function explain(state: State, messages: Messages, reference: number, result: number): void {
-  const { block, offset, type } = state.references.Site
+  const { block, offset, type, target } = state.references.Site
   const owner = stringText(state, state.blocks.Entry.string[block[reference]])
   const what = `${state.arch.relocationNames[type[reference]]} at ${owner}+${offset[reference]}`
-  if (result === APPLY_OUT_OF_RANGE) error(messages, 'relocation-out-of-range', `${what} does not reach its target`)
-  else if (result === UNREACHABLE)
-    error(
-      messages,
-      'relocation-unreachable',
-      `${what} cannot reach its target, whose address is known at run time only`,
-    )
-  else if (result === APPLY_MISALIGNED) error(messages, 'relocation-misaligned', `${what} needs an aligned target`)
+  const wanted = targetText(state, target[reference])
+  if (result === APPLY_OUT_OF_RANGE) error(messages, 'relocation-out-of-range', `${what} does not reach ${wanted}`)
+  else if (result === UNREACHABLE) {
+    const text = `${what} cannot reach ${wanted}, whose address is known at run time only`
+    error(messages, 'relocation-unreachable', text)
+  } else if (result === APPLY_MISALIGNED)
+    error(messages, 'relocation-misaligned', `${what} needs an aligned target, not ${wanted}`)
   else error(messages, 'bad-instruction', `${what} is not on an instruction that it fits`)
+}
+
+function targetText(state: State, target: number): string {
+  const { Entry } = state.blocks
+  return stringText(state, target & TARGET_IMPORT ? state.uses.Uses.string[target & 0x7fffffff] : Entry.string[target])
 }
 
 /** What was applied is no longer dirty; entries follow. */

@@ -3,8 +3,9 @@
 import { EDIT_DIRTY, EDIT_MOVED, EDIT_UNDEFINED, EDIT_WEAK } from '../../components/edits.ts'
 import { IMPORT_USED } from '../../components/imports.ts'
 import { TARGET_IMPORT } from '../../components/symbols.ts'
-import { APPLY_OK, APPLY_OUT_OF_RANGE, R_BRANCH, R_GOT, R_UNSIGNED } from '../arch/arch.ts'
+import { APPLY_OK, APPLY_OUT_OF_RANGE, R_BRANCH, R_GOT, R_SUBTRAHEND, R_UNSIGNED } from '../arch/arch.ts'
 import { removeEntity } from '../ecs.ts'
+import { REFERENCE_FIELDS } from './checkRelocations.ts'
 import { blockAddress, definitionOf, gotAddress, gotOf, isThere, putTarget, stubAddress, stubOf } from './entries.ts'
 import { aliasesOf } from './nameIndex.ts'
 import { dropPointer } from './pointers.ts'
@@ -19,21 +20,37 @@ export function goesThroughTable(state: State, type: number, target: number): bo
   return (state.blocks.Place.flags[target] & (EDIT_UNDEFINED | EDIT_WEAK)) !== 0
 }
 
-/** Also takes the table entry that the reference goes through. */
-export function addReference(
+/** The references of `CheckedRelocations`, and the table entries that they go through. */
+export function addReferences(state: State, block: number, references: readonly number[]): void {
+  let subtrahend = 0
+  for (let i = 0; i < references.length; i += REFERENCE_FIELDS) {
+    const [offset, type, width, target, addend] = references.slice(i, i + REFERENCE_FIELDS)
+    const reference = addReference(state, block, offset, type, width, target, addend)
+    if (subtrahend !== 0) {
+      state.references.Site.pair[subtrahend] = reference
+      state.references.Site.pair[reference] = subtrahend
+    }
+    subtrahend = state.arch.attributes[type] & R_SUBTRAHEND ? reference : 0
+  }
+}
+
+function addReference(
   state: State,
   block: number,
   offset: number,
   type: number,
+  width: number,
   target: number,
   addend: number,
-): void {
+): number {
   const { references, blocks } = state
   const reference = takeRow(references, [references.Site, references.Chain])
   const { Site, Chain } = references
   Site.block[reference] = block
   Site.offset[reference] = offset
   Site.type[reference] = type
+  Site.width[reference] = width
+  Site.pair[reference] = 0
   Site.target[reference] = target
   Site.addend[reference] = addend
   Chain.next[reference] = blocks.Links.references[block]
@@ -42,6 +59,13 @@ export function addReference(
   Site.through[reference] = goesThroughTable(state, type, target) ? 1 : 0
   if (Site.through[reference] !== 0) takeEntry(state, type, target)
   else linkTo(state, reference, target)
+  return reference
+}
+
+/** Whether dyld writes it. */
+function isPointer(state: State, reference: number): boolean {
+  const { type, pair } = state.references.Site
+  return (state.arch.attributes[type[reference]] & R_UNSIGNED) !== 0 && pair[reference] === 0
 }
 
 function takeEntry(state: State, type: number, target: number): void {
@@ -88,15 +112,14 @@ function unlinkFrom(state: State, reference: number, target: number): void {
 
 /** Drops a block's references and the pointers it holds. Returns targets that it did not go to in vain, for the caller to look after. */
 export function dropReferences(state: State, block: number, left: (target: number) => void): void {
-  const { references, blocks, arch } = state
+  const { references, blocks } = state
   const { Site, Chain } = references
   let reference = blocks.Links.references[block]
   blocks.Links.references[block] = 0
   while (reference !== 0) {
     const next = Chain.next[reference]
     const target = Site.target[reference]
-    const type = Site.type[reference]
-    if (arch.attributes[type] & R_UNSIGNED) dropPointer(state, sitePlace(state, reference))
+    if (isPointer(state, reference)) dropPointer(state, sitePlace(state, reference))
     if (target & TARGET_IMPORT) state.uses.Uses.references[target & 0x7fffffff]--
     if (Site.through[reference] === 0) unlinkFrom(state, reference, target)
     else if (!(target & TARGET_IMPORT)) blocks.Links.uses[target]--
@@ -133,7 +156,10 @@ type Failed = (reference: number, result: number) => void
 /** Applies what the block refers to. */
 export function applyOwn(state: State, block: number, failed: Failed): void {
   const { next } = state.references.Chain
-  for (let r = state.blocks.Links.references[block]; r !== 0; r = next[r]) applyReference(state, r, failed)
+  const { type } = state.references.Site
+  const { attributes } = state.arch
+  for (let r = state.blocks.Links.references[block]; r !== 0; r = next[r])
+    if ((attributes[type[r]] & R_SUBTRAHEND) === 0) applyReference(state, r, failed)
 }
 
 /** Applies what refers to a block that has moved, but for what blocks that are dirty themselves apply. */
@@ -151,6 +177,7 @@ function applyReference(state: State, reference: number, failed: Failed): void {
   const target = Site.target[reference]
   const is = state.arch.attributes[Site.type[reference]]
   if (!isThere(state, target)) return
+  if (Site.pair[reference] !== 0) return applyDifference(state, reference, failed)
   const at = sitePlace(state, reference)
   if (is & R_UNSIGNED) {
     if (!putTarget(state, at, target, Site.addend[reference])) failed(reference, APPLY_OUT_OF_RANGE)
@@ -164,6 +191,24 @@ function applyReference(state: State, reference: number, failed: Failed): void {
   const result = state.arch.apply(state.view, at, Site.type[reference], P, value, false)
   markPages(state, at, at + 4)
   if (result !== APPLY_OK) failed(reference, result)
+}
+
+/** Either one of a difference; it is there when both are. */
+function applyDifference(state: State, reference: number, failed: Failed): void {
+  const { Site } = state.references
+  const isMinuend = (state.arch.attributes[Site.type[reference]] & R_UNSIGNED) !== 0
+  const minuend = isMinuend ? reference : Site.pair[reference]
+  const subtrahend = Site.pair[minuend]
+  if (!isThere(state, Site.target[minuend]) || !isThere(state, Site.target[subtrahend])) return
+  const to = addressInImage(state, Site.target[minuend])
+  const from = addressInImage(state, Site.target[subtrahend])
+  if (to === 0 || from === 0) return failed(to === 0 ? minuend : subtrahend, UNREACHABLE)
+  const value = to - from + Site.addend[minuend]
+  const at = sitePlace(state, minuend)
+  markPages(state, at, at + Site.width[minuend])
+  if (Site.width[minuend] === 8) state.view.setInt32(at + 4, Math.floor(value / 2 ** 32), true)
+  else if (value !== (value | 0)) return failed(minuend, APPLY_OUT_OF_RANGE)
+  state.view.setInt32(at, value, true)
 }
 
 /** What `failed` is told of a reference to an address that is known at run time only. */
@@ -195,6 +240,5 @@ export function visitBinds(state: State, made: number, visit: (address: number, 
 function visitPointers(state: State, first: number, visit: (address: number, addend: number) => void): void {
   const { Site, Chain } = state.references
   for (let r = first; r !== 0; r = Chain.nextTo[r])
-    if (state.arch.attributes[Site.type[r]] & R_UNSIGNED)
-      visit(blockAddress(state, Site.block[r]) + Site.offset[r], Site.addend[r])
+    if (isPointer(state, r)) visit(blockAddress(state, Site.block[r]) + Site.offset[r], Site.addend[r])
 }

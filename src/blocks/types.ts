@@ -61,11 +61,16 @@ export interface ImageOptions {
 export interface BlockRelocation {
   /** Bytes from the start of the code. */
   offset: number
-  /** As <mach-o/x86_64/reloc.h> and <mach-o/arm64/reloc.h> spell it: `X86_64_RELOC_BRANCH`, `ARM64_RELOC_PAGE21`. */
+  /**
+   * As <mach-o/x86_64/reloc.h> and <mach-o/arm64/reloc.h> spell it: `X86_64_RELOC_BRANCH`, `ARM64_RELOC_PAGE21`. A difference of two
+   * addresses is a SUBTRACTOR, whose target is subtracted, and right behind it an UNSIGNED at the same offset; it may stand anywhere.
+   */
   type: string
   target: BlockHandle | ImportHandle
   /** Bytes added to the target's address; what the code holds in the field does not count. Default 0. */
   addend?: number
+  /** Bytes of an UNSIGNED, default 8; 4 in a difference only. */
+  size?: 4 | 8
 }
 
 export interface BlockUpdate {

@@ -1,21 +1,18 @@
 // Contents for a block: all is checked first, then the old ones go, a place is found, and the new ones are written.
 import { EDIT_EXPORTED, EDIT_MOVED, EDIT_PLACED, EDIT_UNDEFINED } from '../../components/edits.ts'
-import { TARGET_IMPORT } from '../../components/symbols.ts'
 import { isZeroFillType } from '../../systems/kernels/outputKinds.ts'
-import { R_ADDEND, R_BRANCH, R_GOT, R_SUBTRAHEND, R_TLV, R_UNSIGNED } from '../arch/arch.ts'
 import { definitionMoved, settleName } from './definitions.ts'
 import { checkStrong } from './exports.ts'
+import { checkRelocations, refuse } from './checkRelocations.ts'
 import { forgetEntry } from './entryPoint.ts'
-import { targetOf } from './handles.ts'
 import { growSection, layOut, MAX_ALIGN_POW2 } from './layout.ts'
-import { MAX_BIND_ADDEND } from './pointers.ts'
-import { addReference, dropReferences, markDirty } from './references.ts'
+import { addReferences, dropReferences, markDirty } from './references.ts'
 import { releaseFreed } from './release.ts'
 import { findPlace, fitsHere, freePlace, idealRoom, rebin, usedSize } from './space.ts'
 import { markPages, type State } from './state.ts'
 import { stringBytes } from './strings.ts'
 import { addSymbol, writeSymbol } from './symbols.ts'
-import { BLOCK_SECTIONS, type BlockRelocation, type BlockUpdate } from './types.ts'
+import { BLOCK_SECTIONS, type BlockUpdate } from './types.ts'
 
 /** Most that a section may hold; branches of arm64 reach less. */
 const MAX_SECTION = 0x10000000
@@ -27,12 +24,8 @@ interface Checked {
   align: number
   size: number
   bytes: Uint8Array | null
-  /** Four numbers a reference: offset, type, target, addend. */
+  /** As `checkRelocations` gives them. */
   references: number[]
-}
-
-function refuse(text: string): never {
-  throw new TypeError(`updateBlock: ${text}`)
 }
 
 export function updateBlock(state: State, block: number, update: BlockUpdate): void {
@@ -45,9 +38,7 @@ export function updateBlock(state: State, block: number, update: BlockUpdate): v
     state.bytes.set(checked.bytes, at)
     markPages(state, at, at + checked.size)
   }
-  const { references } = checked
-  for (let i = 0; i < references.length; i += 4)
-    addReference(state, block, references[i], references[i + 1], references[i + 2], references[i + 3])
+  addReferences(state, block, checked.references)
   markDirty(state, block, moved ? EDIT_MOVED : 0)
   if (Place.flags[block] & EDIT_EXPORTED) settle(state, block, moved)
 }
@@ -139,15 +130,14 @@ function checkUpdate(state: State, block: number, update: BlockUpdate): Checked 
     refuse(`expected a power of two up to ${2 ** MAX_ALIGN_POW2} as alignment, got ${align}`)
   const relocations = update.relocations ?? []
   if (zero && relocations.length > 0) refuse(`${name} holds nothing to relocate`)
-  const references = checkRelocations(state, relocations, size, name.startsWith('__DATA'))
+  const checked = checkRelocations(state, relocations, size, name.startsWith('__DATA'))
   const needed = Math.max(align, state.arch.name === 'arm64' && section === state.sections.text ? 4 : 1)
-  const pointers = relocations.length > 0 && name.startsWith('__DATA')
   return {
     section,
-    align: pointers ? Math.max(align, 8) : needed,
+    align: checked.pointers ? Math.max(align, 8) : needed,
     size,
     bytes: zero ? null : (code as Uint8Array),
-    references,
+    references: checked.references,
   }
 }
 
@@ -158,46 +148,4 @@ function checkName(state: State, block: number, section: number): void {
     const name = stringBytes(state, state.blocks.Entry.string[block])
     checkStrong(state, 'updateBlock', block, name, flags | EDIT_PLACED, section)
   }
-}
-
-function checkRelocations(
-  state: State,
-  relocations: readonly BlockRelocation[],
-  size: number,
-  data: boolean,
-): number[] {
-  const references: number[] = []
-  const pointers = new Set<number>()
-  for (const { offset, type: spelled, target: handle, addend = 0 } of relocations) {
-    const type = state.arch.relocationNames.indexOf(spelled)
-    if (type < 0) refuse(`expected a relocation type of ${state.arch.name}, got ${spelled}`)
-    const is = state.arch.attributes[type]
-    const width = is & R_UNSIGNED ? 8 : 4
-    if (!Number.isInteger(offset) || offset < 0 || offset + width > size)
-      refuse(`relocation at ${offset} is outside of ${size} bytes of code`)
-    if (!Number.isInteger(addend) || Math.abs(addend) > 0x7fffffff)
-      refuse(`expected an addend of 32 bits, got ${addend}`)
-    const target = targetOf(state, 'updateBlock', handle)
-    checkType(state, is, spelled, target, addend)
-    if (is & R_UNSIGNED) {
-      if (!data) refuse(`${spelled} at ${offset}: pointers are for data, dyld does not write to __TEXT`)
-      if (offset % 8 !== 0 || pointers.has(offset))
-        refuse(`expected pointers at multiples of 8, one each, got ${offset}`)
-      pointers.add(offset)
-    } else if (data) refuse(`${spelled} is for code`)
-    else if (state.arch.name === 'arm64' && offset % 4 !== 0) refuse(`${spelled} at ${offset} is not on an instruction`)
-    references.push(offset, type, target, addend)
-  }
-  return references
-}
-
-function checkType(state: State, is: number, spelled: string, target: number, addend: number): void {
-  if (is & (R_TLV | R_SUBTRAHEND | R_ADDEND)) refuse(`${spelled} is not offered`)
-  if (!(target & TARGET_IMPORT)) return
-  if (is & R_UNSIGNED) {
-    const most = state.settings.fixupChains ? MAX_BIND_ADDEND : 0x7fffffff
-    if (addend > most || (addend < 0 && state.settings.fixupChains))
-      refuse(`expected an addend from 0 to ${most} on a pointer to an import, got ${addend}`)
-  } else if (!(is & (R_BRANCH | R_GOT)))
-    refuse(`${spelled} cannot reach an import, whose address is known at run time only`)
 }

@@ -142,7 +142,7 @@ test('a relocation that does not fit is a message that names it', () => {
   image.updateBlock(main, { code: word, relocations: [load] })
   assert.deepEqual(
     image.flush().messages.map(({ id, text }) => [id, text]),
-    [['relocation-misaligned', 'ARM64_RELOC_PAGEOFF12 at _main+0 needs an aligned target']],
+    [['relocation-misaligned', 'ARM64_RELOC_PAGEOFF12 at _main+0 needs an aligned target, not _text']],
   )
   image.updateBlock(main, { code: word, relocations: [{ ...load, addend: 0 }] })
   assert.deepEqual(idsOf(image), [])

@@ -282,6 +282,6 @@ test('wrong use of names is refused', () => {
   image.addImport('_a', LIBSYSTEM)
   assert.deepEqual(
     image.flush().messages.map(({ text }) => text),
-    ['ARM64_RELOC_PAGE21 at _main+0 cannot reach its target, whose address is known at run time only'],
+    ['ARM64_RELOC_PAGE21 at _main+0 cannot reach _a, whose address is known at run time only'],
   )
 })
