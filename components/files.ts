@@ -75,7 +75,25 @@ export function createFiles(rows: number, shared: boolean) {
   const Detail = columns(rows, { archive: 'u32' }, shared)
   /** How many table entries the files before it have caused. */
   const Before = columns(rows, { gots: 'u32', tlvs: 'u32', stubs: 'u32' }, shared)
-  const components = { Source, Order, Ranges, Tables, Detail, Before }
+  /**
+   * In the padded layout its rows of the symbol table: where they begin in `locals` and `externals` of link.table, and how many
+   * there are; where their names begin, in the string table and in `externalNames`, and the bytes that these have.
+   */
+  const Rows = columns(
+    rows,
+    {
+      local: 'u32',
+      locals: 'u32',
+      external: 'u32',
+      externals: 'u32',
+      localNames: 'u32',
+      localRoom: 'u32',
+      externalNames: 'u32',
+      externalRoom: 'u32',
+    },
+    shared,
+  )
+  const components = { Source, Order, Ranges, Tables, Detail, Before, Rows }
   return { world: createKind(components, { reserve: rows }), count: 0, ...components }
 }
 

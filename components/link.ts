@@ -227,6 +227,8 @@ export interface Link {
     /** Places in `externals` in the order of the symbols' rows: the order in which columns of symbols are best read. */
     byRow: Uint32Array
     externalNames: ExternalNames
+    /** Where those begin in the string table. */
+    externalStrings: number
     undefineds: number[]
     stabs: StabTable
   }

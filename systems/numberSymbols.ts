@@ -2,22 +2,18 @@
 // Reads: symbols, names, live blocks, imports. Writes: link.table (rows in order), Use.symtab.
 // After allocate, before writeIndirect, whose indirect table holds these numbers. Cost: one pass over the symbols.
 
-import { BLOCK_COALESCED, BLOCK_LIVE } from '../components/blocks.ts'
 import { IMPORT_DYNAMIC_LOOKUP, IMPORT_OWN, IMPORT_USED } from '../components/imports.ts'
-import type { ExternalNames, Link } from '../components/link.ts'
+import type { Link } from '../components/link.ts'
 import { NAME_EXPORTED, NAME_LIVE, WHERE_GLOBAL } from '../components/names.ts'
-import {
-  SYMBOL_ABSOLUTE,
-  SYMBOL_DEFINED,
-  SYMBOL_EXTERNAL,
-  SYMBOL_OMITTED,
-  TARGET_IMPORT,
-} from '../components/symbols.ts'
+import { SYMBOL_DEFINED, SYMBOL_EXTERNAL, SYMBOL_OMITTED, TARGET_IMPORT } from '../components/symbols.ts'
 import { countBefore, markBits, rankOf } from '../src/core/bits.ts'
-import { compilePatterns, matches } from '../src/core/patterns.ts'
 import { rowRoom } from './kernels/linkeditRooms.ts'
-import { symbolText } from './kernels/places.ts'
+import { listByFile } from './numberSymbols/byFile.ts'
+import { gatherNames } from './numberSymbols/externalNames.ts'
+import { isInOutput } from './numberSymbols/isInOutput.ts'
+import { type Filter, localFilter } from './numberSymbols/localFilter.ts'
 import { mentionOrder } from './numberSymbols/mentions.ts'
+import { orderUndefineds } from './numberSymbols/orderUndefineds.ts'
 import { writeStabs } from './numberSymbols/stabs.ts'
 
 export function numberSymbols(link: Link): void {
@@ -27,9 +23,11 @@ export function numberSymbols(link: Link): void {
   for (const file of [...link.order, link.internal.file]) count += link.files.Ranges.symbols[file]
   table.locals = new Uint32Array(count)
   table.externals = new Uint32Array(count)
-  if (keeps !== 'none') for (const file of [...link.order, link.internal.file]) listLocals(link, file, keeps)
-  const names = listExternals(link, keeps)
+  const padded = link.settings.layout === 'padded'
+  if (!padded && keeps !== 'none') for (const file of [...link.order, link.internal.file]) listLocals(link, file, keeps)
+  const names = padded ? listByFile(link, keeps) : listExternals(link, keeps)
   listImports(link)
+  if (padded) orderUndefineds(link)
   table.thunks = listThunks(link, keeps)
   writeStabs(link)
   const own = table.stabs.count + table.localCount + table.thunks.length
@@ -66,54 +64,6 @@ function orderByRow(link: Link, first: number): void {
 
 function placeByRank(words: Uint32Array, before: Uint32Array, values: Uint32Array, places: Uint32Array): void {
   for (let i = 0; i < places.length; i++) places[rankOf(words, before, values[i])] = i
-}
-
-/** The names of rows[0, count) side by side, each with a NUL. */
-function gatherNames(link: Link, rows: Uint32Array, count: number): ExternalNames {
-  const names = { bytes: new Uint8Array(0), offset: new Uint32Array(count), length: new Uint32Array(count) }
-  const size = placeNames(link.names.Text.length, rows, names)
-  names.bytes = new Uint8Array(size)
-  const target = new DataView(names.bytes.buffer)
-  const { arena, offset } = link.names.Text
-  let last = -1
-  let source: DataView = target
-  for (let i = 0; i < count; i++) {
-    const row = rows[i]
-    if (arena[row] !== last) {
-      last = arena[row]
-      source = link.arenas.list[last].view
-    }
-    copyName(source, offset[row], offset[row] + names.length[i], target, names.offset[i])
-  }
-  return names
-}
-
-/** Returns the bytes of all. */
-function placeNames(length: Uint32Array, rows: Uint32Array, names: ExternalNames): number {
-  let size = 0
-  for (let i = 0; i < names.offset.length; i++) {
-    names.offset[i] = size
-    names.length[i] = length[rows[i]]
-    size += length[rows[i]] + 1
-  }
-  return size
-}
-
-function copyName(source: DataView, at: number, end: number, target: DataView, to: number): void {
-  for (; at + 4 <= end; at += 4, to += 4) target.setInt32(to, source.getInt32(at, true), true)
-  for (; at < end; at++, to++) target.setUint8(to, source.getUint8(at))
-}
-
-type Filter = ((file: number, symbol: number) => boolean) | 'all' | 'none'
-
-/** -x and the lists of locals to keep or to strip. */
-function localFilter(link: Link): Filter {
-  const { stripLocals } = link.settings
-  if (stripLocals === undefined) return 'all'
-  if (stripLocals === 'all') return 'none'
-  const only = 'only' in stripLocals
-  const patterns = compilePatterns(only ? stripLocals.only : stripLocals.except)
-  return (file, symbol) => matches(patterns, symbolText(link, file, symbol)) !== only
 }
 
 /** Symbols that are local to their object, in its order. */
@@ -164,18 +114,6 @@ function listExternals(link: Link, keeps: Filter): Uint32Array {
   }
   table.externalCount = count
   return names
-}
-
-/** Absolute, in a live block, or an alias in a block whose winner lives. */
-function isInOutput(link: Link, symbol: number): boolean {
-  const { block, flags, name } = link.symbols.Definition
-  if (flags[symbol] & SYMBOL_ABSOLUTE)
-    return name[symbol] === 0 || (link.names.Resolution.flags[name[symbol]] & NAME_LIVE) !== 0
-  const { flags: blockFlags } = link.blocks.Extent
-  const home = block[symbol]
-  if (home === 0) return false
-  if (blockFlags[home] & BLOCK_COALESCED) return (blockFlags[link.blocks.Placement.leader[home]] & BLOCK_LIVE) !== 0
-  return (blockFlags[home] & BLOCK_LIVE) !== 0
 }
 
 /** Undefined names in the order of their imports; with -dead_strip those that live code refers to. */

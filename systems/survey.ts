@@ -290,6 +290,7 @@ function reserve(found: Survey, pool: Pool): Link {
       externalCount: 0,
       byRow: new Uint32Array(0),
       externalNames: { bytes: new Uint8Array(0), offset: new Uint32Array(0), length: new Uint32Array(0) },
+      externalStrings: 0,
       undefineds: [],
       stabs: createStabs(0),
     },
@@ -350,6 +351,7 @@ function fillFiles(link: Link, found: Survey): void {
     files.Tables,
     files.Detail,
     files.Before,
+    files.Rows,
   ])
   let [section, symbol, block] = [1, 1, 1]
   for (let file = 1; file <= found.count; file++) {

@@ -7,11 +7,11 @@ import { IMPORT_WEAK, IMPORT_WEAK_DEF } from '../components/imports.ts'
 import { TARGET_IMPORT } from '../components/symbols.ts'
 import { ByteSink, fromText } from '../src/core/bytes.ts'
 import * as macho from '../src/formats/macho/constants.ts'
-import { tableRoom } from './kernels/linkeditRooms.ts'
+import { nameRoom, tableRoom } from './kernels/linkeditRooms.ts'
 import { dataInCode } from './writeSymtab/dataInCode.ts'
 import { defineExternals, defineLocals, nameExternals } from './writeSymtab/defined.ts'
 import { functionStarts } from './writeSymtab/functionStarts.ts'
-import { addLocalNames } from './writeSymtab/localNames.ts'
+import { addName, addString, nameLocals } from './writeSymtab/names.ts'
 import { reserveTail } from './writeSymtab/reserveTail.ts'
 
 const NLIST_WORDS = macho.NLIST_SIZE / 4
@@ -85,34 +85,27 @@ function writeNlist(writing: Writing, strx: number, type: number, section: numbe
   writing.at = at + 4
 }
 
-/** Copies a name's bytes and a NUL; returns where it starts. */
-function addString(strings: ByteSink, bytes: Uint8Array, from: number, to: number): number {
-  const start = strings.length
-  strings.reserve(to - from + 1)
-  const target = strings.bytes
-  let at = start
-  for (let i = from; i < to; i++) target[at++] = bytes[i]
-  target[at++] = 0
-  strings.length = at
-  return start
-}
-
-function addName(link: Link, strings: ByteSink, name: number): number {
-  const { arena, offset, length } = link.names.Text
-  return addString(strings, link.arenas.list[arena[name]].bytes, offset[name], offset[name] + length[name])
-}
-
 function writeLocals(link: Link, writing: Writing): void {
   const { locals, localCount } = link.table
-  const { name } = link.symbols.Definition
   const { words, at, strings } = writing
-  for (let i = 0; i < localCount; ) {
-    const row = at + i * NLIST_WORDS
-    if (name[locals[i]] === 0) i = addLocalNames(link, words, row, strings, i)
-    else words[row] = addName(link, strings, name[locals[i++]])
-  }
+  if (link.settings.layout === 'padded') nameByFile(link, writing)
+  else nameLocals(link, words, at, strings, 0, localCount)
   defineLocals(link, words, at, locals, localCount)
   writing.at += localCount * NLIST_WORDS
+}
+
+/** With room behind the names of each file. */
+function nameByFile(link: Link, { words, at, strings }: Writing): void {
+  const { Rows } = link.files
+  for (const file of [...link.order, link.internal.file]) {
+    const start = strings.length
+    const from = Rows.local[file]
+    nameLocals(link, words, at + from * NLIST_WORDS, strings, from, from + Rows.locals[file])
+    Rows.localNames[file] = start
+    Rows.localRoom[file] = nameRoom(strings.length - start)
+    strings.reserve(start + Rows.localRoom[file] - strings.length)
+    strings.length = start + Rows.localRoom[file]
+  }
 }
 
 /** `_name.thunk.0`, with the addend behind the name where there is one. */
@@ -135,6 +128,7 @@ function writeThunk(link: Link, writing: Writing, thunk: number): void {
 function writeExternals(link: Link, writing: Writing): void {
   const { externalCount, externalNames } = link.table
   const { words, at, strings } = writing
+  link.table.externalStrings = strings.length
   nameExternals(words, at, strings.length, externalNames.offset, externalCount)
   strings.append(externalNames.bytes)
   defineExternals(link, words, at)

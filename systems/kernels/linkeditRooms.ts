@@ -12,12 +12,20 @@ const TABLE_STEPS = 3
 const TABLE_STEP = 64
 /** The smallest step of the symbol table, in rows. */
 const ROW_STEP = 16
+/** Of the names of a file's symbols, in bytes. */
+const NAME_STEPS = 2
+const NAME_STEP = 64
 const RANGE_SIZE = 8
 
 /** Bytes that a table of `size` bytes takes. An empty one has no room; nor has that of indirect symbols, which sections count. */
 export function tableRoom(link: Link, name: LinkeditName, size: number): number {
   if (link.settings.layout !== 'padded' || name === 'indirect') return size
   return sizeClass(alignUp(size, 8), TABLE_STEPS, TABLE_STEP)
+}
+
+/** Bytes that the names of a file's symbols take in the padded layout: there is room for the first one too. */
+export function nameRoom(size: number): number {
+  return Math.max(sizeClass(size, NAME_STEPS, NAME_STEP), NAME_STEP)
 }
 
 /** Rows that a symbol table of `count` rows takes. */

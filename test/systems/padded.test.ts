@@ -96,7 +96,9 @@ forEachTarget((target) => {
     assert.equal(runImage(target, images[0]).stdout, `${synthetic.expected}\n`)
     const inputs = synthetic.inputs.map((name) => ({ name, bytes: readFileSync(name) }))
     const [padded, tight] = images.map((image) => readFileSync(image))
-    assert.deepEqual(describeDifferences(compareImages(padded, tight, { inputs }).differences, 5), [])
+    const { differences } = compareImages(padded, tight, { inputs })
+    const others = differences.filter(({ kind, subject }) => kind !== 'order' || !subject.endsWith(' symbols'))
+    assert.deepEqual(describeDifferences(others, 5), [])
     assert.ok(padded.length <= tight.length * MOST_FILE, `${padded.length} of ${tight.length}`)
     const sizes = sizesOf(tight)
     for (const [name, size] of sizesOf(padded)) {
