@@ -17,6 +17,14 @@ export interface FilePart {
   bytes: Uint8Array
 }
 
+/** A file, and target[at .. at + length) where its bytes go. */
+export interface FileRead {
+  path: string
+  target: Uint8Array
+  at: number
+  length: number
+}
+
 /** A thread that answers messages with those of `serve` (src/serve.ts). */
 export interface HostWorker {
   /** Structured clone; memory of SharedArrayBuffers is shared. */
@@ -37,6 +45,11 @@ export interface Host {
   stat(path: string): FileStat | null
   /** Reads `length` bytes at `position` into `target[at..]`; returns how many were there. Throws a HostError when it cannot. */
   readInto(path: string, target: Uint8Array, at: number, length: number, position: number): number
+  /**
+   * Reads files from their starts while the caller goes on. `got[i]`: the bytes that were there of file i; -1 where it cannot be
+   * read. Never rejects.
+   */
+  readFiles?(files: readonly FileRead[], got: Int32Array): Promise<void>
   /** Writes all chunks to a temporary file beside `path` and renames it over `path`. Throws a HostError when it cannot. */
   writeFile(path: string, chunks: readonly Uint8Array[], mode: number): void
   /** Replaces `path` by a copy-on-write clone of it with `parts` written in; false where the file system has no clones. */
@@ -76,7 +89,7 @@ export interface Host {
   allocated?(): number
   /** Threads that can run at once. */
   parallelism?(): number
-  /** What `readInto` is in workers. They read files only where it is this host's too: not for who has put another in its place. */
+  /** What `readInto` is in workers and in `readFiles`: used only where it is this host's too, not for who has put another in its place. */
   workerReadInto?: Host['readInto']
   /** Absent where there are no threads: a link then runs on its caller's. Throws a HostError when it cannot. */
   startWorker?(events: WorkerEvents): HostWorker

@@ -116,7 +116,7 @@ export function addObject(survey: Survey, path: string, found: Place, rank: numb
     fileFlags(input, parent === 0) | (parent === 0 && !input.lazy ? FILE_LOADED : 0) | (input.lazy ? FILE_LAZY : 0)
   try {
     const known = place.counts ?? -1
-    const counts = known >= 0 ? survey.ahead!.job.counts : survey.counts
+    const counts = known >= 0 ? survey.ahead!.batch.job.counts : survey.counts
     if (known < 0) countObject(bytes, place.position, readObjectHeader(bytes, place.position, place.size), counts, 0)
     takeCounts(survey, file, counts, Math.max(known, 0))
     if (counts[Math.max(known, 0) + COUNT_OPTIONS] !== 0) noteAutolinks(survey, place)

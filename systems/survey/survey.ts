@@ -77,14 +77,23 @@ export interface Survey {
   expected: number
 }
 
-export interface ReadAhead {
-  /** Stands for the link, which there is not yet, before kernels. */
-  view: Link
-  /** The first input that has not been looked at. */
-  next: number
+export interface ReadBatch {
+  /** The first input behind the batch. */
+  end: number
   /** Index in `job` by path; a path that is named again is read again. */
   rows: Map<string, number>
   job: ReadJob
+  done: Promise<unknown>
+}
+
+export interface ReadAhead {
+  /** Stands for the link, which there is not yet, before kernels. */
+  view: Link
+  /** Read and counted on all threads; else by the host, beside this one. */
+  threads: boolean
+  batch: ReadBatch
+  /** Is being read. */
+  coming: ReadBatch | null
 }
 
 export interface Autolink {
