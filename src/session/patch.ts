@@ -12,18 +12,17 @@ import { type Host, HostError } from '../host/host.ts'
 import type { Input, SystemTiming } from '../types.ts'
 import { countDirty, createDirtyPages, type DirtyPages, markDirty } from './patch/dirtyPages.ts'
 import { effectsOf, haveSameFunctions } from './patch/effects.ts'
-import { clearExtents, keepChains, markExtents, saveExtents } from './patch/extents.ts'
+import { saveExtents } from './patch/extents.ts'
 import { isSameLiveness, type Liveness, livenessOf } from './patch/liveness.ts'
 import { type Alone, loadAlone, type Place } from './patch/loadAlone.ts'
 import { patchDataInCode, patchInitOffsets, patchStabs } from './patch/patchTables.ts'
 import { rewriteUnwind, updateUnwinds } from './patch/patchUnwind.ts'
-import { areSameFixups, chainFile, fixupOffsets, relaxFile, relocateFile } from './patch/relocateFile.ts'
-import { bindSame, rechain, replaceFixups } from './patch/rechain.ts'
+import { relocateAgain } from './patch/relocateAgain.ts'
+import { relocateFile } from './patch/relocateFile.ts'
 import { haveSameEdges } from './patch/sameEdges.ts'
 import { differenceOf, type Shape } from './patch/sameShape.ts'
 import { createReverse, moveBlocks, movedAddresses, type Reverse } from './patch/moves.ts'
 import { patchFunctionStarts, patchMoved } from './patch/patchMoved.ts'
-import type { Fixups } from '../../components/fixups.ts'
 import { swapRows } from './patch/swapRows.ts'
 
 /** A finished link for which `whyNever` says nothing, and what patches need besides. */
@@ -226,28 +225,6 @@ function patchObject(patching: Patching, change: Change, dirty: DirtyPages): num
   patchStabs(link, file, dirty)
   patchInitOffsets(link, addresses === null ? file : 0, dirty)
   return count + others
-}
-
-/** Copies and relocates an object's blocks; `fixups` are those it has had. Returns how many have changed. */
-function relocateAgain(
-  link: Link,
-  file: number,
-  extents: ReturnType<typeof saveExtents>,
-  fixups: Fixups | null,
-  dirty: DirtyPages,
-): number | string {
-  clearExtents(link, extents)
-  const fixed = relocateFile(link, file)
-  if (fixups === null || fixed === null) return 'has a relocation that does not fit'
-  const same = areSameFixups(fixups, fixed)
-  if (!same && (!link.settings.fixupChains || !bindSame(fixups, fixed))) return 'has pointers at other places'
-  if (link.settings.fixupChains) chainFile(link, fixed)
-  if (!same) {
-    replaceFixups(link, fixups, fixed)
-    if (!rechain(link, fixups, fixed, dirty)) return 'has pointers on other pages'
-  } else if (link.settings.fixupChains) keepChains(link, extents, fixupOffsets(link, fixed))
-  if (!relaxFile(link, file)) return 'has a bad optimization hint'
-  return markExtents(link, extents, dirty)
 }
 
 /** More objects than this are relocated by a full link, on all threads. */

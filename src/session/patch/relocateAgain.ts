@@ -1,0 +1,29 @@
+// Copies and relocates the blocks of an object that is there already, and brings its fixups up to date.
+import type { Fixups } from '../../../components/fixups.ts'
+import type { Link } from '../../../components/link.ts'
+import type { DirtyPages } from './dirtyPages.ts'
+import { clearExtents, keepChains, markExtents, type saveExtents } from './extents.ts'
+import { bindSame, rechain, replaceFixups } from './rechain.ts'
+import { areSameFixups, chainFile, fixupOffsets, relaxFile, relocateFile } from './relocateFile.ts'
+
+/** `fixups` are those that the object has had. Returns how many blocks have changed, or why it cannot. */
+export function relocateAgain(
+  link: Link,
+  file: number,
+  extents: ReturnType<typeof saveExtents>,
+  fixups: Fixups | null,
+  dirty: DirtyPages,
+): number | string {
+  clearExtents(link, extents)
+  const fixed = relocateFile(link, file)
+  if (fixups === null || fixed === null) return 'has a relocation that does not fit'
+  const same = areSameFixups(fixups, fixed)
+  if (!same && (!link.settings.fixupChains || !bindSame(fixups, fixed))) return 'has pointers at other places'
+  if (link.settings.fixupChains) chainFile(link, fixed)
+  if (!same) {
+    replaceFixups(link, fixups, fixed)
+    if (!rechain(link, fixups, fixed, dirty)) return 'has pointers on other pages'
+  } else if (link.settings.fixupChains) keepChains(link, extents, fixupOffsets(link, fixed))
+  if (!relaxFile(link, file)) return 'has a bad optimization hint'
+  return markExtents(link, extents, dirty)
+}
