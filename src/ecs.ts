@@ -285,3 +285,33 @@ function announce(queries: Set<Query>, first: number, count: number): void {
     }
   }
 }
+
+/** Whether it is a world that createKind has made. */
+export function isKind(value: object): value is Kind {
+  return $internal in value && 'components' in value
+}
+
+/** What `restoreKind` makes it from again: its components and its ids. @throws Error once entities were removed. */
+export function describeKind(kind: Kind): { components: Components; runs: number[] } {
+  const context = contextOf(kind)
+  const runs = (context as Deferred)[RUNS]
+  if (runs !== undefined) return { components: kind.components, runs: [...runs] }
+  if (aliveCount(kind) !== highestId(kind)) throw new Error('a kind with free ids cannot be described')
+  const made: number[] = []
+  const masks = context.entityMasks[0]
+  for (let id = 1; id <= highestId(kind); id++) addRun(made, 1, masks[id])
+  return { components: kind.components, runs: made }
+}
+
+/** The kind of `describeKind` with other objects of the same columns. */
+export function restoreKind(components: Components, runs: readonly number[]): Kind {
+  const kind = createKind(components, { reserve: topOf(runs) })
+  const list = Object.values(components)
+  for (let run = 0; run + 2 < runs.length; run += 3)
+    spawnRange(
+      kind,
+      runs[run],
+      list.filter((component) => (maskOf(contextOf(kind), [component]) & runs[run + 1]) !== 0),
+    )
+  return kind
+}

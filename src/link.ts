@@ -6,7 +6,7 @@ import { withBranchReach } from './arch/arch.ts'
 import { ARCHITECTURES } from './arch/architectures.ts'
 import { createMessages, error, type Messages } from './core/messages.ts'
 import { WorkerFailure } from './core/pool.ts'
-import { type Host, HostError } from './host/host.ts'
+import { type FileStat, type Host, HostError } from './host/host.ts'
 import { inferTarget } from './inferTarget.ts'
 import { settle } from './settings.ts'
 import {
@@ -31,8 +31,16 @@ export async function link(options: LinkOptions): Promise<LinkResult> {
   return (await linkKeeping(options)).result
 }
 
+export interface Linked {
+  result: LinkResult
+  /** With its columns. */
+  done: Link
+  /** How the output was left, where it was written and the host knows. */
+  written: FileStat | null
+}
+
 /** As `link`, with the columns of the finished link: with `keeps`, those that a patch needs too. */
-export async function linkKeeping(options: LinkOptions, keeps = false): Promise<{ result: LinkResult; done: Link }> {
+export async function linkKeeping(options: LinkOptions, keeps = false): Promise<Linked> {
   const host = options.host
   if (host === undefined)
     throw new TypeError(
@@ -53,7 +61,7 @@ export async function linkKeeping(options: LinkOptions, keeps = false): Promise<
   await beginOutput(observer)
   const started = host.now()
   const outputFiles = options.write === false ? [outputFile(done)] : []
-  if (options.write !== false) writeOutput(host, done, messages)
+  const written = options.write !== false ? writeOutput(host, done, messages) : null
   finishOutput(done, started)
   const result = {
     ...(observer.trace === null ? {} : { timeTrace: await traceOf(observer) }),
@@ -66,7 +74,7 @@ export async function linkKeeping(options: LinkOptions, keeps = false): Promise<
     reports: done.reports,
     dependencies: done.dependencies,
   }
-  return { result, done }
+  return { result, done, written }
 }
 
 /** Loaded when asked for, as is the writer of traces: start-up counts for small links. */
@@ -110,19 +118,20 @@ export function outputFile(done: Link): OutputFile {
   return { path: done.settings.output, contents, mode: OUTPUT_MODE }
 }
 
-/** @throws LinkFailure */
-export function writeOutput(host: Host, done: Link, messages: Messages): void {
+/** How the file was left, where the host knows. @throws LinkFailure */
+export function writeOutput(host: Host, done: Link, messages: Messages): FileStat | null {
   const { output } = done.settings
   if (isInput(host, done, output)) {
     error(messages, 'output-is-input', `output file is one of the inputs: ${output}`, { file: output })
     failOnErrors(messages, done, false)
   }
   try {
-    host.writeFile(output, [done.image, done.tail], OUTPUT_MODE)
+    return host.writeFile(output, [done.image, done.tail], OUTPUT_MODE) ?? null
   } catch (trouble) {
     if (!(trouble instanceof HostError)) throw trouble
     error(messages, 'cannot-write', `failed to open ${output}: ${trouble.message}`, { file: output })
     failOnErrors(messages, done, false)
+    return null
   }
 }
 

@@ -108,7 +108,7 @@ async function runSystems(
   await begin(observer, 'survey')
   const started = host.now()
   const allocated = host.allocated?.() ?? 0
-  const link = await survey(settings, arch, host, messages, observer, pool)
+  const link = await survey(settings, arch, host, messages, observer, pool, keeps)
   link.keeps = keeps
   finish(link, 'survey', started, allocated, 0)
   if (last === 'survey') return link

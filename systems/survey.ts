@@ -34,7 +34,7 @@ import { recallLibrary } from './survey/keptLibraries.ts'
 import { createReadAhead, readAhead } from './survey/readAhead.ts'
 import { checkClients, checkExtensionSafety, markReexports } from './survey/reexports.ts'
 import { findDirectories, findFramework, findLibrary } from './survey/search.ts'
-import { createSurvey, type Survey } from './survey/survey.ts'
+import { createSurvey, sliceOf, type Survey } from './survey/survey.ts'
 import { startThreads } from './survey/threads.ts'
 
 /** Rows kept for the linker's own symbols and blocks beyond those that inputs can cause. */
@@ -57,10 +57,12 @@ export async function survey(
   messages: Messages,
   observer: Observer,
   pool: Pool,
+  keeps = false,
 ): Promise<Link> {
   const found = createSurvey(settings, arch, host, messages, observer)
   findDirectories(found)
   found.expected = expectedBytes(found, pool)
+  if (keeps) found.slice = sliceOf(found.expected)
   found.arenas.shared = startThreads(pool, settings, host, found.expected)
   found.ahead = createReadAhead(pool, host, found)
   if (settings.bundleLoader !== undefined) await addBundleLoader(found, settings.bundleLoader)

@@ -24,7 +24,7 @@ const LAYERS: readonly RegExp[] = [
   /^(components|src\/arch)\//,
   /^(systems\/(?!index\.ts$).*|src\/image\.ts)$/,
   /^systems\/index\.ts$/,
-  /^src\/((session|blocks)\/.*|(?!(index|node|worker)\.ts$)[^/]+\.ts)$/,
+  /^src\/((session|blocks|snapshot)\/.*|(?!(index|node|worker)\.ts$)[^/]+\.ts)$/,
   /^src\/index\.ts$/,
   /^src\/host\//,
   /^src\/(node|worker)\.ts$/,

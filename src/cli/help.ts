@@ -8,6 +8,9 @@ const NOTES: Readonly<Record<string, string>> = {
   '-dependency_info': 'write the records Xcode reads: files read, files missing, output',
   '--message-format=': 'text (the default) or json: one message a line on stderr',
   '--layout=': 'tight (the default), or padded: room in code, data and sections, so that changes move little',
+  '--incremental':
+    'do only what has changed since the last run, by a snapshot in OUTPUT.colonnade; implies --layout=padded',
+  '--verbose': 'with --incremental, print what was done and why',
   '--metafile=': 'write as JSON what came from where, and how many bytes',
   '--time': 'print for each system its time, rows, time a row, and bytes',
   '--time-trace': 'write a trace (Perfetto, speedscope, about:tracing) to OUTPUT.time-trace',

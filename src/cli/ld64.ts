@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // The command `ld64.colonnade`.
+import type { Host } from '../host/host.ts'
 import { createNodeHost, serveWorker, WORKER_WORD } from '../host/node.ts'
 import { programName } from './programName.ts'
 import { runLd64 } from './runLd64.ts'
@@ -8,19 +9,27 @@ import { runLd64 } from './runLd64.ts'
 const DEFAULT_COLUMNS = 80
 
 function main(): void {
+  const host = createNodeHost(process.argv[1])
   const status = runLd64(process.argv.slice(2), {
     stdout: (text) => void process.stdout.write(text),
     stderr: (text) => void process.stderr.write(text),
     env: process.env,
     cwd: process.cwd(),
-    host: createNodeHost(process.argv[1]),
+    host,
     link: async (options) => (await import('../link.ts')).link(options),
     columns: () => (process.stderr.isTTY ? process.stderr.columns || DEFAULT_COLUMNS : 0),
     program: programName(process.argv[1]),
+    build: () => buildOf(host, process.argv[1]!),
   })
   void status.then((code) => {
     process.exitCode = code
   })
+}
+
+/** Size and time of the command's file. */
+function buildOf(host: Host, path: string): string {
+  const stat = host.stat(path)
+  return stat === null ? '' : `${stat.size}-${stat.mtimeSeconds}`
 }
 
 /** The same file is what workers run. Only its argument is looked at: loading node:worker_threads takes milliseconds. */

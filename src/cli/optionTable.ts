@@ -87,7 +87,7 @@ const LINK_ROWS: readonly Row[] = [
 const COMMAND_ROWS: readonly Row[] = [
   ['used', 0, '-help --help --help-hidden --version -v -w -t -demangle -fatal_warnings -print_statistics'],
   ['used', 0, '-why_load -whyload -arch_errors_fatal -arch_multiple --print-dylib-search'],
-  ['used', 0, '--time --time-trace --stats'],
+  ['used', 0, '--time --time-trace --stats --incremental --verbose'],
   ['used', 1, '-map -dependency_info -why_live --dependency-file'],
   ['used', 'either', '-O'],
   [
@@ -105,7 +105,7 @@ const ACCEPTED_ROWS: readonly Row[] = [
   [
     'accepted',
     0,
-    '--verbose -no_warn_duplicate_libraries -debug_variant -no_dtrace_dof -save-temps --disable_verify --lto-debug-pass-manager',
+    '-no_warn_duplicate_libraries -debug_variant -no_dtrace_dof -save-temps --disable_verify --lto-debug-pass-manager',
   ],
   ['accepted', 0, '--lto-emit-llvm --thinlto-emit-imports-files --thinlto-emit-index-files --thinlto-index-only'],
   ['accepted', 0, '--cs-profile-generate --pgo-warn-mismatch --no-pgo-warn-mismatch --verbose-bp-section-orderer'],

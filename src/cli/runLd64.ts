@@ -1,7 +1,7 @@
 // The command: words in, exit status out. Nothing here ends the process or touches its streams.
 import { type Messages, createMessages, error } from '../core/messages.ts'
 import { type Host, HostError } from '../host/host.ts'
-import { LinkFailure, type LinkOptions, type LinkResult } from '../types.ts'
+import { LinkFailure, type LinkOptions, type LinkResult, type Message } from '../types.ts'
 import { type ArgumentList, createArgumentList, has, lastOf, lastValue, values } from './argumentList.ts'
 import type { Draft } from './draft.ts'
 import { linkOptions, syslibroots } from './linkOptions.ts'
@@ -11,7 +11,7 @@ import { type Printer, createPrinter, printMessages } from './printMessages.ts'
 import { createProgressLine } from './progressLine.ts'
 import { expandResponseFiles } from './responseFile.ts'
 import { searchPaths } from './searchPaths.ts'
-import { VERSION_LINE } from './version.ts'
+import { VERSION, VERSION_LINE } from './version.ts'
 
 export interface CommandIo {
   stdout: (text: string) => void
@@ -24,6 +24,8 @@ export interface CommandIo {
   columns?: () => number
   /** What messages begin with, default `ld64.colonnade`. */
   program?: string
+  /** Tells builds of the same version apart. */
+  build?: () => string
 }
 
 /** Behaves as `ld64.lld ARGV`; resolves to the exit status. */
@@ -119,7 +121,8 @@ async function runLink(options: LinkOptions, args: ArgumentList, io: CommandIo, 
   const output = options.output!
   const { writeDependencies, writeReports, writeTimeTrace } = await import('./writeReports.ts')
   try {
-    const result = await io.link(complete)
+    const link = has(args, '--incremental') ? linkAgain(args, io, printer) : io.link
+    const result = await link(complete)
     progress.clear()
     printMessages(printer, [...result.warnings, ...result.errors])
     await writeReports(args, result, io, messages)
@@ -134,6 +137,20 @@ async function runLink(options: LinkOptions, args: ArgumentList, io: CommandIo, 
   flush(printer, messages)
   return printer.errors > 0 ? 1 : 0
 }
+
+/** `--incremental`: what was wrong with the last run's files is told, but fails no link. */
+function linkAgain(args: ArgumentList, io: CommandIo, printer: Printer): CommandIo['link'] {
+  return async (options) => {
+    const { linkIncrementally } = await import('../incremental.ts')
+    const result = await linkIncrementally(options, `${VERSION} ${io.build?.() ?? ''}`)
+    const doubts = result.doubts.map((text): Message => ({ ...NO_PLACE, severity: 'warning', id: 'snapshot', text }))
+    printMessages({ ...printer, fatalWarnings: false }, doubts)
+    if (has(args, '--verbose') || has(args, '--time')) io.stderr(`incremental: ${result.mode}: ${result.reason}\n`)
+    return result
+  }
+}
+
+const NO_PLACE = { location: null, notes: [] as string[] }
 
 /** NO_COLOR and a dumb terminal ask for plain text, which a line that changes is not. */
 function terminalWidth(io: CommandIo): number {

@@ -50,10 +50,18 @@ export interface Host {
    * read. Never rejects.
    */
   readFiles?(files: readonly FileRead[], got: Int32Array): Promise<void>
-  /** Writes all chunks to a temporary file beside `path` and renames it over `path`. Throws a HostError when it cannot. */
-  writeFile(path: string, chunks: readonly Uint8Array[], mode: number): void
-  /** Replaces `path` by a copy-on-write clone of it with `parts` written in; false where the file system has no clones. */
-  cloneFile?(path: string, parts: readonly FilePart[]): boolean
+  /**
+   * Writes all chunks to a temporary file beside `path` and renames it over `path`. Returns how it left that file, where it knows:
+   * another process may have replaced it since. Throws a HostError when it cannot.
+   */
+  writeFile(path: string, chunks: readonly Uint8Array[], mode: number): FileStat | void
+  /** Writes `parts` into the file `path` as it stands. Throws a HostError when it cannot. */
+  updateFile?(path: string, parts: readonly FilePart[]): void
+  /**
+   * Replaces `path` by a copy-on-write clone of it with `parts` written in; returns how the new file was left, or whether there is
+   * one: not where the file system has no clones, nor where `path` is not the file that was `expected`.
+   */
+  cloneFile?(path: string, parts: readonly FilePart[], expected?: FileStat): FileStat | boolean
   /**
    * A second name for the file `path`, beside it, which keeps it when `path` is replaced. Null where there are none, or where a file
    * that was the output must not be written again.

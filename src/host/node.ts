@@ -44,6 +44,7 @@ function basicHost(): Host {
     workerReadInto: readInto,
     readFiles,
     writeFile,
+    updateFile,
     cloneFile,
     keepFile,
     exchangeFile,
@@ -69,13 +70,15 @@ function now(): number {
 
 /** Times come from the double that stat holds: steps of about a quarter of a microsecond, without a BigInt per file. */
 function stat(name: string): FileStat | null {
-  let found: fs.Stats | undefined
   try {
-    found = fs.statSync(name, { throwIfNoEntry: false })
+    const found = fs.statSync(name, { throwIfNoEntry: false })
+    return found === undefined ? null : toStat(found)
   } catch {
     return null
   }
-  if (found === undefined) return null
+}
+
+function toStat(found: fs.Stats): FileStat {
   const mtimeSeconds = Math.floor(found.mtimeMs / 1000)
   return {
     size: found.size,
@@ -140,15 +143,15 @@ function readBeside({ path: name, target, at, length }: FileRead, finish: (bytes
  * A regular file, or nothing yet: a temporary file in the same directory is renamed over `name`; a symbolic link to a file is replaced
  * itself, as ld64.lld does. Devices and pipes are written in place.
  */
-function writeFile(name: string, chunks: readonly Uint8Array[], mode: number): void {
+function writeFile(name: string, chunks: readonly Uint8Array[], mode: number): FileStat | void {
   try {
     const standard = name === '/dev/stdout' ? 1 : name === '/dev/stderr' ? 2 : 0
     if (standard !== 0) return writeChunks(standard, chunks)
     if (name === '/dev/null') return
     const existing = fs.statSync(name, { throwIfNoEntry: false })
     if (existing?.isDirectory()) throw new HostError('EISDIR', errorText('EISDIR', ''))
-    if (existing === undefined || existing.isFile()) replaceFile(name, chunks, mode)
-    else writeInPlace(name, chunks)
+    if (existing === undefined || existing.isFile()) return replaceFile(name, chunks, mode)
+    writeInPlace(name, chunks)
   } catch (cause) {
     throw toHostError(cause)
   }
@@ -164,14 +167,16 @@ function writeInPlace(name: string, chunks: readonly Uint8Array[]): void {
 }
 
 // macOS kills a signed program whose file was rewritten in place: the kernel caches signatures by vnode.
-function replaceFile(name: string, chunks: readonly Uint8Array[], mode: number): void {
+function replaceFile(name: string, chunks: readonly Uint8Array[], mode: number): FileStat {
   const [temporary, fd] = openTemporary(name, mode)
   let open = true
   try {
     writeChunks(fd, chunks)
+    const written = toStat(fs.fstatSync(fd))
     fs.closeSync(fd)
     open = false
     renameOver(temporary, name)
+    return written
   } catch (cause) {
     if (open) fs.closeSync(fd)
     fs.rmSync(temporary, { force: true })
@@ -195,7 +200,7 @@ function withNewName<T>(name: string, make: (temporary: string) => T): T {
   }
 }
 
-function cloneFile(name: string, parts: readonly FilePart[]): boolean {
+function cloneFile(name: string, parts: readonly FilePart[], expected?: FileStat): FileStat | boolean {
   let temporary = ''
   const { COPYFILE_EXCL, COPYFILE_FICLONE_FORCE } = fs.constants
   try {
@@ -203,9 +208,11 @@ function cloneFile(name: string, parts: readonly FilePart[]): boolean {
       fs.copyFileSync(name, free, COPYFILE_EXCL | COPYFILE_FICLONE_FORCE)
       temporary = free
     })
-    writeParts(temporary, parts)
+    // After the copy: whoever replaces the file before it is seen, and after it does no harm.
+    if (expected !== undefined && stat(name)?.inode !== expected.inode) throw new HostError('ESTALE', '')
+    const written = writeParts(temporary, parts)
     renameOver(temporary, name)
-    return true
+    return written
   } catch {
     if (temporary !== '') fs.rmSync(temporary, { force: true })
     return false
@@ -239,12 +246,21 @@ function exchangeFile(name: string, kept: string, parts: readonly FilePart[]): v
   }
 }
 
-function writeParts(name: string, parts: readonly FilePart[]): void {
+function updateFile(name: string, parts: readonly FilePart[]): void {
+  try {
+    writeParts(name, parts)
+  } catch (cause) {
+    throw toHostError(cause)
+  }
+}
+
+function writeParts(name: string, parts: readonly FilePart[]): FileStat {
   const fd = fs.openSync(name, 'r+')
   try {
     for (const { at, bytes } of parts)
       for (let done = 0; done < bytes.length; )
         done += fs.writeSync(fd, bytes, done, Math.min(bytes.length - done, MAX_REQUEST), at + done)
+    return toStat(fs.fstatSync(fd))
   } finally {
     fs.closeSync(fd)
   }

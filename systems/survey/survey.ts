@@ -75,6 +75,8 @@ export interface Survey {
   counts: Float64Array
   /** Bytes still to be read, to size arenas well. */
   expected: number
+  /** Of a link that is kept, bytes of an arena: what is read of it later is read by the arena. 0: as few arenas as can be. */
+  slice: number
 }
 
 export interface ReadBatch {
@@ -141,6 +143,7 @@ export function createSurvey(
     ahead: null,
     counts: new Float64Array(COUNTS),
     expected: 0,
+    slice: 0,
   }
 }
 
@@ -188,8 +191,18 @@ export interface Place {
   counts?: number
 }
 
+const SLICES = 64
+/** Inputs that do not fit into what is left of a slice can double their number; columns hold it in a byte. */
+const MOST_SLICES = 2 * SLICES
+const LEAST_SLICE = 1 << 18
+
+export function sliceOf(expected: number): number {
+  return Math.max(LEAST_SLICE, Math.ceil(expected / SLICES))
+}
+
 /** Arenas grow with what they hold: V8 collects garbage by the size of buffers. Two of 1 MiB made a warm link of hello 2.6 ms, not 2.0. */
 export function arenaHint(survey: Survey): number {
+  if (survey.slice > 0 && survey.arenas.list.length < MOST_SLICES) return survey.slice
   let held = FIRST_ARENA / 4
   for (const arena of survey.arenas.list) held += arena.bytes.length
   return Math.max(survey.expected, Math.min(held * 4, ARENA_STEP))

@@ -73,7 +73,7 @@ export function endGenerations(host: Host, generations: Generations): void {
 }
 
 /** Runs of dirty pages; one that spans image and tail is two. */
-function partsOf(link: Link, pages: Uint8Array, shift: number): FilePart[] {
+export function partsOf(link: Link, pages: Uint8Array, shift: number): FilePart[] {
   const parts: FilePart[] = []
   const end = link.image.length + link.tail.length
   for (let page = 0; page < pages.length; page++) {
@@ -91,6 +91,6 @@ function addParts({ image, tail }: Link, parts: FilePart[], from: number, to: nu
   if (to > start) parts.push({ at: start, bytes: tail.subarray(start - image.length, to - image.length) })
 }
 
-function sizeOf(parts: readonly FilePart[]): number {
+export function sizeOf(parts: readonly FilePart[]): number {
   return parts.reduce((sum, { bytes }) => sum + bytes.length, 0)
 }
