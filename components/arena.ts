@@ -11,20 +11,26 @@ export interface Arena {
   words: Uint32Array
   view: DataView
   used: number
+  /** Index of the arena that holds, at the same positions, the symbols and strings of files with FILE_SPLIT; 0 where there are none. */
+  tables: number
+  /** Of an arena that is one for tables: no file is placed in it. */
+  isTables: boolean
 }
 
 export interface Arenas {
   list: Arena[]
   shared: boolean
+  /** Index of the arena of local names, which outlive the string tables of split files; 0 where none is split. */
+  locals: number
 }
 
 export function createArenas(shared: boolean): Arenas {
-  return { list: [], shared }
+  return { list: [], shared, locals: 0 }
 }
 
 /** Room for `size` bytes at a multiple of 16, in the newest arena if it fits, else in a new one of at least `hint` bytes. */
 export function placeInArena(arenas: Arenas, size: number, hint: number): { arena: number; position: number } {
-  let arena = arenas.list.length - 1
+  let arena = newest(arenas)
   if (arena < 0 || arenas.list[arena].used + size > arenas.list[arena].bytes.length) {
     addArena(arenas, Math.min(Math.max(hint, size), Math.max(size, ARENA_LIMIT)))
     arena = arenas.list.length - 1
@@ -35,6 +41,22 @@ export function placeInArena(arenas: Arenas, size: number, hint: number): { aren
   return { arena, position }
 }
 
+function newest({ list }: Arenas): number {
+  for (let arena = list.length - 1; arena >= 0; arena--) if (!list[arena].isTables) return arena
+  return -1
+}
+
+/**
+ * The arena beside `arena` for symbols and strings, as large and made when it is asked for. What is not written of either costs
+ * nothing. Once they have been read, one goes and the other stays.
+ */
+export function tablesBeside(arenas: Arenas, arena: number): number {
+  const { list, shared } = arenas
+  if (list[arena].tables === 0)
+    list[arena].tables = list.push({ ...createArena(list[arena].bytes.length, shared), isTables: true }) - 1
+  return list[arena].tables
+}
+
 function addArena(arenas: Arenas, size: number): void {
   arenas.list.push(createArena(alignUp(size + 16, 16), arenas.shared))
 }
@@ -42,5 +64,18 @@ function addArena(arenas: Arenas, size: number): void {
 /** An empty arena of `size` bytes, a multiple of 16. */
 export function createArena(size: number, shared: boolean): Arena {
   const buffer = memory(size, shared)
-  return { bytes: new Uint8Array(buffer), words: new Uint32Array(buffer), view: new DataView(buffer), used: 0 }
+  return {
+    bytes: new Uint8Array(buffer),
+    words: new Uint32Array(buffer),
+    view: new DataView(buffer),
+    used: 0,
+    tables: 0,
+    isTables: false,
+  }
+}
+
+/** Frees an arena's memory. Positions in it mean nothing from now on. */
+export function releaseArena(arenas: Arenas, arena: number): void {
+  const { used, tables, isTables } = arenas.list[arena]
+  arenas.list[arena] = { ...createArena(0, arenas.shared), used, tables, isTables }
 }

@@ -28,6 +28,8 @@ export const FILE_LAZY = 1 << 6
 export const FILE_FORCE_LOAD = 1 << 7
 /** An error was found in its headers: not parsed further. */
 export const FILE_BROKEN = 1 << 8
+/** Its symbols and strings lie in the arena beside that of the rest, at the positions that they have in the file. */
+export const FILE_SPLIT = 1 << 9
 /** Its external symbols (or, for an archive, its index) have been put into the resolver. */
 export const FILE_RESOLVED = 1 << 11
 /** Defines absolute or thread-local symbols or refers to some: its references need a closer look. */
@@ -57,7 +59,10 @@ export function createFiles(rows: number, shared: boolean) {
     },
     shared,
   )
-  /** Tables of an object, in bytes from the start of its arena. `platform` as LC_BUILD_VERSION. */
+  /**
+   * Tables of an object, in bytes from the start of its arena; `nlist` and `strings` of a split file in the arena beside it. `locals`:
+   * in the arena of local names, those of the symbols that are local and may be in the output, each with a NUL, for split files.
+   */
   const Tables = columns(
     rows,
     {
@@ -68,6 +73,8 @@ export function createFiles(rows: number, shared: boolean) {
       dataInCodeSize: 'u32',
       hints: 'u32',
       hintsSize: 'u32',
+      locals: 'u32',
+      localsSize: 'u32',
     },
     shared,
   )

@@ -14,6 +14,7 @@ import { orderByCalls } from './prioritize/callGraph.ts'
 import { type OrderList, orderOf, parseOrderFile } from './prioritize/orderFile.ts'
 import { readProfiles } from './prioritize/profile.ts'
 import { symbolText } from './kernels/places.ts'
+import { tablesOf } from './kernels/symbolTables.ts'
 
 const HIGHEST = 0xffffffff
 
@@ -47,7 +48,7 @@ function readOrderFile(link: Link, path: string): OrderList | null {
 function prioritizeFile(link: Link, list: OrderList, file: number): void {
   const { files, symbols, names, blocks, priorities } = link
   const { flags, name, block } = symbols.Definition
-  const { bytes, words } = link.arenas.list[files.Source.arena[file]]
+  const { bytes, words } = tablesOf(link, file)
   const id = list.files.get(baseName(link, file)) ?? 0
   const first = files.Ranges.symbol[file]
   const end = first + files.Ranges.symbols[file]

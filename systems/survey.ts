@@ -5,7 +5,7 @@
 
 import { createArena } from '../components/arena.ts'
 import { createBlocks } from '../components/blocks.ts'
-import { createFiles, FILE_ARCHIVE, FILE_INTERNAL, FILE_LOADED, FILE_PARSED } from '../components/files.ts'
+import { createFiles, FILE_ARCHIVE, FILE_INTERNAL, FILE_LOADED, FILE_PARSED, FILE_SPLIT } from '../components/files.ts'
 import { createFixups } from '../components/fixups.ts'
 import { createGots } from '../components/gots.ts'
 import { createImports } from '../components/imports.ts'
@@ -28,10 +28,12 @@ import { spawnRange } from '../src/ecs.ts'
 import type { Host } from '../src/host/host.ts'
 import type { Settings } from '../src/settings.ts'
 import type { Input } from '../src/types.ts'
+import { isLarge } from './kernels/isLarge.ts'
 import { addDylib, addReexports, addStubLibrary } from './survey/dylibs.ts'
 import { addArchive, addObject, classify, pickArchitecture, readInput } from './survey/inputs.ts'
 import { recallLibrary } from './survey/keptLibraries.ts'
 import { createReadAhead, readAhead } from './survey/readAhead.ts'
+import { createReadScratch } from './survey/readSplit.ts'
 import { checkClients, checkExtensionSafety, markReexports } from './survey/reexports.ts'
 import { findDirectories, findFramework, findLibrary } from './survey/search.ts'
 import { createSurvey, sliceOf, type Survey } from './survey/survey.ts'
@@ -64,6 +66,7 @@ export async function survey(
   found.expected = expectedBytes(found, pool)
   if (keeps) found.slice = sliceOf(found.expected)
   found.arenas.shared = startThreads(pool, settings, host, found.expected)
+  if (!keeps && isLarge(settings, found.expected)) found.scratch = createReadScratch()
   found.ahead = createReadAhead(pool, host, found)
   if (settings.bundleLoader !== undefined) await addBundleLoader(found, settings.bundleLoader)
   await addInputs(found)
@@ -316,6 +319,7 @@ function reserve(found: Survey, pool: Pool): Link {
   fillFiles(link, found)
   addInternalFile(link)
   addNamePool(link, found)
+  if (found.scratch !== null) addLocalsPool(link, found)
   return link
 }
 
@@ -427,4 +431,14 @@ function addNamePool(link: Link, found: Survey): void {
     for (let i = 0; i < archive.index.count; i++) size += archive.index.nameLength[i]
   link.names.pool = link.arenas.list.length
   link.arenas.list.push(createArena(Math.ceil(Math.min(size, MAX_POOL) / 16) * 16, link.arenas.shared))
+}
+
+/** The same for the names of local symbols; its first word is the place of the next ones. */
+function addLocalsPool(link: Link, found: Survey): void {
+  const { rows } = found
+  let size = 16
+  for (let file = 1; file <= found.count; file++) if (rows.flags[file] & FILE_SPLIT) size += rows.strings[file]
+  const arena = createArena(Math.ceil(Math.min(size, MAX_POOL) / 16) * 16, link.arenas.shared)
+  arena.words[0] = 16
+  link.arenas.locals = link.arenas.list.push(arena) - 1
 }

@@ -7,6 +7,7 @@ import { SYMBOL_EXTERNAL, SYMBOL_PRIVATE, SYMBOL_SYNTHETIC, SYMBOL_WEAK_DEF } fr
 import { error, warn } from '../../src/core/messages.ts'
 import { findName } from '../../components/names.ts'
 import { mergeWeak, setDefinition } from '../kernels/definitions.ts'
+import { tablesOf } from '../kernels/symbolTables.ts'
 
 export function defineAliases(link: Link): void {
   for (const [real, alias] of link.settings.aliases ?? []) addOption(link, real, alias)
@@ -63,7 +64,7 @@ function addIndirect(link: Link, file: number, symbol: number): void {
 /** n_value of N_INDR is the string index of the other name. */
 function referent(link: Link, file: number, strx: number): number {
   const { strings, stringsSize } = link.files.Tables
-  const { bytes } = link.arenas.list[link.files.Source.arena[file]]
+  const { bytes } = tablesOf(link, file)
   if (strx >= stringsSize[file]) return 0
   const start = strings[file] + strx
   const end = bytes.indexOf(0, start)

@@ -31,6 +31,7 @@ import { error } from '../../src/core/messages.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
 import { fileOfRow } from '../kernels/ranks.ts'
 import { HostError } from '../../src/host/host.ts'
+import { tablesOf } from '../kernels/symbolTables.ts'
 
 const HEADER_NAMES = {
   execute: '__mh_execute_header',
@@ -80,7 +81,7 @@ export function defineCommons(link: Link): void {
     if (keys[i] === symbol || (symbols.Definition.flags[symbol] & SYMBOL_COMMON) === 0) continue
     if (section === 0) section = addInternalSection(link, '__DATA', '__common', macho.S_ZEROFILL, 0, CONTENT_ZEROFILL)
     const file = link.order[Math.floor(keys[i] / 4294967296) - 1]
-    const { words } = link.arenas.list[files.Source.arena[file]]
+    const { words } = tablesOf(link, file)
     const index = symbol - files.Ranges.symbol[file]
     const given = (words[files.Tables.nlist[file] / 4 + index * 4 + 1] >>> 24) & 0xf
     defineCommon(link, symbol, section, given || naturalAlignment(symbols.Definition.offset[symbol]))

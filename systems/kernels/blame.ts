@@ -2,6 +2,7 @@
 import { BLOCK_FOLDED, BLOCK_LIVE } from '../../components/blocks.ts'
 import { type Link, locate } from '../../components/link.ts'
 import type { Location } from '../../src/types.ts'
+import { tablesOf } from './symbolTables.ts'
 
 /** The file, section and offset in the file of what lies at `address`; null when the linker made it. */
 export function blameAddress(link: Link, address: number): Location | null {
@@ -41,11 +42,11 @@ export function blameLargest(link: Link, segment: number, measure: Float64Array 
 
 /** The file of the largest tentative definition. */
 function blameTentative(link: Link): Location | null {
-  const { files, arenas } = link
+  const { files } = link
   let worst: Location | null = null
   let most = 0
   for (const file of link.order) {
-    const { words } = arenas.list[files.Source.arena[file]]
+    const { words } = tablesOf(link, file)
     for (let i = 0; i < files.Ranges.symbols[file]; i++) {
       const at = files.Tables.nlist[file] / 4 + i * 4
       if ((words[at + 1] & 0xef) !== 1 || words[at + 2] <= most) continue

@@ -2,6 +2,7 @@
 import type { Link } from '../../components/link.ts'
 import { R_SUBTRAHEND } from '../../src/arch/arch.ts'
 import { type CiePointers, type EhFrames, splitEhFrame } from '../../src/formats/ehFrame.ts'
+import { tablesOf } from './symbolTables.ts'
 
 /** Throws FormatError with offsets in the file's arena. Needs the section's rows and the file's nlist only. */
 export function frameRecords(link: Link, section: number): EhFrames {
@@ -48,6 +49,14 @@ function symbolAddress(link: Link, file: number, word: number): number {
   const { files } = link
   const number = word & 0xffffff
   if (number >= files.Ranges.symbols[file]) return -1
-  const { words } = link.arenas.list[files.Source.arena[file]]
+  const { words } = tablesOf(link, file)
+  if (words.length === 0) return addressOf(link, files.Ranges.symbol[file] + number)
   return words[files.Tables.nlist[file] / 4 + number * 4 + 2]
+}
+
+/** As a record has it, from the columns. */
+function addressOf({ symbols, blocks, sections }: Link, symbol: number): number {
+  const { block, offset } = symbols.Definition
+  const home = block[symbol]
+  return (sections.Header.address[blocks.Extent.section[home]] + blocks.Extent.offset[home] + offset[symbol]) >>> 0
 }

@@ -5,6 +5,7 @@ import { SYMBOL_DEFINED } from '../../components/symbols.ts'
 import { toText } from '../../src/core/bytes.ts'
 import { demangle } from '../../src/core/demangle.ts'
 import { sourceText } from './sources.ts'
+import { lateName, tablesOf } from './symbolTables.ts'
 
 /** A name as messages show it: demangled under -demangle. */
 export function shownText(link: Link, text: string): string {
@@ -58,7 +59,8 @@ export function symbolText(link: Link, file: number, symbol: number): string {
   const name = link.symbols.Definition.name[symbol]
   if (name !== 0) return nameText(link, name)
   const { files } = link
-  const { bytes, words } = link.arenas.list[files.Source.arena[file]]
+  const { bytes, words } = tablesOf(link, file)
+  if (words.length === 0) return lateName(link, file, symbol - files.Ranges.symbol[file])
   const strx = words[files.Tables.nlist[file] / 4 + (symbol - files.Ranges.symbol[file]) * 4]
   const start = files.Tables.strings[file] + strx
   let end = start

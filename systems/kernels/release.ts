@@ -1,8 +1,11 @@
 // What nobody reads any more goes, before the next large buffers are made: the table of last readers.
-import { createArena } from '../../components/arena.ts'
+import { createArena, releaseArena } from '../../components/arena.ts'
 import { releaseIndex } from '../../components/names.ts'
 import type { Link } from '../../components/link.ts'
 import { forgetParts } from '../../src/core/pool.ts'
+import { isLarge } from './isLarge.ts'
+import { LOCALS_LOST } from './localNames.ts'
+import { tablesOf } from './symbolTables.ts'
 
 type Column = Uint8Array | Uint16Array | Uint32Array | Float64Array
 
@@ -32,6 +35,36 @@ const LAST_READ: Readonly<Record<string, (link: Link) => void>> = {
 const PATCHED: readonly string[] = ['unwind', 'writeIndirect', 'writeDyldInfo']
 
 /**
+ * Symbols and strings of split files: load has put into columns and pools what others read of them, but for what only messages and
+ * these options ask for.
+ */
+function releaseTables(link: Link): void {
+  const { arenas, settings, keeps } = link
+  if (keeps || settings.map || settings.metafile || settings.stripLocals !== undefined || !areKept(link)) return
+  arenas.list.forEach(({ isTables }, arena) => {
+    if (isTables) releaseArena(arenas, arena)
+  })
+}
+
+/** Whether the names that come from split files lie in the pools. */
+function areKept({ arenas, names, files, order }: Link): boolean {
+  const { arena } = names.Text
+  for (let name = 1; name <= names.count; name++) if (arenas.list[arena[name]].isTables) return false
+  return order.every((file) => files.Tables.localsSize[file] !== LOCALS_LOST)
+}
+
+/** The contents of inputs that are all split, once nothing is copied out of them: names are elsewhere. */
+function releaseContents(link: Link): void {
+  const { arenas, settings, keeps, files, order, internal, names } = link
+  if (keeps || settings.map || settings.metafile) return
+  const hasTables = order.some((file) => tablesOf(link, file).bytes.length > 0 || files.Tables.dataInCodeSize[file] > 0)
+  if (hasTables) return
+  const stays = [internal.arena, arenas.locals, names.pool]
+  for (let name = 1; name <= names.count; name++) if (!stays.includes(names.Text.arena[name])) return
+  for (let arena = 0; arena < arenas.list.length; arena++) if (!stays.includes(arena)) releaseArena(arenas, arena)
+}
+
+/**
  * What only a patch, the map and the metafile read once the header stands, in a link worth collecting: the inputs, and the rows of what they
  * brought. The output then takes their memory (see WRITE_REQUEST in src/host/node.ts).
  */
@@ -48,6 +81,7 @@ function releaseInputs({ arenas, symbols, names, blocks, settings, keeps }: Link
  */
 const COLLECTED: readonly string[] = [
   'define',
+  'prioritize',
   'allocate',
   'numberSymbols',
   'writeIndirect',
@@ -55,15 +89,16 @@ const COLLECTED: readonly string[] = [
   'writeHeader',
 ]
 /** Here workers have a pause, and hold what goes before they have work again. */
-const FORGOTTEN: readonly string[] = ['define', 'writeIndirect', 'writeHeader']
-const WORTH_COLLECTING = 256 << 20
+const FORGOTTEN: readonly string[] = ['define', 'prioritize', 'writeIndirect', 'writeHeader']
 
 /** Releases what `system` was the last to read. */
 export function release(link: Link, system: string): void {
   if (!link.keeps || !PATCHED.includes(system)) LAST_READ[system]?.(link)
   if (link.host.collect === undefined || !COLLECTED.includes(system)) return
   const bytes = link.arenas.list.reduce((sum, { used }) => sum + used, 0)
-  if (bytes < (link.settings.threadsFrom ?? WORTH_COLLECTING)) return
+  if (!isLarge(link.settings, bytes)) return
+  if (system === 'prioritize') releaseTables(link)
+  if (system === 'writeIndirect') releaseContents(link)
   if (system === 'writeHeader') releaseInputs(link)
   if (FORGOTTEN.includes(system)) forgetParts(link.pool)
   link.host.collect()

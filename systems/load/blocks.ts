@@ -28,7 +28,9 @@ import * as macho from '../../src/formats/macho/constants.ts'
 import { findBlock } from '../kernels/findBlock.ts'
 import { literalSize } from '../kernels/literalSize.ts'
 import { symbolText } from '../kernels/places.ts'
+import { tablesOf } from '../kernels/symbolTables.ts'
 import { splitFrames } from './frames.ts'
+import { createNameScratch, type NameScratch } from './keepLocals.ts'
 import { recordSize } from './sections.ts'
 import { setBlock } from './setBlock.ts'
 
@@ -38,6 +40,7 @@ export interface SplitScratch {
   order: Uint32Array
   keys: Float64Array
   frames: PlainScratch
+  names: NameScratch
 }
 
 export function createSplitScratch(): SplitScratch {
@@ -46,6 +49,7 @@ export function createSplitScratch(): SplitScratch {
     order: new Uint32Array(1024),
     keys: new Float64Array(1024),
     frames: createPlainScratch(),
+    names: createNameScratch(0),
   }
 }
 
@@ -76,7 +80,7 @@ export function loadBlocks(link: Link, file: number, scratch: SplitScratch): boo
 function groupSymbols(link: Link, file: number, scratch: SplitScratch): void {
   const { files, symbols } = link
   const { flags } = symbols.Definition
-  const { words } = link.arenas.list[files.Source.arena[file]]
+  const { words } = tablesOf(link, file)
   const nlist = files.Tables.nlist[file] / 4
   const first = files.Ranges.symbol[file]
   const count = files.Ranges.symbols[file]
@@ -123,7 +127,7 @@ function splitAtSymbols(link: Link, file: number, scratch: SplitScratch, index: 
   const { files, sections, symbols } = link
   const section = files.Ranges.section[file] + index
   const { block: blockOf, offset: offsetOf, flags } = symbols.Definition
-  const { words } = link.arenas.list[files.Source.arena[file]]
+  const { words } = tablesOf(link, file)
   const nlist = files.Tables.nlist[file] / 4
   const alignPow2 = sections.Header.alignPow2[section]
   const size = sections.Header.size[section]
@@ -159,7 +163,7 @@ function symbolMarks(flags: number): number {
 }
 
 function addressOf(link: Link, file: number, index: number): number {
-  const { words } = link.arenas.list[link.files.Source.arena[file]]
+  const { words } = tablesOf(link, file)
   const at = link.files.Tables.nlist[file] / 4 + index * 4
   return words[at + 2] + words[at + 3] * 4294967296
 }

@@ -3,6 +3,7 @@ import type { Link } from '../../components/link.ts'
 import { createMentions, type Mentions } from '../../components/names.ts'
 import type { ObjectHeader } from '../../src/formats/macho/object.ts'
 import { createSplitScratch, loadBlocks, type SplitScratch } from './blocks.ts'
+import { keepLocals } from './keepLocals.ts'
 import { breakFile, reading } from './openObject.ts'
 import { loadRelocations } from './relocations.ts'
 import { loadSymbols } from './symbols.ts'
@@ -41,6 +42,7 @@ export function fillObject(
     const found = loadSymbols(link, file, header, mentions, base)
     if (found < 0 || !loadBlocks(link, file, scratch)) return -1
     loadRelocations(link, file)
+    scratch.names = keepLocals(link, file, scratch.names)
     return found
   })
   if (count !== null && count >= 0) return count

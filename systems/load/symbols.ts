@@ -23,6 +23,7 @@ import { error } from '../../src/core/messages.ts'
 import { measureStrings } from '../../src/core/hash.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
 import type { ObjectHeader } from '../../src/formats/macho/object.ts'
+import { tablesArena, tablesOf } from '../kernels/symbolTables.ts'
 
 /** How often, on average, a byte of the string table may be part of a name: records may share their strings. */
 const MAX_SHARING = 64
@@ -38,7 +39,7 @@ const UPPER_L = 0x4c
  */
 export function loadSymbols(link: Link, file: number, header: ObjectHeader, mentions: Mentions, base: number): number {
   const { files, symbols } = link
-  const { words, bytes } = link.arenas.list[files.Source.arena[file]]
+  const { words, bytes } = tablesOf(link, file)
   const { content } = link.sections.Header
   const { Definition } = symbols
   const { row, start: starts } = mentions
@@ -107,7 +108,7 @@ function measureNames(
   count: number,
 ): boolean {
   const first = link.files.Ranges.symbol[file]
-  const arena = link.files.Source.arena[file]
+  const arena = tablesArena(link, file)
   const end = header.strings + header.stringsSize
   const mostSpelled = header.stringsSize * MAX_SHARING
   measureStrings(link.arenas.list[arena].view, start, base, base + count, end, place, hash)

@@ -17,6 +17,7 @@ import { methodRecord } from '../kernels/methodRecords.ts'
 import { createSite, enterSection, type Site } from '../kernels/references.ts'
 import { KIND_DATA } from './sectionKinds.ts'
 import { selectorInBlock } from './selectors.ts'
+import { tablesOf } from '../kernels/symbolTables.ts'
 
 /** What clang calls them; ld64.lld goes by these names too. Lists of protocols stay as they are. */
 const PREFIXES: readonly Uint8Array[] = [
@@ -86,7 +87,7 @@ function hasData(link: Link, kinds: Uint8Array, file: number): boolean {
 
 function isListName(link: Link, file: number, symbol: number): boolean {
   const { files } = link
-  const { bytes, words } = link.arenas.list[files.Source.arena[file]]
+  const { bytes, words } = tablesOf(link, file)
   const strx = words[files.Tables.nlist[file] / 4 + (symbol - files.Ranges.symbol[file]) * 4]
   const left = files.Tables.stringsSize[file] - strx
   const at = files.Tables.strings[file] + strx

@@ -4,6 +4,7 @@ import { FormatError, fixedName, fromText } from '../../src/core/bytes.ts'
 import { sameBytes } from '../../src/core/hash.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
 import { type ObjectHeader, readObjectHeader } from '../../src/formats/macho/object.ts'
+import { tablesOf } from '../kernels/symbolTables.ts'
 
 const CLASS_PREFIX: Uint8Array = fromText('_OBJC_CLASS_$_')
 
@@ -27,7 +28,7 @@ export function isObjectiveC(link: Link, file: number): boolean {
 }
 
 function definesClass(link: Link, file: number, header: ObjectHeader): boolean {
-  const { bytes, words } = link.arenas.list[link.files.Source.arena[file]]
+  const { bytes, words } = tablesOf(link, file)
   for (let i = 0; i < header.symbolCount; i++) {
     const at = header.nlist / 4 + i * 4
     const type = words[at + 1] & 0xff

@@ -22,6 +22,7 @@ import { findInDylibs } from '../kernels/imports.ts'
 import { wantMessenger } from '../kernels/messageNames.ts'
 import { shownName } from '../kernels/places.ts'
 import { ranksBefore } from '../kernels/ranks.ts'
+import { tablesArena } from '../kernels/symbolTables.ts'
 
 /** Puts the indexes of archives that have come into play, and the definitions of lazy objects, into the resolver. */
 export function offerMembers(link: Link): void {
@@ -129,7 +130,7 @@ function offerObject(link: Link, file: number): void {
 }
 
 function offerSymbols(link: Link, file: number, header: ObjectHeader): void {
-  const arenaIndex = link.files.Source.arena[file]
+  const arenaIndex = tablesArena(link, file)
   const { bytes, words } = link.arenas.list[arenaIndex]
   const end = header.strings + header.stringsSize
   let spelled = 0

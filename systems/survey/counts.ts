@@ -19,9 +19,16 @@ export const COUNT_DEBUG = 5
 export const COUNT_OPTIONS = 6
 export const COUNTS = 7
 
-/** Writes the counts of an object to into[to .. to + COUNTS): a block for each section and symbol in one, literal, and frame record. */
-export function countObject(bytes: Uint8Array, at: number, header: ObjectHeader, into: Float64Array, to: number): void {
-  let blocks = countDefined(bytes, header)
+/** Writes the counts of an object to into[to .. to + COUNTS), its symbols lying in `tables`: a block for each section and symbol in one, literal, and frame record. */
+export function countObject(
+  bytes: Uint8Array,
+  at: number,
+  header: ObjectHeader,
+  into: Float64Array,
+  to: number,
+  tables = bytes,
+): void {
+  let blocks = countDefined(tables, header)
   let unwinds = 0
   let debug = 0
   for (let i = 0; i < header.sectionCount; i++) {

@@ -1,5 +1,5 @@
 // Reads an input into the arena and tells what it is: object, archive with its members, dylib, stub.
-import { ARENA_LIMIT, placeInArena } from '../../components/arena.ts'
+import { ARENA_LIMIT, placeInArena, tablesBeside } from '../../components/arena.ts'
 import { traceStep } from '../../components/observer.ts'
 import {
   FILE_ARCHIVE,
@@ -13,6 +13,7 @@ import {
   FILE_MISSING,
   FILE_OBJECT,
   FILE_OTHER,
+  FILE_SPLIT,
 } from '../../components/files.ts'
 import { FormatError, toText } from '../../src/core/bytes.ts'
 import { error, warn } from '../../src/core/messages.ts'
@@ -34,6 +35,7 @@ import {
 } from './counts.ts'
 import { type Kind, kindOf } from './kindOf.ts'
 import { takeAhead } from './readAhead.ts'
+import { readSplit, type SplitRead } from './readSplit.ts'
 import { addFile, arenaHint, type Place, type Survey } from './survey.ts'
 
 /** Reads a file, or copies in-memory contents, to a place of its own. Reports and returns null when it cannot. */
@@ -56,16 +58,26 @@ export function readInput(survey: Survey, path: string, contents: Uint8Array | u
     if (ahead !== null) return ahead
     const place = placeInArena(survey.arenas, stat.size, arenaHint(survey))
     survey.expected = Math.max(0, survey.expected - stat.size)
-    const target = survey.arenas.list[place.arena].bytes
     const started = survey.host.now()
-    const size = survey.host.readInto(path, target, place.position, stat.size, 0)
+    const { got, split } = readWhereItGoes(survey, path, stat.size, place)
     traceStep(survey.observer, 'Read file', started, path)
-    return { ...place, size, modified: stat.mtimeSeconds }
+    return { ...place, size: got, modified: stat.mtimeSeconds, split }
   } catch (trouble) {
     if (!(trouble instanceof HostError)) throw trouble
     error(survey.messages, 'cannot-open', `cannot open ${path}: ${trouble.message}`, { file: path })
     return null
   }
+}
+
+function readWhereItGoes(
+  { host, arenas, scratch }: Survey,
+  path: string,
+  size: number,
+  { arena, position }: { arena: number; position: number },
+): SplitRead {
+  const target = arenas.list[arena]
+  if (scratch === null) return { got: host.readInto(path, target.bytes, position, size, 0), split: false }
+  return readSplit(host, path, size, target, arenas.list[tablesBeside(arenas, arena)], position, scratch)
 }
 
 function copyIn(survey: Survey, contents: Uint8Array): Place {
@@ -108,16 +120,23 @@ function fileFlags(flags: InputFlags, explicit: boolean): number {
 /** An object file row with its counts; an archive member is not loaded until something wants it. */
 export function addObject(survey: Survey, path: string, found: Place, rank: number, input: Input, parent = 0): number {
   const place = alignPlace(survey, found)
-  const { bytes } = survey.arenas.list[place.arena]
+  const { bytes, tables } = survey.arenas.list[place.arena]
   const file = addFile(survey, FILE_OBJECT, path, place, rank)
+  const symbols = place.split ? survey.arenas.list[tables].bytes : bytes
   const { rows } = survey
   rows.parent[file] = parent
   rows.flags[file] =
-    fileFlags(input, parent === 0) | (parent === 0 && !input.lazy ? FILE_LOADED : 0) | (input.lazy ? FILE_LAZY : 0)
+    (place.split ? FILE_SPLIT : 0) |
+    fileFlags(input, parent === 0) |
+    (parent === 0 && !input.lazy ? FILE_LOADED : 0) |
+    (input.lazy ? FILE_LAZY : 0)
   try {
     const known = place.counts ?? -1
     const counts = known >= 0 ? survey.ahead!.batch.job.counts : survey.counts
-    if (known < 0) countObject(bytes, place.position, readObjectHeader(bytes, place.position, place.size), counts, 0)
+    if (known < 0) {
+      const header = readObjectHeader(bytes, place.position, place.size)
+      countObject(bytes, place.position, header, counts, 0, symbols)
+    }
     takeCounts(survey, file, counts, Math.max(known, 0))
     if (counts[Math.max(known, 0) + COUNT_OPTIONS] !== 0) noteAutolinks(survey, place)
   } catch (trouble) {

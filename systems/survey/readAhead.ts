@@ -1,15 +1,17 @@
 // Files read by batches, on all threads or beside this one, before the survey comes to them. It takes them in their order, so that rows, messages and
 // dependencies are those of a survey that reads one after another.
-import { ARENA_LIMIT, placeInArena } from '../../components/arena.ts'
+import { ARENA_LIMIT, placeInArena, tablesBeside } from '../../components/arena.ts'
 import { memory } from '../../components/columns.ts'
 import type { Link } from '../../components/link.ts'
 import { createMirror, runKernel } from '../../components/mirror.ts'
 import { traceStep } from '../../components/observer.ts'
+import { alignUp } from '../../src/core/align.ts'
 import type { Pool } from '../../src/core/pool.ts'
 import type { Host } from '../../src/host/host.ts'
 import { COUNTS } from './counts.ts'
 import { type ReadJob, readChunks } from './readChunks.ts'
-import { arenaHint, type Place, type ReadAhead, type ReadBatch, type Survey } from './survey.ts'
+import { placeParts } from './readSplit.ts'
+import { arenaHint, type HeldBatch, type Place, type ReadAhead, type ReadBatch, type Survey } from './survey.ts'
 
 /** With workers: so much that threads seldom wait for each other, and so little that aborts and progress are not kept waiting. */
 const BATCH_BYTES = 64 << 20
@@ -31,10 +33,11 @@ export function createReadAhead(pool: Pool, host: Host, survey: Survey): ReadAhe
   const batch = {
     end: 0,
     rows: new Map<string, number>(),
-    job: createJob([], [], [], threads),
+    job: createJob([], [], [], threads, false),
+    held: null,
     done: Promise.resolve(),
   }
-  return { view, threads, batch, coming: null }
+  return { view, threads, batch, coming: null, spare: [] }
 }
 
 /** Reads the next inputs, if the survey has come to the end of those that were read. */
@@ -54,19 +57,40 @@ function startBatch(survey: Survey, ahead: ReadAhead, from: number): ReadBatch {
   const { end, rows, job } = planBatch(survey, ahead, from)
   const { paths } = job
   if (ahead.threads)
-    return { end, rows, job, done: runKernel(ahead.view, 'readChunks', ['arenas'], readChunks, job, paths.length) }
+    return {
+      end,
+      rows,
+      job,
+      held: null,
+      done: runKernel(ahead.view, 'readChunks', ['arenas'], readChunks, job, paths.length),
+    }
+  const held = job.splits ? holdBatch(ahead, job) : null
   const files = paths.map((path, i) => ({
     path,
-    target: survey.arenas.list[job.arena[i]].bytes,
-    at: job.position[i],
+    target: held === null ? survey.arenas.list[job.arena[i]].bytes : held.bytes,
+    at: held === null ? job.position[i] : held.at[i],
     length: job.size[i],
   }))
-  return { end, rows, job, done: survey.host.readFiles!(files, job.got) }
+  return { end, rows, job, held, done: survey.host.readFiles!(files, job.got) }
 }
 
-function planBatch(survey: Survey, { threads }: ReadAhead, from: number): Omit<ReadBatch, 'done'> {
+/** Room for a batch until its files are split. Two are in use in turn: the one that is read, and the one before. */
+function holdBatch(ahead: ReadAhead, { size }: ReadJob): HeldBatch {
+  const at = new Uint32Array(size.length)
+  let end = 0
+  for (let i = 0; i < size.length; i++) {
+    at[i] = end
+    end = alignUp(end + size[i], 16)
+  }
+  const bytes = ahead.spare.length < 2 ? new Uint8Array(BESIDE_BYTES * 3) : ahead.spare.shift()!
+  ahead.spare.push(bytes)
+  return { bytes, at }
+}
+
+function planBatch(survey: Survey, { threads }: ReadAhead, from: number): Omit<ReadBatch, 'done' | 'held'> {
   const { inputs } = survey.settings
   const [mostBytes, mostFiles] = threads ? [BATCH_BYTES, inputs.length] : [BESIDE_BYTES, BESIDE_FILES]
+  const mostSize = !threads && survey.scratch !== null ? BESIDE_BYTES : ARENA_LIMIT
   const paths: string[] = []
   const places: { arena: number; position: number }[] = []
   const sizes: number[] = []
@@ -76,14 +100,16 @@ function planBatch(survey: Survey, { threads }: ReadAhead, from: number): Omit<R
     const { path, contents } = inputs[end]
     if (path === undefined || contents !== undefined || LIBRARY.test(path) || rows.has(path)) continue
     const stat = survey.stats.get(path)
-    if (stat === undefined || !stat.isFile || stat.size > ARENA_LIMIT) continue
-    places.push(placeInArena(survey.arenas, stat.size, arenaHint(survey)))
+    if (stat === undefined || !stat.isFile || stat.size > mostSize) continue
+    const place = placeInArena(survey.arenas, stat.size, arenaHint(survey))
+    if (survey.scratch !== null) tablesBeside(survey.arenas, place.arena)
+    places.push(place)
     survey.expected = Math.max(0, survey.expected - stat.size)
     sizes.push(stat.size)
     rows.set(path, paths.push(path) - 1)
     bytes += stat.size
   }
-  return { end, rows, job: createJob(paths, places, sizes, threads) }
+  return { end, rows, job: createJob(paths, places, sizes, threads, survey.scratch !== null) }
 }
 
 function createJob(
@@ -91,6 +117,7 @@ function createJob(
   places: readonly { arena: number; position: number }[],
   sizes: readonly number[],
   shared: boolean,
+  splits: boolean,
 ): ReadJob {
   return {
     paths,
@@ -100,6 +127,8 @@ function createJob(
     got: new Int32Array(memory(paths.length * 4, shared)).fill(-1),
     counted: new Uint8Array(memory(paths.length, shared)),
     counts: new Float64Array(memory(paths.length * COUNTS * 8, shared)),
+    split: new Uint8Array(memory(paths.length, shared)),
+    splits,
   }
 }
 
@@ -109,8 +138,22 @@ export function takeAhead(survey: Survey, path: string, modified: number): Place
   const row = ahead?.batch.rows.get(path)
   if (ahead === null || row === undefined) return null
   ahead.batch.rows.delete(path)
-  const { arena, position, got, counted } = ahead.batch.job
+  const { job, held } = ahead.batch
+  const { arena, position, got, counted, split } = job
   if (got[row] < 0) return null
+  if (held !== null) placeHeld(survey, job, held, row)
   const counts = counted[row] === 1 ? row * COUNTS : -1
-  return { arena: arena[row], position: position[row], size: got[row], modified, counts }
+  return { arena: arena[row], position: position[row], size: got[row], modified, counts, split: split[row] === 1 }
+}
+
+function placeHeld(
+  { arenas }: Survey,
+  { arena, position, got, size, split }: ReadJob,
+  held: HeldBatch,
+  row: number,
+): void {
+  const target = arenas.list[arena[row]]
+  const tables = arenas.list[target.tables]
+  const point = placeParts(held.bytes, held.at[row], got[row], size[row], target, tables, position[row])
+  split[row] = point < size[row] ? 1 : 0
 }

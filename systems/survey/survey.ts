@@ -73,6 +73,8 @@ export interface Survey {
   ahead: ReadAhead | null
   /** Counts of the object at hand. */
   counts: Float64Array
+  /** Room to read objects in two parts; null where they are read whole. */
+  scratch: Uint8Array | null
   /** Bytes still to be read, to size arenas well. */
   expected: number
   /** Of a link that is kept, bytes of an arena: what is read of it later is read by the arena. 0: as few arenas as can be. */
@@ -85,7 +87,15 @@ export interface ReadBatch {
   /** Index in `job` by path; a path that is named again is read again. */
   rows: Map<string, number>
   job: ReadJob
+  /** Where the files lie until they are taken; null where they are read to their places. */
+  held: HeldBatch | null
   done: Promise<unknown>
+}
+
+/** `at`: by file of the batch, where it begins. */
+export interface HeldBatch {
+  bytes: Uint8Array
+  at: Uint32Array
 }
 
 export interface ReadAhead {
@@ -96,6 +106,8 @@ export interface ReadAhead {
   batch: ReadBatch
   /** Is being read. */
   coming: ReadBatch | null
+  /** Room for held batches, by turns. */
+  spare: Uint8Array[]
 }
 
 export interface Autolink {
@@ -142,6 +154,7 @@ export function createSurvey(
     dependencies: { read: [], missing: [], members: [] },
     ahead: null,
     counts: new Float64Array(COUNTS),
+    scratch: null,
     expected: 0,
     slice: 0,
   }
@@ -189,6 +202,8 @@ export interface Place {
   modified: number
   /** Of an object that a thread has counted: where in the counts read ahead; else absent or -1. */
   counts?: number
+  /** Its symbols and strings lie in the arena beside. */
+  split?: boolean
 }
 
 const SLICES = 64

@@ -1,8 +1,10 @@
 // Names of local symbols lie in their object's string table; locals are written file by file, so the file is looked up once.
 import type { Link } from '../../components/link.ts'
+import { SYMBOL_DEFINED, SYMBOL_EXTERNAL, SYMBOL_OMITTED } from '../../components/symbols.ts'
 import type { ByteSink } from '../../src/core/bytes.ts'
 import { NLIST_SIZE } from '../../src/formats/macho/constants.ts'
 import { fileOfRow } from '../kernels/ranks.ts'
+import { tablesOf } from '../kernels/symbolTables.ts'
 
 const NLIST_WORDS = NLIST_SIZE / 4
 
@@ -17,12 +19,16 @@ export function addLocalNames(link: Link, words: Uint32Array, at: number, string
   const file = fileOfRow(link, locals[from])
   const first = files.Ranges.symbol[file]
   const end = first + files.Ranges.symbols[file]
-  const arena = link.arenas.list[files.Source.arena[file]]
+  const arena = tablesOf(link, file)
   const start = files.Tables.strings[file]
   const stringsEnd = start + files.Tables.stringsSize[file]
+  const to = endOfLocals(locals, name, from + 1, localCount, first, end)
+  if (arena.words.length === 0) {
+    copyKept(link, file, from, to, strings, words, at)
+    return to
+  }
   const texts = { bytes: arena.bytes, view: arena.view, words: arena.words, start, end: stringsEnd }
   const nlist = files.Tables.nlist[file] / 4 - first * NLIST_WORDS
-  const to = endOfLocals(locals, name, from + 1, localCount, first, end)
   copyNames(texts, nlist, locals, from, to, strings, words, at)
   return to
 }
@@ -94,6 +100,41 @@ function copyString(
   }
   for (; from < end && bytes[from] !== 0; from++) target[to++] = bytes[from]
   return to
+}
+
+/** Out of the names of all locals of the file, in the order of its symbols: those that are not in the output are passed over. */
+function copyKept(
+  link: Link,
+  file: number,
+  from: number,
+  to: number,
+  strings: ByteSink,
+  words: Uint32Array,
+  at: number,
+): void {
+  const { locals } = link.table
+  const { flags } = link.symbols.Definition
+  const { bytes, view } = link.arenas.list[link.arenas.locals]
+  const size = link.files.Tables.localsSize[file]
+  const end = link.files.Tables.locals[file] + size
+  strings.reserve(size)
+  const target = strings.bytes
+  const room = viewOf(target)
+  let symbol = link.files.Ranges.symbol[file]
+  let source = link.files.Tables.locals[file]
+  let place = strings.length
+  for (let i = from; i < to; i++, at += NLIST_WORDS) {
+    for (; symbol < locals[i]; symbol++)
+      if ((flags[symbol] & (SYMBOL_DEFINED | SYMBOL_OMITTED | SYMBOL_EXTERNAL)) === SYMBOL_DEFINED)
+        source = bytes.indexOf(0, source) + 1
+    words[at] = place
+    const next = copyString(bytes, view, source, end, target, room, place)
+    source += next - place + 1
+    place = next
+    target[place++] = 0
+    symbol++
+  }
+  strings.length = place
 }
 
 function viewOf(bytes: Uint8Array): DataView {
