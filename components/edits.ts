@@ -38,7 +38,7 @@ export function createEditBlocks(rows: number) {
   /**
    * `string` its name, `row` that in the symbol table plus 1, `got` and `stub` its entries (0: none). `definition` is what counts
    * in its place, a block or TARGET_IMPORT | import: for a weak definition its own IMPORT_OWN, which dyld may bind elsewhere.
-   * `declared` counts blocks in the order of their declarations.
+   * `declared` counts blocks in the order of their declarations; `descriptor` is that of a thread-local variable.
    */
   const Entry = columns(rows, {
     string: 'u32',
@@ -46,6 +46,7 @@ export function createEditBlocks(rows: number) {
     got: 'u32',
     stub: 'u32',
     definition: 'u32',
+    descriptor: 'u32',
     declared: 'f64',
   })
   /** First of its references, first of those to its address, and how many go to it through a table. */
@@ -53,6 +54,15 @@ export function createEditBlocks(rows: number) {
   const components = { Place, Neighbour, Entry, Links }
   return { world: createKind(components, { reserve: rows }), rows, ...components }
 }
+
+/** Descriptors of thread-local variables: `block` is the variable's, 0 where nobody has it. Row - 1 is its place. */
+export function createDescriptors(rows: number) {
+  const Owner = columns(rows, { block: 'u32' })
+  const components = { Owner }
+  return { world: createKind(components, { reserve: rows }), rows, ...components }
+}
+
+export type Descriptors = ReturnType<typeof createDescriptors>
 
 export type EditBlocks = ReturnType<typeof createEditBlocks>
 

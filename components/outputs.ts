@@ -17,6 +17,8 @@ export const FILL_TLV_POINTERS = 6
 export const FILL_UNWIND_INFO = 7
 export const FILL_INIT_OFFSETS = 8
 export const FILL_OBJC_STUBS = 9
+/** Nothing uses it yet: a section of an image that is edited block by block. */
+export const FILL_ABSENT = 10
 
 export function createOutputs(shared: boolean) {
   /**

@@ -3,13 +3,13 @@
 import { EDIT_FREED, EDIT_PLACED, EDIT_UNDEFINED, EDIT_WAITING } from '../components/edits.ts'
 import { TARGET_IMPORT } from '../components/symbols.ts'
 import { forgetName, wait } from './blocks/definitions.ts'
-import { blockAddress, definitionOf, gotAddress, gotOf, stubAddress, stubOf } from './blocks/entries.ts'
+import { definitionOf, gotAddress, gotOf, stubAddress, stubOf, symbolAddress } from './blocks/entries.ts'
 import { declareUndefined, exportBlock, rename, unexport } from './blocks/exports.ts'
 import { compactImage } from './blocks/compact.ts'
 import { forgetEntry } from './blocks/entryPoint.ts'
 import { flushImage } from './blocks/flush.ts'
 import { blockHandle, blockOf, importHandle, importOf, nextLife, targetOf } from './blocks/handles.ts'
-import { addImport, addLibrary, freeImport } from './blocks/imports.ts'
+import { addImport, addLibrary, addSystemImport, freeImport, LIBSYSTEM } from './blocks/imports.ts'
 import { componentsOf, createSections, layOut } from './blocks/layout.ts'
 import { dropReferences, isReferenced } from './blocks/references.ts'
 import { releaseFreed } from './blocks/release.ts'
@@ -18,6 +18,7 @@ import { addString, checkName, STRINGS_START, stringText } from './blocks/string
 import { dropSymbol } from './blocks/symbols.ts'
 import { resizeTable } from './blocks/table.ts'
 import type { BlockImage, ImageOptions } from './blocks/types.ts'
+import { endThreadLocal } from './blocks/threadLocals.ts'
 import { leavePlace, updateBlock } from './blocks/update.ts'
 import { closeImageFile } from './blocks/writeFile.ts'
 
@@ -36,7 +37,6 @@ export type {
 } from './blocks/types.ts'
 
 const BINDER = 'dyld_stub_binder'
-const LIBSYSTEM = '/usr/lib/libSystem.B.dylib'
 const MAX_HINTS = { codeSize: 2 ** 28, symbolCount: 2 ** 24, headerPad: 2 ** 24 } as const
 
 /**
@@ -61,8 +61,7 @@ export function createImage(options: ImageOptions): BlockImage {
 
 /** What lazy binding takes: an import that dyld calls back through, and a word that belongs to dyld. */
 function createBinder(state: State): void {
-  const system = state.dylibs.findIndex(({ path }) => path.includes('libSystem'))
-  state.binder = addImport(state, BINDER, system < 0 ? LIBSYSTEM : system + 1, {})
+  state.binder = addSystemImport(state, BINDER)
   state.uses.Uses.references[state.binder]++
   gotOf(state, state.binder | 0x80000000)
   state.loaderCache = declare(state, '__dyld_private')
@@ -108,6 +107,7 @@ function free(state: State, block: number): void {
   dropReferences(state, block, (target) => releaseFreed(state, target))
   if (Place.flags[block] & EDIT_UNDEFINED) forgetName(state, block)
   unexport(state, block)
+  endThreadLocal(state, block)
   if (Place.flags[block] & EDIT_PLACED) {
     leavePlace(state, block)
     dropSymbol(state, block)
@@ -131,5 +131,5 @@ function addressOf(state: State, block: number): number {
   const place = definition & TARGET_IMPORT ? made : definition
   if (place === 0 || (state.blocks.Place.flags[place] & EDIT_PLACED) === 0)
     throw new TypeError(`addressOf: ${stringText(state, state.blocks.Entry.string[block])} has no contents yet`)
-  return blockAddress(state, place)
+  return symbolAddress(state, place)
 }

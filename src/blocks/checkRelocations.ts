@@ -52,7 +52,7 @@ export function checkRelocations(
     const { offset, type: spelled, addend = 0 } = relocations[i]
     const type = typeOf(state, spelled)
     const is = state.arch.attributes[type]
-    if (is & (R_TLV | R_ADDEND)) refuse(`${spelled} is not offered`)
+    if (is & R_ADDEND) refuse(`${spelled} is not offered`)
     const width = is & R_SUBTRAHEND ? widthOf(relocations[i + 1]) : widthOf(relocations[i], is)
     if (!Number.isInteger(offset) || offset < 0 || offset + width > size)
       refuse(`relocation at ${offset} is outside of ${size} bytes of code`)
@@ -131,6 +131,6 @@ function checkField({ state, data }: Checks, { type, offset }: BlockRelocation, 
   const inInstruction = is & (R_BRANCH | R_PAGE | R_PAGEOFF)
   if (inInstruction && state.arch.name === 'arm64' && offset % 4 !== 0)
     refuse(`${type} at ${offset} is not on an instruction`)
-  if (target & TARGET_IMPORT && !(is & (R_BRANCH | R_GOT)))
+  if (target & TARGET_IMPORT && !(is & (R_BRANCH | R_GOT | R_TLV)))
     refuse(`${type} cannot reach an import, whose address is known at run time only`)
 }

@@ -4,7 +4,7 @@ import { createEditStrings, EDIT_PLACED, EDIT_UNDEFINED } from '../../components
 import { createGots, KEY_IMPORT, KEY_LOCAL } from '../../components/gots.ts'
 import { TARGET_IMPORT } from '../../components/symbols.ts'
 import { isZeroFillType } from '../../systems/kernels/outputKinds.ts'
-import { R_GOT } from '../arch/arch.ts'
+import { R_GOT, R_TLV } from '../arch/arch.ts'
 import { alignUp } from '../core/align.ts'
 import { entityExists, highestId } from '../ecs.ts'
 import { isLazy } from './entries.ts'
@@ -17,6 +17,7 @@ import { markPages, type State, takeRow } from './state.ts'
 import { STRINGS_START } from './strings.ts'
 import { isExternal, setRow } from './symbols.ts'
 import { resizeTable } from './table.ts'
+import { packDescriptors } from './threadLocals.ts'
 
 const NEEDS_GOT = 1
 const NEEDS_STUB = 2
@@ -27,6 +28,7 @@ export function compactImage(state: State): void {
   const blocks = blocksInOrder(state)
   settleLookUps(state, blocks)
   straighten(state, blocks)
+  packDescriptors(state, blocks)
   const imports = importsInOrder(state)
   packEntries(state, blocks, imports)
   packBlocks(state, blocks)
@@ -115,7 +117,7 @@ function entriesNeeded(state: State, blocks: readonly number[]): { needs: Uint8A
     for (let r = state.blocks.Links.references[block]; r !== 0; r = Chain.next[r]) {
       const target = Site.target[r]
       if (Site.through[r] === 0) continue
-      const stub = (state.arch.attributes[Site.type[r]] & R_GOT) === 0
+      const stub = (state.arch.attributes[Site.type[r]] & (R_GOT | R_TLV)) === 0
       const list = target & TARGET_IMPORT ? importNeeds : needs
       list[target & 0x7fffffff] |= (stub ? NEEDS_STUB : 0) | (stub && isLazy(state, target) ? 0 : NEEDS_GOT)
     }

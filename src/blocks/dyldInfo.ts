@@ -19,6 +19,7 @@ import { encodeRebase } from '../formats/dyld/rebase.ts'
 import { sortNames } from '../formats/dyld/sortNames.ts'
 import {
   BIND_SYMBOL_FLAGS_WEAK_IMPORT,
+  EXPORT_SYMBOL_FLAGS_KIND_THREAD_LOCAL,
   EXPORT_SYMBOL_FLAGS_WEAK_DEFINITION,
   MH_BINDS_TO_WEAK,
   MH_WEAK_DEFINES,
@@ -32,6 +33,7 @@ import {
   keyOf,
   lazyAddress,
   placeOf,
+  symbolAddress,
 } from './entries.ts'
 import { tableRows } from './layout.ts'
 import { namedAs } from './nameIndex.ts'
@@ -282,9 +284,10 @@ function exportTrie(state: State): Uint8Array {
     const string = blocks.Entry.string[block]
     offset[i] = strings.Text.offset[string]
     length[i] = strings.Text.length[string]
-    const address = blockAddress(state, block) - settings.imageBase
+    const address = symbolAddress(state, block) - settings.imageBase
     addresses[i] = Math.max(address, FOUR_BYTES)
     if (blocks.Place.flags[block] & EDIT_WEAK) flags[i] = EXPORT_SYMBOL_FLAGS_WEAK_DEFINITION
+    if (blocks.Entry.descriptor[block] !== 0) flags[i] |= EXPORT_SYMBOL_FLAGS_KIND_THREAD_LOCAL
     if (address < FOUR_BYTES) state.movedExports.push(block)
   }
   const names = { bytes: state.tables.strings.bytes, offset, length }
@@ -312,7 +315,7 @@ function moveExports(state: State): boolean {
     if (!isInTrie(state, block)) continue
     const string = state.blocks.Entry.string[block]
     const { offset, length } = state.strings.Text
-    const address = blockAddress(state, block) - state.settings.imageBase
+    const address = symbolAddress(state, block) - state.settings.imageBase
     const at = moveExport(exports.bytes, strings.bytes, offset[string], length[string], address, true)
     if (at < 0) return false
     touchTable(exports, at, at + 8)

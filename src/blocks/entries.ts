@@ -50,13 +50,13 @@ export function definitionOf(state: State, target: number): number {
 export function putTarget(state: State, at: number, target: number, addend: number): boolean {
   const definition = definitionOf(state, target)
   if ((definition & TARGET_IMPORT) === 0) {
-    putRebase(state, at, blockAddress(state, definition) + addend)
+    putRebase(state, at, symbolAddress(state, definition) + addend)
     return true
   }
   const made = definition & 0x7fffffff
   const { flags, symbol } = state.imports.Library
   if (state.settings.fixupChains || (flags[made] & IMPORT_OWN) === 0) return putBind(state, at, made, addend)
-  putRebase(state, at, blockAddress(state, symbol[made]) + addend)
+  putRebase(state, at, symbolAddress(state, symbol[made]) + addend)
   state.stale.bind = true
   return true
 }
@@ -126,6 +126,18 @@ function gotPlace(state: State, got: number): number {
 export function blockAddress(state: State, block: number): number {
   const { section, offset } = state.blocks.Place
   return state.outputs.Extent.address[section[block]] + offset[block]
+}
+
+export const DESCRIPTOR_SIZE = 24
+
+export function descriptorAddress(state: State, id: number): number {
+  return state.outputs.Extent.address[state.sections.threadVariables] + (id - 1) * DESCRIPTOR_SIZE
+}
+
+/** The address that the block's name stands for: for a thread-local variable that of its descriptor. */
+export function symbolAddress(state: State, block: number): number {
+  const descriptor = state.blocks.Entry.descriptor[block]
+  return descriptor === 0 ? blockAddress(state, block) : descriptorAddress(state, descriptor)
 }
 
 export function writeGot(state: State, got: number): void {

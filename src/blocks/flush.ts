@@ -22,11 +22,12 @@ import { findEntry } from './entryPoint.ts'
 import { sectionSize } from './layout.ts'
 import { writeLinkedit } from './linkedit.ts'
 import { linkPages } from './pointers.ts'
-import { applyIncoming, applyOwn, isReferenced, UNREACHABLE } from './references.ts'
+import { applyIncoming, applyOwn, isReferenced, NOT_THREAD_LOCAL, UNREACHABLE } from './references.ts'
 import { signImage, UUID_SIZE } from './sign.ts'
 import { markPages, type State } from './state.ts'
 import { stringText } from './strings.ts'
 import { writeSymbols } from './symbols.ts'
+import { writeDescriptors } from './threadLocals.ts'
 import { writeImage } from './writeFile.ts'
 import type { FlushResult } from './types.ts'
 
@@ -113,7 +114,9 @@ function explain(state: State, messages: Messages, reference: number, result: nu
   else if (result === UNREACHABLE) {
     const text = `${what} cannot reach ${wanted}, whose address is known at run time only`
     error(messages, 'relocation-unreachable', text)
-  } else if (result === APPLY_MISALIGNED)
+  } else if (result === NOT_THREAD_LOCAL)
+    error(messages, 'not-thread-local', `${what} needs a thread-local variable, not ${wanted}`)
+  else if (result === APPLY_MISALIGNED)
     error(messages, 'relocation-misaligned', `${what} needs an aligned target, not ${wanted}`)
   else error(messages, 'bad-instruction', `${what} is not on an instruction that it fits`)
 }
@@ -133,6 +136,7 @@ function settle(state: State): void {
     for (const got of state.dirtyGots) if (entityExists(state.gots.world, got)) writeGot(state, got)
     for (const stub of state.dirtyStubs) if (entityExists(state.stubs.world, stub)) writeStub(state, stub)
   }
+  writeDescriptors(state)
   state.dirtyGots.length = state.dirtyStubs.length = 0
   if (state.relocated) writeSymbols(state)
   state.relocated = false

@@ -16,6 +16,8 @@ import { checkName, stringBytes } from './strings.ts'
 import { writeSymbol } from './symbols.ts'
 import type { ImageLibrary, ImportOptions } from './types.ts'
 
+export const LIBSYSTEM = '/usr/lib/libSystem.B.dylib'
+
 /** Its ordinal; a library that is there keeps its own. */
 export function addLibrary(state: State, caller: string, given: string | ImageLibrary): number {
   const library = typeof given === 'string' ? { installName: given } : given
@@ -52,6 +54,7 @@ export function addImport(
   const { flags } = state.imports.Library
   const known = findImport(state, name, ordinal, IMPORT_OWN | IMPORT_DYNAMIC_LOOKUP)
   if (known !== 0) {
+    if (known === state.bootstrap) state.bootstrapIsOurs = false
     if (weakDefinition !== ((flags[known] & IMPORT_WEAK_DEF) !== 0))
       throw new TypeError(`addImport: ${text} is there, its definition ${weakDefinition ? 'strong' : 'weak'}`)
     if (!weak && flags[known] & IMPORT_WEAK) makeStrong(state, known)
@@ -60,6 +63,12 @@ export function addImport(
   const made = makeImport(state, name, ordinal, (weak ? IMPORT_WEAK : 0) | (weakDefinition ? IMPORT_WEAK_DEF : 0))
   settleName(state, state.uses.Uses.string[made])
   return made
+}
+
+/** An import of libSystem that nobody has to ask for. */
+export function addSystemImport(state: State, name: string): number {
+  const system = state.dylibs.findIndex(({ path }) => path.includes('libSystem'))
+  return addImport(state, name, system < 0 ? LIBSYSTEM : system + 1, {})
 }
 
 function makeStrong(state: State, made: number): void {

@@ -1,25 +1,39 @@
 // Sections and segments: made once, each with room; when one outgrows its room all are placed anew and everything is applied again.
-import { addOutput, addSegment } from '../../components/outputs.ts'
+import { addOutput, addSegment, FILL_ABSENT, FILL_INPUTS } from '../../components/outputs.ts'
 import { encodeHeader } from '../../systems/kernels/commands.ts'
 import { isZeroFillType } from '../../systems/kernels/outputKinds.ts'
 import { alignUp } from '../core/align.ts'
-import { highestId } from '../ecs.ts'
+import { aliveCount, highestId } from '../ecs.ts'
 import * as macho from '../formats/macho/constants.ts'
 import { rebin, usedSize } from './space.ts'
 import { type State, takeRow } from './state.ts'
 
 const CODE = macho.S_ATTR_PURE_INSTRUCTIONS | macho.S_ATTR_SOME_INSTRUCTIONS
 const GOT_ENTRY = 8
+const DESCRIPTOR = 24
 /** log2: a section begins at a multiple of it, so that a block may ask for the same. */
 export const MAX_ALIGN_POW2 = 12
 /** Doubling ends here: positions in the file stay below 2^31. */
 const MOST_ROOM = 0x10000000
 const SMALL = 0x1000
 const STUBS = 64
+/** Less is not looked at when a block is to be placed. */
+const LEAST_ROOM = 128
 
-type Role = 'blocks' | 'stubs' | 'stubHelper' | 'got' | 'lazyPointers'
+type Role =
+  | 'blocks'
+  | 'threadData'
+  | 'threadZeros'
+  | 'threadVariables'
+  | 'stubs'
+  | 'stubHelper'
+  | 'got'
+  | 'lazyPointers'
 
-/** Segment, section, flags, what is in it; `lazyPointers` and `stubHelper` in images with opcodes only. */
+/**
+ * Segment, section, flags, what is in it; `lazyPointers` and `stubHelper` in images with opcodes only. Those of thread-local variables
+ * have flags and a header while there are some; what dyld copies for each thread stands together.
+ */
 const SECTIONS: readonly (readonly [string, string, number, Role])[] = [
   ['__TEXT', '__text', CODE, 'blocks'],
   ['__TEXT', '__stubs', CODE | macho.S_SYMBOL_STUBS, 'stubs'],
@@ -29,6 +43,9 @@ const SECTIONS: readonly (readonly [string, string, number, Role])[] = [
   ['__DATA_CONST', '__const', 0, 'blocks'],
   ['__DATA', '__la_symbol_ptr', macho.S_LAZY_SYMBOL_POINTERS, 'lazyPointers'],
   ['__DATA', '__data', 0, 'blocks'],
+  ['__DATA', '__thread_vars', 0, 'threadVariables'],
+  ['__DATA', '__thread_data', 0, 'threadData'],
+  ['__DATA', '__thread_bss', 0, 'threadZeros'],
   ['__DATA', '__bss', macho.S_ZEROFILL, 'blocks'],
   ['__DATA', '__common', macho.S_ZEROFILL, 'blocks'],
 ]
@@ -44,16 +61,18 @@ const PROTECTIONS: Record<string, number> = {
 
 export function createSections(state: State, codeSize: number, symbolCount: number): void {
   const { settings, outputs, segments } = state
+  let number = 0
   if (settings.outputType === 'execute') state.segmentOrder.push(addSegment(segments, '__PAGEZERO'))
   for (const [segment, name, flags, role] of SECTIONS) {
     if (settings.fixupChains && (role === 'stubHelper' || role === 'lazyPointers')) continue
     const output = addOutput(outputs, segments, segment, name)
     outputs.Section.flags[output] = flags
-    outputs.Section.index[output] = output
+    outputs.Section.fill[output] = role.startsWith('thread') ? FILL_ABSENT : FILL_INPUTS
+    if (!role.startsWith('thread')) outputs.Section.index[output] = ++number
     outputs.Section.alignPow2[output] = role === 'blocks' ? MAX_ALIGN_POW2 : 4
     state.rooms.Room.capacity[output] = firstRoom(state, role, name, codeSize, symbolCount)
-    if (role === 'blocks') createFirstBlock(state, output)
-    else state.sections[role] = output
+    if (role === 'blocks' || role === 'threadData' || role === 'threadZeros') createFirstBlock(state, output)
+    if (role !== 'blocks') state.sections[role] = output
   }
   state.sections.text = outputs.byName.get('__TEXT,__text')!
   state.sections.common = outputs.byName.get('__DATA,__common')!
@@ -75,6 +94,7 @@ function firstRoom(state: State, role: Role, name: string, codeSize: number, sym
   if (role === 'stubs') return STUBS * state.arch.stubSize
   if (role === 'stubHelper') return state.arch.stubHelperHeaderSize + STUBS * state.arch.stubHelperEntrySize
   if (role === 'lazyPointers') return STUBS * GOT_ENTRY
+  if (role.startsWith('thread')) return 0
   if (role === 'got') return (STUBS + symbolCount) * GOT_ENTRY
   return name === '__text' ? Math.max(SMALL, codeSize) : SMALL
 }
@@ -107,16 +127,26 @@ export function sectionSize(state: State, output: number): number {
   if (output === sections.lazyPointers) return stubs * GOT_ENTRY
   if (output === sections.stubHelper)
     return stubs === 0 ? 0 : arch.stubHelperHeaderSize + stubs * arch.stubHelperEntrySize
+  if (output === sections.threadVariables) {
+    const { world } = state.descriptors
+    return aliveCount(world) === 0 ? 0 : highestId(world) * DESCRIPTOR
+  }
   return usedSize(state, output)
 }
 
 /** Makes room for `size` bytes in a section: twice what it had or more, so that moves are few. */
 export function growSection(state: State, output: number, size: number): void {
   const { capacity } = state.rooms.Room
-  capacity[output] = Math.max(size, Math.min(capacity[output] * 2, MOST_ROOM), SMALL)
+  const least = isThreadTemplate(state, output) ? LEAST_ROOM : SMALL
+  capacity[output] = Math.max(size, Math.min(capacity[output] * 2, MOST_ROOM), least)
   const last = state.rooms.Room.last[output]
   if (last !== 0) rebin(state, last)
   layOut(state)
+}
+
+/** Every thread has a copy of its room too. */
+export function isThreadTemplate({ sections }: State, output: number): boolean {
+  return output === sections.threadData || output === sections.threadZeros
 }
 
 /** Tables of entries grow before the entry is written. */
@@ -196,7 +226,7 @@ function placeSections(state: State, segment: number, start: number): void {
   for (let output = 1; output <= outputs.count; output++) {
     if (Section.segment[output] !== segment) continue
     const zero = isZeroFillType(Section.flags[output])
-    at = alignUp(at, 2 ** Section.alignPow2[output])
+    at = alignUp(at, 2 ** alignOf(state, output))
     Extent.address[output] = segments.Extent.address[segment] + at
     Extent.fileOffset[output] = zero ? 0 : segments.Extent.fileOffset[segment] + at
     at += state.rooms.Room.capacity[output]
@@ -205,4 +235,12 @@ function placeSections(state: State, segment: number, start: number): void {
   // An empty segment keeps a page of addresses: no two begin at the same.
   segments.Extent.size[segment] = alignUp(Math.max(at, 1), settings.pageSize)
   segments.Extent.fileSize[segment] = alignUp(inFile, settings.pageSize)
+}
+
+/** The template begins as its most aligned variable does, so that an offset in it is as aligned as an address. */
+function alignOf({ outputs, sections }: State, output: number): number {
+  const { alignPow2 } = outputs.Section
+  if (output !== sections.threadData) return alignPow2[output]
+  alignPow2[output] = Math.max(alignPow2[output], alignPow2[sections.threadZeros])
+  return alignPow2[output]
 }

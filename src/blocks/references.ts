@@ -3,10 +3,21 @@
 import { EDIT_DIRTY, EDIT_MOVED, EDIT_UNDEFINED, EDIT_WEAK } from '../../components/edits.ts'
 import { IMPORT_USED } from '../../components/imports.ts'
 import { TARGET_IMPORT } from '../../components/symbols.ts'
-import { APPLY_OK, APPLY_OUT_OF_RANGE, R_BRANCH, R_GOT, R_SUBTRAHEND, R_UNSIGNED } from '../arch/arch.ts'
-import { removeEntity } from '../ecs.ts'
+import { APPLY_OK, APPLY_OUT_OF_RANGE, R_BRANCH, R_GOT, R_LOAD, R_SUBTRAHEND, R_TLV, R_UNSIGNED } from '../arch/arch.ts'
+import { aliveCount, entityExists, highestId, removeEntity } from '../ecs.ts'
 import { REFERENCE_FIELDS } from './checkRelocations.ts'
-import { blockAddress, definitionOf, gotAddress, gotOf, isThere, putTarget, stubAddress, stubOf } from './entries.ts'
+import {
+  blockAddress,
+  descriptorAddress,
+  symbolAddress,
+  definitionOf,
+  gotAddress,
+  gotOf,
+  isThere,
+  putTarget,
+  stubAddress,
+  stubOf,
+} from './entries.ts'
 import { aliasesOf } from './nameIndex.ts'
 import { dropPointer } from './pointers.ts'
 import { markPages, type State, takeRow } from './state.ts'
@@ -15,7 +26,7 @@ import { markPages, type State, takeRow } from './state.ts'
 export function goesThroughTable(state: State, type: number, target: number): boolean {
   const is = state.arch.attributes[type]
   if (is & R_GOT) return true
-  if ((is & R_BRANCH) === 0) return false
+  if ((is & (R_BRANCH | R_TLV)) === 0) return false
   if (state.throughGot || target & TARGET_IMPORT) return true
   return (state.blocks.Place.flags[target] & (EDIT_UNDEFINED | EDIT_WEAK)) !== 0
 }
@@ -69,7 +80,7 @@ function isPointer(state: State, reference: number): boolean {
 }
 
 function takeEntry(state: State, type: number, target: number): void {
-  if (state.arch.attributes[type] & R_GOT) gotOf(state, target)
+  if (state.arch.attributes[type] & (R_GOT | R_TLV)) gotOf(state, target)
   else stubOf(state, target)
   if (!(target & TARGET_IMPORT)) state.blocks.Links.uses[target]++
 }
@@ -150,6 +161,13 @@ export function markDirty(state: State, block: number, flags: number): void {
   Place.flags[block] |= flags | EDIT_DIRTY
 }
 
+/** Marks all that refer to a block, through a table too: a look at every reference. */
+export function markReferrers(state: State, block: number): void {
+  const { world, Site } = state.references
+  for (let r = highestId(world); r > 0; r--)
+    if (entityExists(world, r) && definitionOf(state, Site.target[r]) === block) markDirty(state, Site.block[r], 0)
+}
+
 /** A reference that does not fit is given to `failed` with its result. */
 type Failed = (reference: number, result: number) => void
 
@@ -185,11 +203,13 @@ function applyReference(state: State, reference: number, failed: Failed): void {
   }
   const address = Site.through[reference] === 0 ? addressInImage(state, target) : entryAddress(state, is, target)
   if (address === 0) return failed(reference, UNREACHABLE)
+  if (is & R_TLV && !isThreadLocal(state, target)) return failed(reference, NOT_THREAD_LOCAL)
   const base = state.settings.imageBase
   const P = blockAddress(state, block) + Site.offset[reference] - base
   const value = address + Site.addend[reference] - base
-  const result = state.arch.apply(state.view, at, Site.type[reference], P, value, false)
-  markPages(state, at, at + 4)
+  const relax = (is & R_TLV) !== 0 && Site.through[reference] === 0 && isLoad(state, is, at)
+  const result = state.arch.apply(state.view, at, Site.type[reference], P, value, relax)
+  markPages(state, relax ? at - 2 : at, at + 4)
   if (result !== APPLY_OK) failed(reference, result)
 }
 
@@ -211,24 +231,45 @@ function applyDifference(state: State, reference: number, failed: Failed): void 
   state.view.setInt32(at, value, true)
 }
 
+/** What `failed` is told where a variable is not what the code takes it for. */
+export const NOT_THREAD_LOCAL = -2
+
+/** As far as it is known here. */
+function isThreadLocal(state: State, target: number): boolean {
+  const definition = definitionOf(state, target)
+  const own = definition & TARGET_IMPORT ? state.imports.Library.symbol[definition & 0x7fffffff] : definition
+  return own === 0 || state.blocks.Entry.descriptor[own] !== 0
+}
+
+/** Whether the instruction still loads what it is to compute from now on; it is done once. */
+function isLoad({ arch, view }: State, is: number, at: number): boolean {
+  if ((is & R_LOAD) === 0) return false
+  return arch.name === 'arm64' ? view.getUint32(at, true) >>> 22 === LDR_X : view.getUint8(at - 2) === MOVQ
+}
+
+/** Opcodes of `ldr x, [x, #offset]` and `movq memory, %r`. */
+const [LDR_X, MOVQ] = [0x3e5, 0x8b]
+
 /** What `failed` is told of a reference to an address that is known at run time only. */
 export const UNREACHABLE = -1
 
 function entryAddress(state: State, is: number, target: number): number {
-  return is & R_GOT ? gotAddress(state, gotOf(state, target)) : stubAddress(state, stubOf(state, target))
+  return is & (R_GOT | R_TLV) ? gotAddress(state, gotOf(state, target)) : stubAddress(state, stubOf(state, target))
 }
 
 /** 0 for what is in another. */
 function addressInImage(state: State, target: number): number {
   const definition = definitionOf(state, target)
-  if ((definition & TARGET_IMPORT) === 0) return blockAddress(state, definition)
+  if ((definition & TARGET_IMPORT) === 0) return symbolAddress(state, definition)
   const own = state.imports.Library.symbol[definition & 0x7fffffff]
-  return own === 0 ? 0 : blockAddress(state, own)
+  return own === 0 ? 0 : symbolAddress(state, own)
 }
 
 /** Pointers that are bound to one import, but for its entries: calls `visit` with address and addend. */
 export function visitBinds(state: State, made: number, visit: (address: number, addend: number) => void): void {
   visitPointers(state, state.uses.Uses.referenced[made], visit)
+  if (made === state.bootstrap && aliveCount(state.descriptors.world) > 0)
+    for (let id = 1; id <= highestId(state.descriptors.world); id++) visit(descriptorAddress(state, id), 0)
   if ((state.imports.Library.flags[made] & IMPORT_USED) === 0) return
   for (const block of aliasesOf(state, made)) {
     const got = state.blocks.Entry.got[block]

@@ -1,5 +1,6 @@
 // What an image under edit is: its kinds, and the few things that are not rows.
 import {
+  createDescriptors,
   createEditBlocks,
   createEditStrings,
   createImportRows,
@@ -7,6 +8,7 @@ import {
   createReferences,
   createSectionRooms,
   createSymbolRows,
+  type Descriptors,
   type EditBlocks,
   type EditStrings,
   type ImportRows,
@@ -40,6 +42,9 @@ export interface EditSections {
   stubHelper: number
   got: number
   lazyPointers: number
+  threadVariables: number
+  threadData: number
+  threadZeros: number
 }
 
 export interface State extends HeaderSource {
@@ -59,6 +64,7 @@ export interface State extends HeaderSource {
   gots: Gots & { rows: number }
   /** Stubs, keyed as GOT entries are. */
   stubs: Gots & { rows: number }
+  descriptors: Descriptors
   symbolRows: SymbolRows
   importRows: ImportRows
   /** Rows of imports that are gone, to be used again. */
@@ -78,6 +84,9 @@ export interface State extends HeaderSource {
   /** Imports whose definitions dyld coalesces, those of the image's own with them. */
   weakNames: number
   binder: number
+  /** The import that descriptors of thread-local variables name, and whether nobody else asked for it. */
+  bootstrap: number
+  bootstrapIsOurs: boolean
   loaderCache: number
   /** Blocks declared so far. */
   declared: number
@@ -104,6 +113,7 @@ export interface State extends HeaderSource {
   waiting: number[]
   dirtyGots: number[]
   dirtyStubs: number[]
+  dirtyDescriptors: number[]
   movedExports: number[]
   /** Entries whose row of the indirect table is to be written: GOT entries, and stubs negative. */
   indirectEntries: number[]
@@ -145,6 +155,7 @@ export function createState(options: ImageOptions): State {
     uses: createImportUses(64),
     gots: { rows, ...createGots(rows, false) },
     stubs: { rows, ...createGots(rows, false) },
+    descriptors: createDescriptors(64),
     symbolRows: createSymbolRows(rows),
     importRows: createImportRows(64),
     freeImportRows: [],
@@ -152,7 +163,7 @@ export function createState(options: ImageOptions): State {
     bins: new Uint32Array((MAX_SECTIONS + 1) * BINS),
     freeStrings: new Uint32Array(alignUp(MAX_NAME + 1, 8) / 8 + 1),
     index: { entries: new Uint32Array(256), used: 0 },
-    sections: { text: 0, common: 0, stubs: 0, stubHelper: 0, got: 0, lazyPointers: 0 },
+    sections: noSections(),
     dylibs: [],
     linkedDylibs: [],
     weakFlags: 0,
@@ -168,6 +179,8 @@ export function createState(options: ImageOptions): State {
     entryName: fromText(settings.entry ?? ''),
     weakNames: 0,
     binder: 0,
+    bootstrap: 0,
+    bootstrapIsOurs: false,
     loaderCache: 0,
     declared: 0,
     textStart: 0,
@@ -177,6 +190,7 @@ export function createState(options: ImageOptions): State {
     waiting: [],
     dirtyGots: [],
     dirtyStubs: [],
+    dirtyDescriptors: [],
     movedExports: [],
     indirectEntries: [],
     stale: { rebase: true, bind: true, lazy: true, chains: true, exports: true, indirect: true },
@@ -184,6 +198,11 @@ export function createState(options: ImageOptions): State {
     packing: false,
     resized: true,
   }
+}
+
+function noSections(): EditSections {
+  const tables = { stubs: 0, stubHelper: 0, got: 0, lazyPointers: 0, threadVariables: 0 }
+  return { text: 0, common: 0, threadData: 0, threadZeros: 0, ...tables }
 }
 
 function emptyFile(settings: Settings) {

@@ -6,7 +6,7 @@ import { IMPORT_WEAK, IMPORT_WEAK_DEF } from '../../components/imports.ts'
 import { writeU16, writeU32, writeU64 } from '../core/bytes.ts'
 import * as macho from '../formats/macho/constants.ts'
 import { EDIT_EXPORTED, EDIT_HIDDEN, EDIT_WEAK } from '../../components/edits.ts'
-import { touchImport } from './entries.ts'
+import { symbolAddress, touchImport } from './entries.ts'
 import type { State } from './state.ts'
 import { resizeTable, touchTable } from './table.ts'
 
@@ -103,19 +103,19 @@ export function writeSymbol(state: State, owner: number): void {
     const desc = ((ordinal[made] & 0xff) << 8) | weak
     putSymbol(state, at, state.uses.Uses.string[made], macho.N_UNDF | macho.N_EXT, 0, desc, 0)
   } else {
-    const { section, offset, flags } = state.blocks.Place
+    const { section, flags } = state.blocks.Place
     const external = groupOf(state, owner) === EXTERNAL
     const type = macho.N_SECT | (external ? macho.N_EXT : flags[owner] & EDIT_HIDDEN ? macho.N_PEXT : 0)
     const desc = external && flags[owner] & EDIT_WEAK ? macho.N_WEAK_DEF : 0
-    const address = state.outputs.Extent.address[section[owner]] + offset[owner]
+    const output = state.blocks.Entry.descriptor[owner] === 0 ? section[owner] : state.sections.threadVariables
     putSymbol(
       state,
       at,
       state.blocks.Entry.string[owner],
       type,
-      state.outputs.Section.index[section[owner]],
+      state.outputs.Section.index[output],
       desc,
-      address,
+      symbolAddress(state, owner),
     )
   }
   touchTable(table, at, at + macho.NLIST_SIZE)

@@ -79,6 +79,11 @@ export interface BlockUpdate {
    * one in another section takes over.
    */
   section?: BlockSection
+  /**
+   * Every thread has a copy that begins with the contents, or with as many zeros as `code` says. The block's name is then that of its
+   * descriptor: TLVP and TLV relocations lead there, and so do pointers and `addressOf`. No `section` goes with it.
+   */
+  threadLocal?: boolean
   /** A power of two of at most 4096; default 16 for code and 8 for all else. */
   align?: number
   /** The contents; for `__bss` and `__common` their size. */

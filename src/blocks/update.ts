@@ -5,13 +5,14 @@ import { definitionMoved, settleName } from './definitions.ts'
 import { checkStrong } from './exports.ts'
 import { checkRelocations, refuse } from './checkRelocations.ts'
 import { forgetEntry } from './entryPoint.ts'
-import { growSection, layOut, MAX_ALIGN_POW2 } from './layout.ts'
-import { addReferences, dropReferences, markDirty } from './references.ts'
+import { growSection, isThreadTemplate, layOut, MAX_ALIGN_POW2 } from './layout.ts'
+import { addReferences, dropReferences, markDirty, markReferrers } from './references.ts'
 import { releaseFreed } from './release.ts'
 import { findPlace, fitsHere, freePlace, idealRoom, rebin, usedSize } from './space.ts'
 import { markPages, type State } from './state.ts'
 import { stringBytes } from './strings.ts'
 import { addSymbol, writeSymbol } from './symbols.ts'
+import { endThreadLocal, makeThreadLocal } from './threadLocals.ts'
 import { BLOCK_SECTIONS, type BlockUpdate } from './types.ts'
 
 /** Most that a section may hold; branches of arm64 reach less. */
@@ -32,6 +33,7 @@ export function updateBlock(state: State, block: number, update: BlockUpdate): v
   const checked = checkUpdate(state, block, update)
   const { Place } = state.blocks
   dropReferences(state, block, (target) => releaseFreed(state, target))
+  setThreadLocal(state, block, isThreadTemplate(state, checked.section))
   const moved = place(state, block, checked)
   const at = state.outputs.Extent.fileOffset[checked.section] + Place.offset[block]
   if (checked.bytes !== null) {
@@ -41,6 +43,14 @@ export function updateBlock(state: State, block: number, update: BlockUpdate): v
   addReferences(state, block, checked.references)
   markDirty(state, block, moved ? EDIT_MOVED : 0)
   if (Place.flags[block] & EDIT_EXPORTED) settle(state, block, moved)
+}
+
+/** What refers to a block that had contents is to be looked at again, for its code fits the one or the other. */
+function setThreadLocal(state: State, block: number, wanted: boolean): void {
+  if ((state.blocks.Entry.descriptor[block] !== 0) === wanted) return
+  if (wanted) makeThreadLocal(state, block)
+  else endThreadLocal(state, block)
+  if (state.blocks.Place.flags[block] & EDIT_PLACED) markReferrers(state, block)
 }
 
 /** It may count as its name now, or no longer; what it counted for moves with it. */
@@ -70,6 +80,7 @@ function place(state: State, block: number, checked: Checked): boolean {
     findPlace(state, block, section, size, align)
   }
   Place.flags[block] |= EDIT_PLACED
+  if (Entry.descriptor[block] !== 0) state.dirtyDescriptors.push(Entry.descriptor[block])
   if (!wasPlaced && Entry.stub[block] !== 0) state.indirectEntries.push(-Entry.stub[block])
   if (wasPlaced) writeSymbol(state, block)
   else addSymbol(state, block)
@@ -86,7 +97,7 @@ function place(state: State, block: number, checked: Checked): boolean {
 function alignSection(state: State, section: number, pow2: number): void {
   const { alignPow2 } = state.outputs.Section
   if (pow2 <= alignPow2[section]) return
-  alignPow2[section] = MAX_ALIGN_POW2
+  alignPow2[section] = isThreadTemplate(state, section) ? pow2 : MAX_ALIGN_POW2
   layOut(state)
 }
 
@@ -114,11 +125,11 @@ function fillHole(state: State, block: number, from: number): void {
 }
 
 function checkUpdate(state: State, block: number, update: BlockUpdate): Checked {
-  const name = update.section ?? '__TEXT,__text'
-  if (!BLOCK_SECTIONS.includes(name)) refuse(`expected a section of ${BLOCK_SECTIONS.join(' ')}, got ${name}`)
-  const section = state.outputs.byName.get(name)!
+  const section = sectionOf(state, update)
+  const { outputs, segments } = state
+  const name = `${segments.names[outputs.Section.segment[section]]},${outputs.names[section]}`
   checkName(state, block, section)
-  const zero = isZeroFillType(state.outputs.Section.flags[section])
+  const zero = section === state.sections.threadZeros || isZeroFillType(state.outputs.Section.flags[section])
   const { code } = update
   const size = typeof code === 'number' ? code : code?.length
   if (zero !== (typeof code === 'number')) refuse(`expected ${zero ? 'a size' : 'bytes'} for ${name}`)
@@ -139,6 +150,16 @@ function checkUpdate(state: State, block: number, update: BlockUpdate): Checked 
     bytes: zero ? null : (code as Uint8Array),
     references: checked.references,
   }
+}
+
+function sectionOf(state: State, { section, threadLocal, code }: BlockUpdate): number {
+  if (threadLocal === true) {
+    if (section !== undefined) refuse(`a thread-local variable is not in ${section}`)
+    return typeof code === 'number' ? state.sections.threadZeros : state.sections.threadData
+  }
+  const name = section ?? '__TEXT,__text'
+  if (!BLOCK_SECTIONS.includes(name)) refuse(`expected a section of ${BLOCK_SECTIONS.join(' ')}, got ${name}`)
+  return state.outputs.byName.get(name)!
 }
 
 function checkName(state: State, block: number, section: number): void {

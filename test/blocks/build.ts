@@ -67,6 +67,13 @@ export const pieces = {
       code.bytes.push(0xe8, 0, 0, 0, 0)
       relocate(code, 4, 'X86_64_RELOC_BRANCH', target)
     },
+    /** Adds a thread-local variable, then gives it a value. */
+    thread(code: Code, target: Any, value: number) {
+      code.bytes.push(0x48, 0x8b, 0x3d, 0, 0, 0, 0) // movq target@TLVP(%rip), %rdi
+      relocate(code, 4, 'X86_64_RELOC_TLV', target)
+      code.bytes.push(0xff, 0x17, 0x03, 0x18, 0xc7, 0x00) // call *(%rdi); addl (%rax), %ebx; movl value, (%rax)
+      word(code, value)
+    },
     /** Adds what a pointer in data points to. */
     load(code: Code, target: Any) {
       code.bytes.push(0x48, 0x8b, 0x05, 0, 0, 0, 0) // movq target(%rip), %rax
@@ -122,6 +129,18 @@ export const pieces = {
       relocate(code, 4, 'ARM64_RELOC_BRANCH26', target)
       word(code, 0x910043ff) // add sp, sp, #16
     },
+    thread(code: Code, target: Any, value: number) {
+      word(code, 0x90000000) // adrp x0, target@TLVPPAGE
+      relocate(code, 4, 'ARM64_RELOC_TLVP_LOAD_PAGE21', target)
+      word(code, 0xf9400000) // ldr x0, [x0, target@TLVPPAGEOFF]
+      relocate(code, 4, 'ARM64_RELOC_TLVP_LOAD_PAGEOFF12', target)
+      word(code, 0xf9400008) // ldr x8, [x0]
+      word(code, 0xd63f0100) // blr x8
+      word(code, 0xb9400008) // ldr w8, [x0]
+      word(code, 0x0b080273) // add w19, w19, w8
+      word(code, 0x52800008 | (value << 5)) // mov w8, #value
+      word(code, 0xb9000008) // str w8, [x0]
+    },
     load(code: Code, target: Any) {
       word(code, 0x90000008) // adrp x8
       relocate(code, 4, 'ARM64_RELOC_PAGE21', target)
@@ -138,6 +157,7 @@ export type Step =
   | { call: Any }
   | { callThroughGot: Any }
   | { load: Any }
+  | { thread: Any; set: number }
   | { print: BlockHandle; with: ImportHandle }
 
 /** A function `int f(int x)`: x goes through the steps. */
@@ -149,6 +169,7 @@ export function functionOf(arch: Arch, steps: readonly Step[], start: 'argument'
   for (const step of steps) {
     if ('add' in step) p.add(code, step.add)
     else if ('load' in step) p.load(code, step.load)
+    else if ('thread' in step) p.thread(code, step.thread, step.set)
     else if ('print' in step) {
       p.text(code, step.print)
       p.number(code)

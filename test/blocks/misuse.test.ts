@@ -72,7 +72,7 @@ test('updates that no image can hold are refused and change nothing', () => {
     { code, relocations: relocations({ offset: 2 }) },
     { code, relocations: relocations({ offset: -4 }) },
     { code, relocations: relocations({ type: 'X86_64_RELOC_BRANCH' }) },
-    { code, relocations: relocations({ type: 'ARM64_RELOC_TLVP_LOAD_PAGE21' }) },
+    { code, relocations: relocations({ type: 'ARM64_RELOC_ADDEND' }) },
     { code, relocations: relocations({ type: 'ARM64_RELOC_PAGE21', target: puts }) },
     { code, relocations: relocations({ type: POINTER }) },
     { code, relocations: relocations({ target: 12345 }) },
