@@ -61,9 +61,7 @@ export function scan(link: Link): void {
   link.tlvs = createGots(link.imports.count + 1, shared)
   const state = createScan(link)
   checkWanted(link, state)
-  callEntry(link, state)
-  const messenger = scanMessenger(link, state.undefineds)
-  if (messenger !== 0) call(link, state, messenger)
+  scanOwn(link, state)
   const { Before } = link.files
   for (const file of link.order) {
     Before.gots[file] = link.gots.count
@@ -76,13 +74,25 @@ export function scan(link: Link): void {
   makeStubs(link, state.calls)
   prepareStubBinder(link)
   placeEntries(link)
-  for (let got = 1; got <= link.gots.count; got++)
-    if (link.gots.Key.kind[got] === KEY_IMPORT) link.imports.Use.got[link.gots.Key.index[got]] = got
+  nameGots(link)
   spawnNames(link.names)
   spawnGots(link.gots)
   spawnGots(link.tlvs)
   const slots = link.gots.count + link.tlvs.count + link.stubs.count + link.selectors.count
   link.fixups = createFixups(state.rebases + state.binds + slots * 2, state.binds + slots * 2, shared)
+}
+
+/** What no object refers to, but the linker itself. */
+export function scanOwn(link: Link, state: Scan): void {
+  callEntry(link, state)
+  const messenger = scanMessenger(link, state.undefineds)
+  if (messenger !== 0) call(link, state, messenger)
+}
+
+/** Tells imports their entries of the GOT. */
+export function nameGots({ gots, imports }: Link): void {
+  for (let got = 1; got <= gots.count; got++)
+    if (gots.Key.kind[got] === KEY_IMPORT) imports.Use.got[gots.Key.index[got]] = got
 }
 
 /** Nothing scanned yet. */
@@ -379,7 +389,8 @@ function call(link: Link, state: Scan, made: number): void {
   if (link.settings.fixupChains) addGot(link.gots, KEY_IMPORT, made)
 }
 
-function makeStubs(link: Link, count: number): void {
+/** Makes the stubs, numbered by Use.stub. */
+export function makeStubs(link: Link, count: number): void {
   const { imports, settings } = link
   const stubs = createStubs(count, link.arenas.shared)
   link.stubs = stubs

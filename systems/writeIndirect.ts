@@ -17,15 +17,20 @@ import { writeUnwind } from './writeIndirect/unwind.ts'
 
 export function writeIndirect(link: Link): void {
   const view = new DataView(link.image.buffer, link.image.byteOffset, link.image.byteLength)
+  writeEntries(link, view)
+  writeInitOffsets(link, view)
+  writeObjectiveC(link, view)
+  writeUnwind(link)
+  writeIndirectSymbols(link)
+}
+
+/** Stubs and the pointers that code goes through, with their fixups; slots that nothing takes are as the image has them. */
+export function writeEntries(link: Link, view: DataView): void {
   writeGot(link, view)
   writeThreadPointers(link, view)
   writeStubs(link, view)
   writeLazyPointers(link, view)
   writeStubHelperHeader(link, view)
-  writeInitOffsets(link, view)
-  writeObjectiveC(link, view)
-  writeUnwind(link)
-  writeIndirectSymbols(link)
 }
 
 /** A pointer to a local symbol: rebased, unless it is absolute. */
@@ -120,26 +125,32 @@ function writeStubHelperHeader(link: Link, view: DataView): void {
 /** What the indirect table has for a slot without an entry. */
 const HOLE = (macho.INDIRECT_SYMBOL_LOCAL | macho.INDIRECT_SYMBOL_ABS) >>> 0
 
-/** In ld64.lld's order: GOT, thread-local pointers, stubs, lazy pointers; reserved1 says where each section's begin. */
+/** reserved1 says where each section's begin. */
 function writeIndirectSymbols(link: Link): void {
-  const { slots, tables } = link
+  const { tables } = link
   const { reserved1 } = link.outputs.Section
-  const starts = [0, slots.gots, slots.tlvs, slots.stubs, slots.lazy]
-  for (let i = 1; i < starts.length; i++) starts[i] += starts[i - 1]
+  const starts = indirectStarts(link)
   reserved1[tables.got] = starts[0]
   reserved1[tables.tlvPointers] = starts[1]
   reserved1[tables.stubs] = starts[2]
   reserved1[tables.lazyPointers] = starts[3]
   reserved1[0] = 0
-  const bytes = indirectSymbols(link, starts)
+  const bytes = indirectSymbols(link)
   link.linkedit.indirect = { bytes, offset: 0 }
   link.visited.rows += starts[4]
   link.visited.written += bytes.length
 }
 
-/** `starts`: where those of GOT, thread-local pointers, stubs and lazy pointers begin; then how many there are. */
-export function indirectSymbols(link: Link, starts: readonly number[]): Uint8Array {
+/** In ld64.lld's order: where those of GOT, thread-local pointers, stubs and lazy pointers begin; how many there are. */
+function indirectStarts({ slots }: Link): number[] {
+  const starts = [0, slots.gots, slots.tlvs, slots.stubs, slots.lazy]
+  for (let i = 1; i < starts.length; i++) starts[i] += starts[i - 1]
+  return starts
+}
+
+export function indirectSymbols(link: Link): Uint8Array {
   const { gots, tlvs, stubs } = link
+  const starts = indirectStarts(link)
   const bytes = new Uint8Array(starts[4] * 4)
   for (let row = 0; row < starts[4]; row++) writeU32(bytes, row * 4, HOLE)
   const put = (start: number, slot: number, value: number) => writeU32(bytes, (start + slot) * 4, value)

@@ -11,18 +11,21 @@ import * as macho from '../formats/macho/constants.ts'
 import { type Host, HostError } from '../host/host.ts'
 import type { Input, SystemTiming } from '../types.ts'
 import { countDirty, createDirtyPages, type DirtyPages, markDirty } from './patch/dirtyPages.ts'
-import { effectsOf, haveSameFunctions } from './patch/effects.ts'
+import { type Effects, effectsOf, haveSameFunctions, orderOf } from './patch/effects.ts'
+import { changeEntries, differenceOf as entriesThatDiffer, mentioning } from './patch/entries.ts'
 import { saveExtents } from './patch/extents.ts'
 import { isSameLiveness, type Liveness, livenessOf } from './patch/liveness.ts'
 import { type Alone, loadAlone, type Place } from './patch/loadAlone.ts'
 import { patchDataInCode, patchInitOffsets, patchStabs } from './patch/patchTables.ts'
 import { rewriteUnwind, updateUnwinds } from './patch/patchUnwind.ts'
 import { relocateAgain } from './patch/relocateAgain.ts'
+import { finishPointers } from './patch/pointers.ts'
 import { relocateFile } from './patch/relocateFile.ts'
+import type { Counts } from './patch/uses.ts'
 import { haveSameEdges } from './patch/sameEdges.ts'
 import { differenceOf, type Shape } from './patch/sameShape.ts'
 import { createReverse, moveBlocks, movedAddresses, type Reverse } from './patch/moves.ts'
-import { patchFunctionStarts, patchMoved } from './patch/patchMoved.ts'
+import { patchFunctionStarts, patchHeader, patchMoved } from './patch/patchMoved.ts'
 import { swapRows } from './patch/swapRows.ts'
 
 /** A finished link for which `whyNever` says nothing, and what patches need besides. */
@@ -40,6 +43,8 @@ export interface Patching {
   live: Liveness | null
   /** As `effectsOf` wants it. */
   heads: Uint32Array
+  /** How many objects cause an entry of a table, counted when one loses a reference for the first time. */
+  counts: Counts | null
 }
 
 export function createPatching(link: Link): Patching {
@@ -58,6 +63,7 @@ export function createPatching(link: Link): Patching {
     reverse: null,
     live: null,
     heads: new Uint32Array(link.blocks.count + 1),
+    counts: null,
   }
 }
 
@@ -101,6 +107,8 @@ export function patch(patching: Patching, host: Host, inputs: readonly Input[]):
     if (typeof count === 'string') return named(link.paths[link.files.Source.path[change.file]], count)
     dirtyBlocks += count
   }
+  const trouble = finishPointers(link, dirty)
+  if (trouble !== '') return `${inputs.length > 1 ? 'an object' : 'it'} ${trouble}`
   if (!patchDataInCode(link, dirty)) return 'other code holds data'
   if (link.messages.list.length > 0) return link.messages.list[0].text
   steps('relocate')
@@ -214,17 +222,48 @@ function patchObject(patching: Patching, change: Change, dirty: DirtyPages): num
   const now = effectsOf(link, file, heads)
   if (effects === null || now === null) return 'has references that only a full link follows'
   if (link.messages.errors > 0) return 'has relocations that cannot be linked'
-  if (effects.entries !== now.entries) return 'refers to other imports or table entries'
   if (!haveSameFunctions(effects.unwinds, now.unwinds)) return 'has other unwind entries'
+  const affected = changeTables(patching, file, effects, now, dirty)
+  if (typeof affected === 'string') return affected
   const others = addresses === null ? 0 : moveObject(patching, file, addresses, dirty)
   if (typeof others === 'string') return others
   const count = relocateAgain(link, file, extents, fixups, dirty)
   if (typeof count === 'string') return count
-  const isOther = updateUnwinds(link, file, now.unwinds) || addresses !== null
+  const more = relocateOthers(link, affected, dirty)
+  if (typeof more === 'string') return more
+  const isOther = updateUnwinds(link, file, now.unwinds) || addresses !== null || dirty.pointers.saved.length > 0
   if (link.unwind !== null && isOther && !rewriteUnwind(link, dirty)) return 'has other unwind entries'
   patchStabs(link, file, dirty)
   patchInitOffsets(link, addresses === null ? file : 0, dirty)
-  return count + others
+  return count + others + more
+}
+
+/** Brings table entries up to date; returns the other objects that refer to those that have moved, or why it cannot. */
+function changeTables(
+  patching: Patching,
+  file: number,
+  effects: Effects,
+  now: Effects,
+  dirty: DirtyPages,
+): Set<number> | string {
+  const { link } = patching
+  if (effects.uses.lookedUp !== now.uses.lookedUp) return 'refers to other imports that dyld looks up anywhere'
+  if (link.settings.layout !== 'padded')
+    return orderOf(link, file, effects.uses) === orderOf(link, file, now.uses)
+      ? new Set()
+      : 'refers to other imports or table entries'
+  const found = entriesThatDiffer(link, file, effects.uses, now.uses, patching.counts)
+  if (typeof found === 'string') return found
+  patching.counts = found.counts
+  if (found.difference === null) return new Set()
+  const moved = changeEntries(link, found.difference, dirty)
+  if (typeof moved === 'string') return moved
+  if (moved.symbols.size === 0 && !moved.imports.includes(1)) return new Set()
+  if (link.messageStubs.count > 0) return 'moves table entries that messages may be sent through'
+  patchHeader(link, dirty)
+  const files = mentioning(link, moved)
+  files.delete(file)
+  return files.size > MOST_OTHERS ? `moves table entries that ${files.size} objects may refer to` : files
 }
 
 /** More objects than this are relocated by a full link, on all threads. */
@@ -241,6 +280,11 @@ function moveObject(patching: Patching, file: number, addresses: Float64Array, d
   const trouble = patchMoved(link, patching.reverse, symbols, dirty)
   if (trouble !== '') return trouble
   if (!patchFunctionStarts(link, dirty)) return 'makes the list of functions longer or shorter'
+  return relocateOthers(link, files, dirty)
+}
+
+/** Relocates unchanged objects again; returns how many of their blocks have changed. */
+function relocateOthers(link: Link, files: ReadonlySet<number>, dirty: DirtyPages): number | string {
   let count = 0
   for (const other of files) {
     const extents = saveExtents(link, other, null, null)

@@ -96,6 +96,12 @@ function chainBind(link: Link, view: DataView, at: number, made: number, addend:
   return writeChainedBind(view, at, chainedImport(link, made, own), addend - own)
 }
 
+/** The first word of a chained bind to an import that has its row. */
+export function chainedBind(link: Link, made: number, addend: number): number {
+  const own = importAddend(addend)
+  return (chainedImport(link, made, own) | ((addend - own) << 24)) >>> 0
+}
+
 /** What of a bind's addend stands in its import: all or nothing. */
 export function importAddend(addend: number): number {
   return addend >= 0 && addend <= MAX_INLINE_ADDEND ? 0 : addend
@@ -124,4 +130,11 @@ function pushChained(link: Link, made: number, addend: number): number {
 /** Needs a weak-bind record besides: dyld coalesces it over all images. */
 export function isWeakDefinition(link: Link, made: number): boolean {
   return (link.imports.Library.flags[made] & IMPORT_WEAK_DEF) !== 0
+}
+
+/** Whether a pointer is bound to a weak definition, of which the header tells dyld. */
+export function bindsToWeak({ fixups, imports }: Link): boolean {
+  for (let row = 1; row <= fixups.binds; row++)
+    if (imports.Library.flags[fixups.Bind.import[row]] & IMPORT_WEAK_DEF) return true
+  return false
 }

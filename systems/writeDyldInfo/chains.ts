@@ -1,5 +1,5 @@
 // Chained fixups: links the entries of each page and writes the table of starts, imports and names.
-import { IMPORT_WEAK, IMPORT_WEAK_DEF } from '../../components/imports.ts'
+import { IMPORT_WEAK } from '../../components/imports.ts'
 import type { Link } from '../../components/link.ts'
 import { error } from '../../src/core/messages.ts'
 import {
@@ -11,7 +11,7 @@ import {
 import * as macho from '../../src/formats/macho/constants.ts'
 import { blameAddress } from '../kernels/blame.ts'
 import { placeChainedImports } from '../kernels/chainedImports.ts'
-import { chainBinds, numbersAtOnce, POINTER_FORMAT } from '../kernels/fixups.ts'
+import { bindsToWeak, chainBinds, numbersAtOnce, POINTER_FORMAT } from '../kernels/fixups.ts'
 import { nameTable } from '../kernels/nameTable.ts'
 import { chainedOrdinal } from '../kernels/ordinals.ts'
 import { sortedLocations } from './locations.ts'
@@ -27,11 +27,6 @@ export function writeChains(link: Link): void {
   link.linkedit.chainedFixups = { bytes: encodeChains(link), offset: 0 }
   overridingNames(link)
   if (bindsToWeak(link)) link.weakFlags |= macho.MH_BINDS_TO_WEAK
-}
-
-/** Whether a chained bind is to a weak definition. */
-export function bindsToWeak(link: Link): boolean {
-  return link.chained.imports.some((made) => (link.imports.Library.flags[made] & IMPORT_WEAK_DEF) !== 0)
 }
 
 /** The table of starts, imports and names, as the chains and their imports are now. With room all pages of a segment have starts. */

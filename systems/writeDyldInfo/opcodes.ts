@@ -12,25 +12,35 @@ import {
 import { encodeRebase } from '../../src/formats/dyld/rebase.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
 import { helperEntryAddress, imageOffset, lazyAddress } from '../kernels/addresses.ts'
+import { bindsToWeak } from '../kernels/fixups.ts'
 import { nameTable } from '../kernels/nameTable.ts'
 import { sortedLocations } from './locations.ts'
 import { overridingNames } from './overrides.ts'
 
 export function writeOpcodes(link: Link): void {
+  if (bindsToWeak(link)) link.weakFlags |= macho.MH_BINDS_TO_WEAK
+  const tables = encodeOpcodes(link)
+  for (const name of OPCODES) link.linkedit[name] = { bytes: tables[name], offset: 0 }
+}
+
+export const OPCODES = ['rebase', 'bind', 'weakBind', 'lazyBind'] as const
+
+/** The tables as fixups and stubs are now; stubs are told where their lazy records begin. */
+export function encodeOpcodes(link: Link): Record<(typeof OPCODES)[number], Uint8Array> {
   const names = nameTable(link)
   const order = bindsByImport(link)
-  link.linkedit.rebase = { bytes: rebases(link), offset: 0 }
   const fold = (link.settings.optimize ?? 1) > 1
   const { Library } = link.imports
   const strong = order.filter(
     (row) => !(Library.flags[link.fixups.Bind.import[row]] & IMPORT_OWN) || !isWeak(link, row),
   )
-  link.linkedit.bind = { bytes: encodeBind(bindRows(link, strong), names, fold), offset: 0 }
   const weak = order.filter((row) => isWeak(link, row))
-  const overrides = overridingNames(link)
-  link.linkedit.weakBind = { bytes: encodeWeakBind(bindRows(link, weak), names, overrides, fold), offset: 0 }
-  if (weak.length > 0) link.weakFlags |= macho.MH_BINDS_TO_WEAK
-  writeLazy(link, names)
+  return {
+    rebase: rebases(link),
+    bind: encodeBind(bindRows(link, strong), names, fold),
+    weakBind: encodeWeakBind(bindRows(link, weak), names, overridingNames(link), fold),
+    lazyBind: lazyBinds(link, names),
+  }
 }
 
 function isWeak(link: Link, row: number): boolean {
@@ -90,7 +100,7 @@ function setRow(link: Link, rows: BindRows, i: number, segment: number, offset: 
 }
 
 /** Records in the order of the helper entries, side by side: a helper entry is small, and tells dyld where its record begins. */
-function writeLazy(link: Link, names: ReturnType<typeof nameTable>): void {
+function lazyBinds(link: Link, names: ReturnType<typeof nameTable>): Uint8Array {
   const { Stub, LazyBind } = link.stubs
   const rows = createBindRows(link.helperEntries)
   const segment = link.outputs.Section.segment[link.tables.lazyPointers]
@@ -100,10 +110,10 @@ function writeLazy(link: Link, names: ReturnType<typeof nameTable>): void {
     setRow(link, rows, i, segment, offset, Stub.import[stub])
   })
   const { bytes, starts } = encodeLazyBind(rows, names)
-  link.linkedit.lazyBind = { bytes: rows.count === 0 ? new Uint8Array(0) : bytes, offset: 0 }
   order.forEach((stub, i) => {
     LazyBind.record[stub] = starts[i]
   })
+  return rows.count === 0 ? new Uint8Array(0) : bytes
 }
 
 /** Stubs that are bound lazily, in the order of their helper entries. */

@@ -63,6 +63,19 @@ export function writeChainedBind(view: DataView, at: number, ordinal: number, ad
   return true
 }
 
+/** Whether the entry at `at` is a bind whose first word, ordinal and addend, is `word`. */
+export function isChainedBind(view: DataView, at: number, word: number): boolean {
+  return (
+    view.getUint32(at, true) === word && (view.getUint32(at + 4, true) & ~(NEXT_MASK << NEXT_SHIFT)) >>> 0 === BIND_BIT
+  )
+}
+
+/** Makes the entry at `at` a bind whose first word is `word`; its next entry stays. */
+export function rewriteChainedBind(view: DataView, at: number, word: number): void {
+  view.setUint32(at, word, true)
+  view.setUint32(at + 4, ((view.getUint32(at + 4, true) & (NEXT_MASK << NEXT_SHIFT)) | BIND_BIT) >>> 0, true)
+}
+
 /** Gives the entry at `at` the same next entry as the one at from[start]. */
 export function copyChainLink(from: DataView, start: number, view: DataView, at: number): void {
   const mask = NEXT_MASK << NEXT_SHIFT
@@ -232,18 +245,6 @@ function encodeStarts(input: ChainedFixupsInput): Uint8Array {
     at += sizes[i]
   }
   return bytes
-}
-
-/**
- * Where the start of a page of a segment stands in data of LC_DYLD_CHAINED_FIXUPS that `encodeChainedFixups` has made. -1 where
- * its table does not reach so far, or would become shorter when this page is `empty`.
- */
-export function pageStartAt(bytes: Uint8Array, segment: number, page: number, empty: boolean): number {
-  const offset = readU32(bytes, HEADER_SIZE + 4 + 4 * segment)
-  if (offset === 0) return -1
-  const at = HEADER_SIZE + offset
-  const count = readU16(bytes, at + 20)
-  return page >= count || (empty && page === count - 1) ? -1 : at + SEGMENT_HEADER_SIZE + 2 * page
 }
 
 /** Chains of one segment as read; null in `ChainedFixups.segments` where a segment has none. */

@@ -1,7 +1,8 @@
 // Which pages of the output have changed. The file is the image, and __LINKEDIT (the tail) behind it.
 import type { Link } from '../../../components/link.ts'
+import { bindsToWeak } from '../../../systems/kernels/fixups.ts'
 
-export interface DirtyPages {
+export interface ChangedPages {
   shift: number
   /** By page: 1 where a byte has changed. */
   pages: Uint8Array
@@ -9,9 +10,26 @@ export interface DirtyPages {
   tail: number[]
 }
 
+/** Of a patch on its way. */
+export interface DirtyPages extends ChangedPages {
+  pointers: Pointers
+}
+
+/** What a patch has changed so far of the places that dyld changes; `finishPointers` brings the rest up to date. */
+export interface Pointers {
+  changed: boolean
+  /** First places of the pages whose chains have to be linked anew. */
+  pages: Set<number>
+  /** Stretches of the image, with what they held before the patch, that are compared when all is done. */
+  saved: { at: number; before: Uint8Array }[]
+  /** Whether some are bound to weak definitions, before the patch. */
+  weak: boolean
+}
+
 export function createDirtyPages(link: Link, shift: number): DirtyPages {
   const size = link.image.length + link.tail.length
-  return { shift, pages: new Uint8Array(Math.ceil(size / 2 ** shift)), tail: [] }
+  const pointers: Pointers = { changed: false, pages: new Set(), saved: [], weak: bindsToWeak(link) }
+  return { shift, pages: new Uint8Array(Math.ceil(size / 2 ** shift)), tail: [], pointers }
 }
 
 export function countDirty({ pages }: DirtyPages): number {

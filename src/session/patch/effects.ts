@@ -1,73 +1,46 @@
-// What the relocations and unwind entries of one object cause outside of it: table entries that no object before it has caused,
-// in the order of first mention, and rows of the unwind table. Found by the systems that find them in a full link, with empty
-// tables.
+// What the relocations and unwind entries of one object cause outside of it: table entries, and rows of the unwind table. Found by
+// the systems that find them in a full link, with empty tables.
 import type { Columns } from '../../../components/columns.ts'
-import { createGots, findGot, type Gots } from '../../../components/gots.ts'
-import { IMPORT_CALLED, IMPORT_DYNAMIC_LOOKUP, IMPORT_USED } from '../../../components/imports.ts'
+import { findGot, type Gots } from '../../../components/gots.ts'
 import type { Link } from '../../../components/link.ts'
 import { CONTENT_COMPACT_UNWIND } from '../../../components/sections.ts'
 import { createUnwinds, type Unwinds } from '../../../components/unwinds.ts'
 import { gatherFile } from '../../../systems/gatherUnwind.ts'
 import { createSite } from '../../../systems/kernels/references.ts'
-import { createScan, scanFile } from '../../../systems/scan.ts'
 import { createFrame } from '../../formats/ehFrame.ts'
 import { COMPACT_UNWIND_ENTRY_SIZE, COMPACT_UNWIND_PERSONALITY } from '../../formats/unwind/compactUnwind.ts'
+import { type Uses, usesOf } from './uses.ts'
 
 type Column = Link['blocks']['Links']['unwind']
 
 export interface Effects {
-  /** New keys of GOT and thread-local pointers, imports that are called, in order; imports used that dyld looks up anywhere. */
-  entries: string
+  uses: Uses
   unwinds: Unwinds
 }
 
 /** `heads` is a column by block, all zero, and left so. Null where it cannot be told without a full link. */
 export function effectsOf(link: Link, file: number, heads: Uint32Array): Effects | null {
-  const entries = entriesOf(link, file)
-  if (entries === null || hasUnnamedPersonality(link, file)) return null
-  return { entries, unwinds: unwindsOf(link, file, heads) }
+  if (hasUnnamedPersonality(link, file)) return null
+  const unwinds = unwindsOf(link, file, heads)
+  const uses = usesOf(link, file, unwinds)
+  return uses === null ? null : { uses, unwinds }
 }
 
-function entriesOf(link: Link, file: number): string | null {
-  const { imports } = link
-  const records = countRecords(link, file)
-  const flags = imports.Library.flags.map((is) => is & ~(IMPORT_USED | IMPORT_CALLED))
-  const [got, stub, symtab, chained] = [0, 0, 0, 0].map(() => new Uint32Array(imports.count + 1))
-  const alone: Link = {
-    ...link,
-    gots: createGots(records + 1, false),
-    tlvs: createGots(records + 1, false),
-    imports: { ...imports, Library: { ...imports.Library, flags }, Use: { got, stub, symtab, chained } },
-  }
-  const state = createScan(alone)
-  scanFile(alone, state, file)
-  if (state.undefineds.size > 0) return null
-  const calls: number[] = []
-  const used: number[] = []
-  for (let made = 1; made <= imports.count; made++) {
-    if (stub[made] !== 0) calls[stub[made] - 1] = made
-    if (flags[made] & IMPORT_USED && flags[made] & IMPORT_DYNAMIC_LOOKUP) used.push(made)
-  }
+/**
+ * What decides over the order of entries in the tight layout: those that no object before this one has caused, in the order of
+ * first mention.
+ */
+export function orderOf(link: Link, file: number, uses: Uses): string {
   const { Before } = link.files
-  const gots = newKeys(alone.gots, link.gots, Before.gots[file])
-  const tlvs = newKeys(alone.tlvs, link.tlvs, Before.tlvs[file])
-  const stubs = calls.filter((made) => isNew(imports.Use.stub[made], Before.stubs[file]))
-  return [gots, tlvs, stubs.join(), used.join()].join(';')
+  const gots = uses.gots.filter((key) => isNew(entryOf(link.gots, key), Before.gots[file]))
+  const tlvs = uses.tlvs.filter((key) => isNew(entryOf(link.tlvs, key), Before.tlvs[file]))
+  const stubs = uses.stubs.filter((made) => isNew(link.imports.Use.stub[made], Before.stubs[file]))
+  return [gots.join(), tlvs.join(), stubs.join()].join(';')
 }
 
-function countRecords(link: Link, file: number): number {
-  const { section, sections } = link.files.Ranges
-  let records = 0
-  for (let at = section[file]; at < section[file] + sections[file]; at++) records += link.sections.Relocations.count[at]
-  return records
-}
-
-/** `known` are the entries of the whole link, the first `before` of them caused by the objects before this one. */
-function newKeys({ Key, count }: Gots, known: Gots, before: number): string {
-  const keys: number[] = []
-  for (let got = 1; got <= count; got++)
-    if (isNew(findGot(known, Key.kind[got], Key.index[got]), before)) keys.push(Key.index[got] * 4 + Key.kind[got])
-  return keys.join()
+/** The entry of a key (as of `keyOf`), 0 for none. */
+export function entryOf(gots: Gots, key: number): number {
+  return findGot(gots, key & 3, key >>> 2)
 }
 
 /** 0 is one that the link has not. */

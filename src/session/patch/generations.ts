@@ -4,7 +4,7 @@ import type { Link } from '../../../components/link.ts'
 import type { FilePart, FileStat, Host } from '../../host/host.ts'
 import { HostError } from '../../host/host.ts'
 import { isSameFile } from '../fileRecords.ts'
-import type { DirtyPages } from './dirtyPages.ts'
+import type { ChangedPages } from './dirtyPages.ts'
 
 export interface Generations {
   /** Name of the output before the last, and how it was left; empty: there is none. */
@@ -25,7 +25,7 @@ export function createGenerations(): Generations {
 export function writeGeneration(
   host: Host,
   link: Link,
-  dirty: DirtyPages,
+  dirty: ChangedPages,
   generations: Generations,
   writeWhole: () => void,
 ): number {

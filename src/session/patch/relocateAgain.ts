@@ -1,9 +1,11 @@
 // Copies and relocates the blocks of an object that is there already, and brings its fixups up to date.
 import type { Fixups } from '../../../components/fixups.ts'
 import type { Link } from '../../../components/link.ts'
+import { numbersAtOnce } from '../../../systems/kernels/fixups.ts'
 import type { DirtyPages } from './dirtyPages.ts'
 import { clearExtents, keepChains, markExtents, type saveExtents } from './extents.ts'
-import { bindSame, rechain, replaceFixups } from './rechain.ts'
+import { replaceFixups } from './pointers.ts'
+import { bindSame } from './rechain.ts'
 import { areSameFixups, chainFile, fixupOffsets, relaxFile, relocateFile } from './relocateFile.ts'
 
 /** `fixups` are those that the object has had. Returns how many blocks have changed, or why it cannot. */
@@ -18,12 +20,10 @@ export function relocateAgain(
   const fixed = relocateFile(link, file)
   if (fixups === null || fixed === null) return 'has a relocation that does not fit'
   const same = areSameFixups(fixups, fixed)
-  if (!same && (!link.settings.fixupChains || !bindSame(fixups, fixed))) return 'has pointers at other places'
-  if (link.settings.fixupChains) chainFile(link, fixed)
-  if (!same) {
-    replaceFixups(link, fixups, fixed)
-    if (!rechain(link, fixups, fixed, dirty)) return 'has pointers on other pages'
-  } else if (link.settings.fixupChains) keepChains(link, extents, fixupOffsets(link, fixed))
+  if (!same && numbersAtOnce(link) && !bindSame(fixups, fixed)) return 'binds to other imports, or in another order'
+  if (link.settings.fixupChains && (same || numbersAtOnce(link))) chainFile(link, fixed)
+  if (!same) replaceFixups(link, dirty.pointers, fixups, fixed)
+  else if (link.settings.fixupChains) keepChains(link, extents, fixupOffsets(link, fixed))
   if (!relaxFile(link, file)) return 'has a bad optimization hint'
   return markExtents(link, extents, dirty)
 }

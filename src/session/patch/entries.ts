@@ -1,0 +1,183 @@
+// Table entries that come with their first reference and go with their last: the tables are made anew, in which few entries have
+// another slot, and what refers to those is told.
+import { addGot, createGots, findGot, type Gots, KEY_IMPORT, KEY_LOCAL, spawnGots } from '../../../components/gots.ts'
+import { IMPORT_CALLED } from '../../../components/imports.ts'
+import type { Link } from '../../../components/link.ts'
+import { TARGET_IMPORT } from '../../../components/symbols.ts'
+import { placeEntries } from '../../../systems/kernels/entrySlots.ts'
+import { SEGMENT_STRIDE } from '../../../components/fixups.ts'
+import { fileOfRow } from '../../../systems/kernels/ranks.ts'
+import { makeStubs, nameGots } from '../../../systems/scan.ts'
+import { indirectSymbols, writeEntries } from '../../../systems/writeIndirect.ts'
+import type { DirtyPages, Pointers } from './dirtyPages.ts'
+import { entryOf } from './effects.ts'
+import { replaceTable } from './patchTables.ts'
+import { dropFixups, reserveFixups, saveBytes } from './pointers.ts'
+import { pageOf } from './rechain.ts'
+import { addUses, type Counts, countUses, keyOf, type Uses } from './uses.ts'
+
+/** Entries that come and go, by key or import. */
+interface Difference {
+  gots: Change
+  tlvs: Change
+  stubs: Change
+}
+
+interface Change {
+  fresh: number[]
+  gone: Set<number>
+}
+
+const TABLES = ['gots', 'tlvs', 'stubs'] as const
+
+/** What refers to entries that have another address now, or to symbols that are now, or not any more, loaded through the GOT. */
+export interface MovedEntries {
+  /** By import and by symbol: 1. */
+  imports: Uint8Array
+  symbols: Set<number>
+}
+
+/**
+ * Counts the uses of `file` as those of its new version; `counts` are those of all others and `before`, null as long as nobody had
+ * to know. Returns them, or why that cannot be, in words.
+ */
+export function differenceOf(
+  link: Link,
+  file: number,
+  before: Uses,
+  now: Uses,
+  counts: Counts | null,
+): { difference: Difference | null; counts: Counts | null } | string {
+  const lost = TABLES.some((table) => before[table].some((key) => !now[table].includes(key)))
+  if (lost && counts === null) {
+    counts = countUses(link, file)
+    if (counts === null) return 'is linked with something undefined'
+    addUses(counts, before, 1)
+  }
+  if (counts !== null) {
+    addUses(counts, before, -1)
+    addUses(counts, now, 1)
+  }
+  const of = (table: (typeof TABLES)[number], has: (key: number) => boolean): Change => ({
+    fresh: now[table].filter((key) => !has(key)),
+    gone: new Set(before[table].filter((key) => counts !== null && counts[table].get(key) === 0)),
+  })
+  const difference = {
+    gots: of('gots', (key) => entryOf(link.gots, key) !== 0),
+    tlvs: of('tlvs', (key) => entryOf(link.tlvs, key) !== 0),
+    stubs: of('stubs', (made) => link.imports.Use.stub[made] !== 0),
+  }
+  const same = TABLES.every((table) => difference[table].fresh.length + difference[table].gone.size === 0)
+  return { difference: same ? null : difference, counts }
+}
+
+/** Makes the tables anew, in the link's rows and in the image; returns what has moved, or why it cannot, in words. */
+export function changeEntries(link: Link, { gots, tlvs, stubs }: Difference, dirty: DirtyPages): MovedEntries | string {
+  const old = { gots: link.gots, tlvs: link.tlvs, stubs: stubSlots(link), slots: { ...link.slots } }
+  const hadHelper = link.helperEntries > 0
+  saveTables(link, dirty.pointers)
+  link.gots = remakeGots(link.gots, gots)
+  link.tlvs = remakeGots(link.tlvs, tlvs)
+  link.imports.Use.got.fill(0)
+  nameGots(link)
+  remakeStubs(link, stubs)
+  placeEntries(link)
+  const { slots } = link
+  const fits = Object.entries(old.slots).every(([name, count]) => slots[name as keyof typeof slots] === count)
+  if (!fits || hadHelper !== link.helperEntries > 0)
+    return 'refers to more or fewer table entries than there is room for'
+  rewriteTables(link, dirty.pointers)
+  if (!replaceTable(link, dirty, 'indirect', indirectSymbols(link))) return 'has other indirect symbols'
+  const moved: MovedEntries = { imports: new Uint8Array(link.imports.count + 1), symbols: new Set() }
+  movedGots(moved, old.gots, link.gots)
+  movedGots(moved, old.tlvs, link.tlvs)
+  stubSlots(link).forEach((slot, made) => {
+    if (old.stubs[made] !== slot && old.stubs[made] !== 0 && slot !== 0) moved.imports[made] = 1
+  })
+  for (const key of [...gots.fresh, ...gots.gone]) if ((key & 3) === KEY_LOCAL) moved.symbols.add(key >>> 2)
+  return moved
+}
+
+/** By import: the slot of its stub plus 1, 0 for none. */
+function stubSlots({ stubs, imports }: Link): Uint32Array {
+  const slots = new Uint32Array(imports.count + 1)
+  for (let stub = 1; stub <= stubs.count; stub++) slots[stubs.Stub.import[stub]] = stubs.Stub.slot[stub] + 1
+  return slots
+}
+
+function remakeGots(gots: Gots, { fresh, gone }: Change): Gots {
+  if (fresh.length + gone.size === 0) return gots
+  const made = createGots(gots.count + fresh.length, false)
+  for (let got = 1; got <= gots.count; got++)
+    if (!gone.has(keyOf(gots, got))) addGot(made, gots.Key.kind[got], gots.Key.index[got])
+  for (const key of fresh) addGot(made, key & 3, key >>> 2)
+  spawnGots(made)
+  return made
+}
+
+function remakeStubs(link: Link, { fresh, gone }: Change): void {
+  const { stubs, imports } = link
+  const called: number[] = []
+  for (let stub = 1; stub <= stubs.count; stub++)
+    if (!gone.has(stubs.Stub.import[stub])) called.push(stubs.Stub.import[stub])
+  called.push(...fresh)
+  imports.Use.stub.fill(0)
+  called.forEach((made, i) => {
+    imports.Use.stub[made] = i + 1
+  })
+  for (const made of fresh) imports.Library.flags[made] |= IMPORT_CALLED
+  for (const made of gone) imports.Library.flags[made] &= ~IMPORT_CALLED
+  makeStubs(link, called.length)
+}
+
+function movedGots(moved: MovedEntries, old: Gots, now: Gots): void {
+  for (let got = 1; got <= now.count; got++) {
+    const before = findGot(old, now.Key.kind[got], now.Key.index[got])
+    if (before === 0 || old.Slot.slot[before] === now.Slot.slot[got]) continue
+    if (now.Key.kind[got] === KEY_IMPORT) moved.imports[now.Key.index[got]] = 1
+    else moved.symbols.add(now.Key.index[got])
+  }
+}
+
+/** Output sections with pointers, and those with code. */
+function pointerOutputs({ tables }: Link): number[] {
+  return [tables.got, tables.tlvPointers, tables.lazyPointers].filter((output) => output !== 0)
+}
+
+function saveTables(link: Link, pointers: Pointers): void {
+  const { fileOffset, size } = link.outputs.Extent
+  const { stubs, stubHelper } = link.tables
+  for (const output of [...pointerOutputs(link), stubs, stubHelper])
+    if (output !== 0) saveBytes(link, pointers, fileOffset[output], size[output])
+}
+
+function rewriteTables(link: Link, pointers: Pointers): void {
+  const { fileOffset, size, address } = link.outputs.Extent
+  const { segment } = link.outputs.Section
+  const ranges = pointerOutputs(link).map((output) => {
+    link.image.fill(0, fileOffset[output], fileOffset[output] + size[output])
+    const from = segment[output] * SEGMENT_STRIDE + address[output] - link.segments.Extent.address[segment[output]]
+    for (let at = from; at < from + size[output]; at = pageOf(link, at) + link.settings.pageSize)
+      pointers.pages.add(pageOf(link, at))
+    return [from, from + size[output]]
+  })
+  dropFixups(link, (place) => ranges.some(([from, to]) => place >= from && place < to))
+  const most = link.gots.count + link.tlvs.count + link.stubs.count
+  reserveFixups(link, most * 2, most * 2)
+  writeEntries(link, new DataView(link.image.buffer))
+  pointers.changed = true
+}
+
+/** Objects that mention what has moved. */
+export function mentioning(link: Link, { imports, symbols }: MovedEntries): Set<number> {
+  const files = new Set<number>()
+  const { target } = link.symbols.Reference
+  for (let symbol = 1; symbol <= link.symbols.count; symbol++) {
+    const to = target[symbol]
+    if (to === 0 || (to & TARGET_IMPORT ? imports[to & 0x7fffffff] === 0 : symbols.size === 0 || !symbols.has(to)))
+      continue
+    files.add(fileOfRow(link, symbol))
+  }
+  files.delete(link.internal.file)
+  return files
+}

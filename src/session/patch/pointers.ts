@@ -1,0 +1,97 @@
+// Places that dyld changes: the rows of those that come, go or lie elsewhere, and, once all objects of a patch are relocated, the
+// chains of their pages or the opcodes.
+import type { Fixups } from '../../../components/fixups.ts'
+import type { Link } from '../../../components/link.ts'
+import { placeChainedImports } from '../../../systems/kernels/chainedImports.ts'
+import { bindsToWeak, numbersAtOnce } from '../../../systems/kernels/fixups.ts'
+import { encodeChains } from '../../../systems/writeDyldInfo/chains.ts'
+import { encodeOpcodes, OPCODES, writeStubHelperEntries } from '../../../systems/writeDyldInfo/opcodes.ts'
+import { type DirtyPages, markChanges, type Pointers } from './dirtyPages.ts'
+import { replaceTable } from './patchTables.ts'
+import { eachPlace, pageOf, rechain, rewriteBinds } from './rechain.ts'
+
+/** Keeps what the image holds, until `finishPointers` compares. */
+export function saveBytes(link: Link, pointers: Pointers, at: number, size: number): void {
+  pointers.saved.push({ at, before: link.image.slice(at, at + size) })
+}
+
+/** Puts an object's fixups in the place of those it had, in the link's rows. */
+export function replaceFixups(link: Link, pointers: Pointers, old: Fixups, now: Fixups): void {
+  const gone = new Set<number>()
+  for (const fixups of [old, now]) eachPlace(fixups, (place) => pointers.pages.add(pageOf(link, place)))
+  eachPlace(old, (place) => gone.add(place))
+  dropFixups(link, (place) => gone.has(place))
+  reserveFixups(link, now.rebases, now.binds)
+  const { fixups } = link
+  fixups.Rebase.location.set(now.Rebase.location.subarray(1, now.rebases + 1), fixups.rebases + 1)
+  fixups.rebases += now.rebases
+  for (const name of BIND) fixups.Bind[name].set(now.Bind[name].subarray(1, now.binds + 1), fixups.binds + 1)
+  fixups.binds += now.binds
+  pointers.changed = true
+}
+
+const BIND = ['location', 'import', 'addend'] as const
+
+/** Takes the rows of places out. */
+export function dropFixups({ fixups }: Link, isGone: (place: number) => boolean): void {
+  const { Rebase, Bind } = fixups
+  let rebases = 0
+  for (let row = 1; row <= fixups.rebases; row++)
+    if (!isGone(Rebase.location[row])) Rebase.location[++rebases] = Rebase.location[row]
+  let binds = 0
+  for (let row = 1; row <= fixups.binds; row++) {
+    if (isGone(Bind.location[row])) continue
+    binds++
+    for (const name of BIND) Bind[name][binds] = Bind[name][row]
+  }
+  fixups.rebases = rebases
+  fixups.binds = binds
+}
+
+/** Makes room for so many rows more. */
+export function reserveFixups({ fixups }: Link, rebases: number, binds: number): void {
+  const grown = <C extends Float64Array | Uint32Array>(column: C, rows: number): C => {
+    if (rows < column.length) return column
+    const made = new (column.constructor as new (size: number) => C)(rows * 2)
+    made.set(column)
+    return made
+  }
+  fixups.Rebase.location = grown(fixups.Rebase.location, fixups.rebases + rebases + 1)
+  fixups.Bind.location = grown(fixups.Bind.location, fixups.binds + binds + 1)
+  fixups.Bind.import = grown(fixups.Bind.import, fixups.binds + binds + 1)
+  fixups.Bind.addend = grown(fixups.Bind.addend, fixups.binds + binds + 1)
+}
+
+/** Brings chains or opcodes up to date; returns why it cannot, in words, empty when it is done. */
+export function finishPointers(link: Link, dirty: DirtyPages): string {
+  const { pointers } = dirty
+  if (!pointers.changed) return ''
+  if (bindsToWeak(link) !== pointers.weak) return 'binds to a first weak definition, or to none any more'
+  const trouble = link.settings.fixupChains ? finishChains(link, pointers, dirty) : finishOpcodes(link, pointers, dirty)
+  for (const { at, before } of pointers.saved) markChanges(link, dirty, at, before)
+  return trouble
+}
+
+function finishOpcodes(link: Link, pointers: Pointers, dirty: DirtyPages): string {
+  const tables = encodeOpcodes(link)
+  for (const name of OPCODES)
+    if (!replaceTable(link, dirty, name, tables[name]))
+      return 'has more or fewer pointers than their table has room for'
+  const { fileOffset, size } = link.outputs.Extent
+  const helper = link.tables.stubHelper
+  if (helper !== 0) saveBytes(link, pointers, fileOffset[helper], size[helper])
+  writeStubHelperEntries(link)
+  return ''
+}
+
+function finishChains(link: Link, pointers: Pointers, dirty: DirtyPages): string {
+  if (!numbersAtOnce(link)) {
+    const rows = link.chained.imports.length
+    placeChainedImports(link)
+    if (link.chained.imports.length !== rows) return 'binds to more or fewer imports than their table has room for'
+    rewriteBinds(link, dirty)
+  }
+  const trouble = 'has pointers on other pages'
+  if (!rechain(link, pointers.pages, dirty)) return trouble
+  return replaceTable(link, dirty, 'chainedFixups', encodeChains(link)) ? '' : trouble
+}

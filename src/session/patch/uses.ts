@@ -1,0 +1,105 @@
+// What the references of an object cause in tables: entries of the GOT, thread-local pointers, stubs. And how many objects cause each,
+// for an entry goes when its last reference does.
+import { createGots, type Gots, KEY_IMPORT, KEY_LOCAL } from '../../../components/gots.ts'
+import { IMPORT_CALLED, IMPORT_DYNAMIC_LOOKUP, IMPORT_USED } from '../../../components/imports.ts'
+import type { Link } from '../../../components/link.ts'
+import { TARGET_IMPORT } from '../../../components/symbols.ts'
+import type { Unwinds } from '../../../components/unwinds.ts'
+import { isLinked } from '../../../systems/kernels/isLinked.ts'
+import { createScan, type Scan, scanFile, scanOwn } from '../../../systems/scan.ts'
+
+/** Keys (see keyOf) of GOT and thread-local pointers, imports that are called: each once, in the order of first mention. */
+export interface Uses {
+  gots: number[]
+  tlvs: number[]
+  stubs: number[]
+  /** Imports used that dyld looks up anywhere. */
+  lookedUp: string
+}
+
+export function keyOf({ Key }: Gots, got: number): number {
+  return Key.index[got] * 4 + Key.kind[got]
+}
+
+/** `unwinds` are the object's. Null where something stays undefined, which only a full link tells of. */
+export function usesOf(link: Link, file: number, unwinds: Unwinds): Uses | null {
+  const found = usesIn(link, countRecords(link, file), (alone, state) => scanFile(alone, state, file))
+  if (found !== null) addPersonalities({ ...link, unwinds }, found, 1, unwinds.count)
+  return found
+}
+
+/** The functions that live have theirs in the GOT; `count` rows from `first` on. */
+function addPersonalities(link: Link, { gots }: Uses, first: number, count: number): void {
+  const { Entry } = link.unwinds
+  let last = 0
+  for (let row = first; row < first + count; row++) {
+    const target = Entry.personality[row]
+    if (target === 0 || target === last || !isLinked(link, row)) continue
+    last = target
+    const key = target & TARGET_IMPORT ? (target & 0x7fffffff) * 4 + KEY_IMPORT : target * 4 + KEY_LOCAL
+    if (!gots.includes(key)) gots.push(key)
+  }
+}
+
+/** Runs a part of the scan with empty tables. */
+function usesIn(link: Link, records: number, run: (alone: Link, state: Scan) => void): Uses | null {
+  const { imports } = link
+  const flags = imports.Library.flags.map((is) => is & ~(IMPORT_USED | IMPORT_CALLED))
+  const [got, stub, symtab, chained] = [0, 0, 0, 0].map(() => new Uint32Array(imports.count + 1))
+  const alone: Link = {
+    ...link,
+    gots: createGots(records + 1, false),
+    tlvs: createGots(records + 1, false),
+    imports: { ...imports, Library: { ...imports.Library, flags }, Use: { got, stub, symtab, chained } },
+  }
+  const state = createScan(alone)
+  run(alone, state)
+  if (state.undefineds.size > 0) return null
+  const stubs: number[] = []
+  const lookedUp: number[] = []
+  for (let made = 1; made <= imports.count; made++) {
+    if (stub[made] !== 0) stubs[stub[made] - 1] = made
+    if (flags[made] & IMPORT_USED && flags[made] & IMPORT_DYNAMIC_LOOKUP) lookedUp.push(made)
+  }
+  return { gots: keysOf(alone.gots), tlvs: keysOf(alone.tlvs), stubs, lookedUp: lookedUp.join() }
+}
+
+function countRecords(link: Link, file: number): number {
+  const { section, sections } = link.files.Ranges
+  let records = 0
+  for (let at = section[file]; at < section[file] + sections[file]; at++) records += link.sections.Relocations.count[at]
+  return records
+}
+
+function keysOf(gots: Gots): number[] {
+  return Array.from({ length: gots.count }, (_, i) => keyOf(gots, i + 1))
+}
+
+/** How many objects cause an entry, by key or import. */
+export interface Counts {
+  gots: Map<number, number>
+  tlvs: Map<number, number>
+  stubs: Map<number, number>
+}
+
+/** Counts those of all objects but `except`, and what the linker itself causes. Null where something stays undefined. */
+export function countUses(link: Link, except: number): Counts | null {
+  const counts: Counts = { gots: new Map(), tlvs: new Map(), stubs: new Map() }
+  const own = usesIn(link, link.imports.count, scanOwn)
+  if (own === null) return null
+  if (link.stubBinder !== 0) own.gots.push(link.stubBinder * 4 + KEY_IMPORT)
+  addUses(counts, own, 1)
+  for (const file of link.order) {
+    if (file === except) continue
+    const uses = usesIn(link, countRecords(link, file), (alone, state) => scanFile(alone, state, file))
+    if (uses === null) return null
+    addPersonalities(link, uses, link.files.Ranges.unwind[file], link.files.Ranges.unwinds[file])
+    addUses(counts, uses, 1)
+  }
+  return counts
+}
+
+export function addUses(counts: Counts, uses: Uses, by: 1 | -1): void {
+  for (const table of ['gots', 'tlvs', 'stubs'] as const)
+    for (const key of uses[table]) counts[table].set(key, (counts[table].get(key) ?? 0) + by)
+}
