@@ -22,6 +22,10 @@ export const EDIT_HIDDEN = 1 << 6
 export const EDIT_WEAK = 1 << 7
 /** No block but a name, which another block or an import defines. */
 export const EDIT_UNDEFINED = 1 << 8
+/** No block but a name under which other images find an import of this one, its `definition`. */
+export const EDIT_REEXPORT = 1 << 9
+/** A function that says at run time where another one is: the `resolver` of that. */
+export const EDIT_RESOLVER = 1 << 10
 
 export function createEditBlocks(rows: number) {
   /** `offset` and `size` in bytes in output section `section`; `generation` counts the lives of the id. */
@@ -38,7 +42,8 @@ export function createEditBlocks(rows: number) {
   /**
    * `string` its name, `row` that in the symbol table plus 1, `got` and `stub` its entries (0: none). `definition` is what counts
    * in its place, a block or TARGET_IMPORT | import: for a weak definition its own IMPORT_OWN, which dyld may bind elsewhere.
-   * `declared` counts blocks in the order of their declarations; `descriptor` is that of a thread-local variable.
+   * `declared` counts blocks in the order of their declarations; `descriptor` is that of a thread-local variable,
+   * `resolver` the block that says at run time where the function is.
    */
   const Entry = columns(rows, {
     string: 'u32',
@@ -47,6 +52,7 @@ export function createEditBlocks(rows: number) {
     stub: 'u32',
     definition: 'u32',
     descriptor: 'u32',
+    resolver: 'u32',
     declared: 'f64',
   })
   /** First of its references, first of those to its address, and how many go to it through a table. */

@@ -1,10 +1,10 @@
 // Block-level edits: an image that a compiler's back end builds and changes function by function, after the interface of Zig's
 // incremental linker. Places come from free lists, so the bytes depend on the history of the edits.
-import { EDIT_FREED, EDIT_PLACED, EDIT_UNDEFINED, EDIT_WAITING } from '../components/edits.ts'
+import { EDIT_FREED, EDIT_PLACED, EDIT_REEXPORT, EDIT_UNDEFINED, EDIT_WAITING } from '../components/edits.ts'
 import { TARGET_IMPORT } from '../components/symbols.ts'
 import { forgetName, wait } from './blocks/definitions.ts'
 import { definitionOf, gotAddress, gotOf, stubAddress, stubOf, symbolAddress } from './blocks/entries.ts'
-import { declareUndefined, exportBlock, rename, unexport } from './blocks/exports.ts'
+import { declareUndefined, endReexport, exportBlock, reexport, rename, unexport } from './blocks/exports.ts'
 import { compactImage } from './blocks/compact.ts'
 import { forgetEntry } from './blocks/entryPoint.ts'
 import { flushImage } from './blocks/flush.ts'
@@ -78,6 +78,7 @@ function imageOver(state: State): BlockImage {
     freeBlock: (block) => free(state, of('freeBlock', block)),
     renameBlock: (block, name) => rename(state, of('renameBlock', block), name),
     exportSymbol: (block, options = {}) => exportBlock(state, of('exportSymbol', block), options),
+    reexportSymbol: (made, name) => blockHandle(state, reexport(state, importOf(state, 'reexportSymbol', made), name)),
     unexportSymbol: (block) => unexport(state, of('unexportSymbol', block)),
     addImport: (name, library, options = {}) => importHandle(state, addImport(state, name, library, options)),
     freeImport: (made) => freeImport(state, importOf(state, 'freeImport', made)),
@@ -106,7 +107,8 @@ function free(state: State, block: number): void {
   const { Place, Entry } = state.blocks
   dropReferences(state, block, (target) => releaseFreed(state, target))
   if (Place.flags[block] & EDIT_UNDEFINED) forgetName(state, block)
-  unexport(state, block)
+  if (Place.flags[block] & EDIT_REEXPORT) endReexport(state, block)
+  else unexport(state, block)
   endThreadLocal(state, block)
   if (Place.flags[block] & EDIT_PLACED) {
     leavePlace(state, block)

@@ -1,6 +1,6 @@
 // compact: the canonical layout. Blocks, entries, symbols and strings are put in the order of names, without room; then everything
 // is laid out and applied again.
-import { createEditStrings, EDIT_PLACED, EDIT_UNDEFINED } from '../../components/edits.ts'
+import { createEditStrings, EDIT_PLACED, EDIT_REEXPORT, EDIT_UNDEFINED } from '../../components/edits.ts'
 import { createGots, KEY_IMPORT, KEY_LOCAL } from '../../components/gots.ts'
 import { TARGET_IMPORT } from '../../components/symbols.ts'
 import { isZeroFillType } from '../../systems/kernels/outputKinds.ts'
@@ -113,7 +113,8 @@ function entriesNeeded(state: State, blocks: readonly number[]): { needs: Uint8A
   const importNeeds = new Uint8Array(highestId(state.imports.world) + 1)
   if (state.binder !== 0) importNeeds[state.binder] = NEEDS_GOT
   for (const block of blocks) {
-    if (state.throughGot && !(state.blocks.Place.flags[block] & EDIT_UNDEFINED)) needs[block] |= NEEDS_GOT
+    if (state.throughGot && !(state.blocks.Place.flags[block] & (EDIT_UNDEFINED | EDIT_REEXPORT)))
+      needs[block] |= NEEDS_GOT
     for (let r = state.blocks.Links.references[block]; r !== 0; r = Chain.next[r]) {
       const target = Site.target[r]
       if (Site.through[r] === 0) continue

@@ -4,6 +4,7 @@ import {
   EDIT_HIDDEN,
   EDIT_MOVED,
   EDIT_PLACED,
+  EDIT_REEXPORT,
   EDIT_UNDEFINED,
   EDIT_WAITING,
   EDIT_WEAK,
@@ -59,7 +60,7 @@ export function settleName(state: State, string: number): void {
   const stands = rank === WEAK && isExternal(state, best) ? ownImport(state, entries, best, string) : best
   let wanted = false
   for (const entry of entries) {
-    if (entry & TARGET_IMPORT) continue
+    if (entry & TARGET_IMPORT || state.blocks.Place.flags[entry] & EDIT_REEXPORT) continue
     const undefined_ = (state.blocks.Place.flags[entry] & EDIT_UNDEFINED) !== 0
     wanted ||= undefined_
     const replaced = undefined_ || (rank >= TENTATIVE && rankOf(state, entry) !== NONE && entry !== stands)

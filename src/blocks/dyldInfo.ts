@@ -1,4 +1,4 @@
-// The tables for dyld, in either form, and the export trie. Each is made anew when something in it came or went.
+// The tables for dyld, in either form. Each is made anew when something in it came or went.
 import { EDIT_EXPORTED, EDIT_HIDDEN, EDIT_PLACED, EDIT_WEAK } from '../../components/edits.ts'
 import { IMPORT_OWN, IMPORT_WEAK_DEF } from '../../components/imports.ts'
 import { TARGET_IMPORT } from '../../components/symbols.ts'
@@ -13,17 +13,9 @@ import {
   type NameTable,
 } from '../formats/dyld/bind.ts'
 import { encodeChainedFixups } from '../formats/dyld/chainedFixups.ts'
-import { encodeExportTrie } from '../formats/dyld/exportTrie.ts'
-import { moveExport } from '../formats/dyld/moveExport.ts'
 import { encodeRebase } from '../formats/dyld/rebase.ts'
 import { sortNames } from '../formats/dyld/sortNames.ts'
-import {
-  BIND_SYMBOL_FLAGS_WEAK_IMPORT,
-  EXPORT_SYMBOL_FLAGS_KIND_THREAD_LOCAL,
-  EXPORT_SYMBOL_FLAGS_WEAK_DEFINITION,
-  MH_BINDS_TO_WEAK,
-  MH_WEAK_DEFINES,
-} from '../formats/macho/constants.ts'
+import { BIND_SYMBOL_FLAGS_WEAK_IMPORT, MH_BINDS_TO_WEAK, MH_WEAK_DEFINES } from '../formats/macho/constants.ts'
 import {
   blockAddress,
   gotAddress,
@@ -33,17 +25,14 @@ import {
   keyOf,
   lazyAddress,
   placeOf,
-  symbolAddress,
 } from './entries.ts'
+import { writeExports } from './exportTrie.ts'
 import { tableRows } from './layout.ts'
 import { namedAs } from './nameIndex.ts'
 import { POINTER_REBASE } from './pointers.ts'
 import { visitBinds } from './references.ts'
 import { markPages, type State } from './state.ts'
-import { replaceTable, touchTable } from './table.ts'
-
-/** An address has four bytes in the export trie, so that an export can move wherever without another trie. */
-const FOUR_BYTES = 2 ** 21
+import { replaceTable } from './table.ts'
 
 function nameTable(state: State): NameTable {
   const { offset, length } = state.strings.Text
@@ -63,13 +52,8 @@ export function writeDyldTables(state: State): void {
     if (stale.lazy) replaceTable(state.tables.lazyBind, lazyBinds(state))
   }
   state.weakFlags = weakFlags(state)
-  if (stale.exports || !moveExports(state)) {
-    state.movedExports.length = 0
-    replaceTable(state.tables.exports, exportTrie(state))
-    moveExports(state)
-  }
-  stale.chains = stale.rebase = stale.bind = stale.lazy = stale.exports = false
-  state.movedExports.length = 0
+  writeExports(state)
+  stale.chains = stale.rebase = stale.bind = stale.lazy = false
 }
 
 /** The data segments in the order of the file: segment index, file range. */
@@ -271,54 +255,4 @@ function chainedImports(state: State) {
     addends: new Float64Array(count),
     count,
   }
-}
-
-function exportTrie(state: State): Uint8Array {
-  const { symtab, symbolRows, blocks, strings, settings } = state
-  const count = symtab.externals
-  const [offset, length] = [new Uint32Array(count), new Uint32Array(count)]
-  const addresses = new Float64Array(count)
-  const flags = new Uint8Array(count)
-  for (let i = 0; i < count; i++) {
-    const block = symbolRows.Row.owner[symtab.locals + i + 1]
-    const string = blocks.Entry.string[block]
-    offset[i] = strings.Text.offset[string]
-    length[i] = strings.Text.length[string]
-    const address = symbolAddress(state, block) - settings.imageBase
-    addresses[i] = Math.max(address, FOUR_BYTES)
-    if (blocks.Place.flags[block] & EDIT_WEAK) flags[i] = EXPORT_SYMBOL_FLAGS_WEAK_DEFINITION
-    if (blocks.Entry.descriptor[block] !== 0) flags[i] |= EXPORT_SYMBOL_FLAGS_KIND_THREAD_LOCAL
-    if (address < FOUR_BYTES) state.movedExports.push(block)
-  }
-  const names = { bytes: state.tables.strings.bytes, offset, length }
-  return encodeExportTrie({
-    names,
-    flags,
-    addresses,
-    others: null,
-    importNames: null,
-    order: null,
-    count,
-  })
-}
-
-function isInTrie(state: State, block: number): boolean {
-  const { symtab, blocks } = state
-  const row = blocks.Entry.row[block] - 1
-  return row >= symtab.locals && row < symtab.locals + symtab.externals
-}
-
-/** Puts the addresses of exports that moved into the trie; false where one does not fit. */
-function moveExports(state: State): boolean {
-  const { exports, strings } = state.tables
-  for (const block of state.movedExports) {
-    if (!isInTrie(state, block)) continue
-    const string = state.blocks.Entry.string[block]
-    const { offset, length } = state.strings.Text
-    const address = symbolAddress(state, block) - state.settings.imageBase
-    const at = moveExport(exports.bytes, strings.bytes, offset[string], length[string], address, true)
-    if (at < 0) return false
-    touchTable(exports, at, at + 8)
-  }
-  return true
 }

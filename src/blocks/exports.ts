@@ -1,12 +1,22 @@
 // Names that blocks give to others: of this image, and of others.
-import { EDIT_EXPORTED, EDIT_HIDDEN, EDIT_PLACED, EDIT_UNDEFINED, EDIT_WEAK } from '../../components/edits.ts'
+import {
+  EDIT_EXPORTED,
+  EDIT_HIDDEN,
+  EDIT_PLACED,
+  EDIT_REEXPORT,
+  EDIT_RESOLVER,
+  EDIT_UNDEFINED,
+  EDIT_WEAK,
+} from '../../components/edits.ts'
 import { TARGET_IMPORT } from '../../components/symbols.ts'
 import { toText } from '../core/bytes.ts'
 import { forgetName, settleName, wait } from './definitions.ts'
 import { forgetEntry } from './entryPoint.ts'
+import { blockOf } from './handles.ts'
 import { componentsOf } from './layout.ts'
-import { addToIndex, findName } from './nameIndex.ts'
+import { addToIndex, dropFromIndex, findName } from './nameIndex.ts'
 import { routeThroughStub } from './references.ts'
+import { releaseFreed } from './release.ts'
 import { type State, takeRow } from './state.ts'
 import { addString, checkName, freeString, stringBytes } from './strings.ts'
 import { addSymbol, dropSymbol, writeSymbol } from './symbols.ts'
@@ -41,24 +51,87 @@ function isStrong(state: State, flags: number, section: number): boolean {
   return (flags & EDIT_PLACED) === 0 || section !== state.sections.common
 }
 
-export function exportBlock(state: State, block: number, { hidden = false, weak = false }: ExportOptions): void {
+export function exportBlock(state: State, block: number, options: ExportOptions): void {
+  const { hidden = false, weak = false } = options
   const { flags, section } = state.blocks.Place
-  if (flags[block] & EDIT_UNDEFINED) throw new TypeError('exportSymbol: a name without a block cannot be exported')
+  checkIsBlock(state, 'exportSymbol', block)
   const wanted = EDIT_EXPORTED | (hidden ? EDIT_HIDDEN : 0) | (weak ? EDIT_WEAK : 0)
-  if ((flags[block] & GLOBAL) === wanted) return
-  const { string } = state.blocks.Entry
+  const resolver = checkResolver(state, block, options)
+  const { string, resolver: resolvers } = state.blocks.Entry
+  if ((flags[block] & GLOBAL) === wanted && resolvers[block] === resolver) return
   checkStrong(state, 'exportSymbol', block, stringBytes(state, string[block]), flags[block] | wanted, section[block])
   unexport(state, block)
+  setResolver(state, block, resolver)
   setGlobal(state, block, wanted)
   addToIndex(state, block)
   settleName(state, string[block])
   if (weak) routeThroughStub(state, block)
 }
 
+function checkIsBlock(state: State, caller: string, block: number): void {
+  if (state.blocks.Place.flags[block] & (EDIT_UNDEFINED | EDIT_REEXPORT))
+    throw new TypeError(`${caller}: a name without a block cannot be exported`)
+}
+
+/** Its row, or 0. */
+function checkResolver(state: State, block: number, { resolver, hidden }: ExportOptions): number {
+  if (resolver === undefined) return 0
+  const found = blockOf(state, 'exportSymbol', resolver)
+  checkIsBlock(state, 'exportSymbol', found)
+  if (found === block) throw new TypeError('exportSymbol: a function does not resolve itself')
+  if (hidden === true) throw new TypeError('exportSymbol: nobody asks the resolver of a hidden function')
+  if (state.settings.fixupChains) throw new TypeError('exportSymbol: resolvers are for images with opcodes')
+  return found
+}
+
+function setResolver(state: State, block: number, resolver: number): void {
+  const { Entry, Links, Place } = state.blocks
+  const old = Entry.resolver[block]
+  Entry.resolver[block] = resolver
+  if (resolver !== 0) {
+    Links.uses[resolver]++
+    Place.flags[resolver] |= EDIT_RESOLVER
+  }
+  if (old === 0) return
+  Links.uses[old]--
+  releaseFreed(state, old)
+}
+
 export function unexport(state: State, block: number): void {
-  if ((state.blocks.Place.flags[block] & EDIT_EXPORTED) === 0) return
+  const { flags } = state.blocks.Place
+  if ((flags[block] & EDIT_EXPORTED) === 0) return
+  if (flags[block] & EDIT_REEXPORT) throw new TypeError('unexportSymbol: a re-export is freed')
   forgetName(state, block)
+  setResolver(state, block, 0)
   setGlobal(state, block, 0)
+}
+
+/** The row of a name under which other images find an import. */
+export function reexport(state: State, made: number, text: string | undefined): number {
+  const { Library } = state.imports
+  if (Library.ordinal[made] <= 0) throw new TypeError('reexportSymbol: expected an import of a library')
+  const { string } = state.uses.Uses
+  const name = text === undefined ? stringBytes(state, string[made]) : checkName('reexportSymbol', text)
+  checkStrong(state, 'reexportSymbol', 0, name, EDIT_EXPORTED, 0)
+  const block = takeRow(state.blocks, Object.values(componentsOf(state)))
+  const { Place, Entry } = state.blocks
+  Entry.string[block] = addString(state, name)
+  Entry.declared[block] = ++state.declared
+  Entry.definition[block] = (TARGET_IMPORT | made) >>> 0
+  Place.flags[block] = EDIT_EXPORTED | EDIT_REEXPORT
+  state.uses.Uses.references[made]++
+  state.reexports++
+  state.stale.exports = true
+  addToIndex(state, block)
+  return block
+}
+
+export function endReexport(state: State, block: number): void {
+  dropFromIndex(state, block)
+  state.uses.Uses.references[state.blocks.Entry.definition[block] & 0x7fffffff]--
+  state.blocks.Entry.definition[block] = 0
+  state.reexports--
+  state.stale.exports = true
 }
 
 /** The symbol changes its group. */
@@ -79,7 +152,8 @@ export function rename(state: State, block: number, text: string): void {
   if (Place.flags[block] & EDIT_UNDEFINED && findUndefined(state, name) !== 0)
     throw new TypeError(`renameBlock: ${text} is a name already`)
   checkStrong(state, 'renameBlock', block, name, Place.flags[block], Place.section[block])
-  if (known) forgetName(state, block)
+  if (Place.flags[block] & EDIT_REEXPORT) dropFromIndex(state, block)
+  else if (known) forgetName(state, block)
   forgetEntry(state, block)
   freeString(state, Entry.string[block])
   Entry.string[block] = addString(state, name)

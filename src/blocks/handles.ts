@@ -1,5 +1,5 @@
 // Handles: id and kind in the low 31 bits, then how often the id had been used before, so that a handle of what is gone is known.
-import { EDIT_FREED } from '../../components/edits.ts'
+import { EDIT_FREED, EDIT_REEXPORT } from '../../components/edits.ts'
 import { TARGET_IMPORT } from '../../components/symbols.ts'
 import { entityExists } from '../ecs.ts'
 import type { State } from './state.ts'
@@ -40,5 +40,8 @@ export function importOf(state: State, caller: string, handle: ImportHandle): nu
 /** A block's row, or TARGET_IMPORT with that of an import. */
 export function targetOf(state: State, caller: string, handle: BlockHandle | ImportHandle): number {
   if (handle % LIFE >= IMPORT) return (TARGET_IMPORT | importOf(state, caller, handle as ImportHandle)) >>> 0
-  return blockOf(state, caller, handle as BlockHandle)
+  const block = blockOf(state, caller, handle as BlockHandle)
+  if (state.blocks.Place.flags[block] & EDIT_REEXPORT)
+    throw new TypeError(`${caller}: a re-export is for other images; here the import is referred to`)
+  return block
 }

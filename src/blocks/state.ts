@@ -83,6 +83,8 @@ export interface State extends HeaderSource {
   entryName: Uint8Array
   /** Imports whose definitions dyld coalesces, those of the image's own with them. */
   weakNames: number
+  /** Names of imports that are exported. */
+  reexports: number
   binder: number
   /** The import that descriptors of thread-local variables name, and whether nobody else asked for it. */
   bootstrap: number
@@ -178,6 +180,7 @@ export function createState(options: ImageOptions): State {
     entry: 0,
     entryName: fromText(settings.entry ?? ''),
     weakNames: 0,
+    reexports: 0,
     binder: 0,
     bootstrap: 0,
     bootstrapIsOurs: false,

@@ -99,6 +99,11 @@ export interface ExportOptions {
    * goes through a stub, and code takes its address from the GOT.
    */
   weak?: boolean
+  /**
+   * A function without arguments that gives the address of the one to call. dyld asks it for other images; this one's blocks go to the
+   * exported block, which is to call through a pointer of its own. For images with opcodes.
+   */
+  resolver?: BlockHandle
 }
 
 export interface ImportOptions {
@@ -134,6 +139,11 @@ export interface BlockImage {
   /** Makes the name known to other blocks and images; again, with other options. Of one name one definition may be strong. */
   exportSymbol(block: BlockHandle, options?: ExportOptions): void
   unexportSymbol(block: BlockHandle): void
+  /**
+   * Lets other images find an import of a library here, under its own or another name. The handle is for `freeBlock` and `renameBlock`;
+   * blocks of this image refer to the import.
+   */
+  reexportSymbol(made: ImportHandle, name?: string): BlockHandle
   /** The same name of the same library is the same import. A library is an install name, or a special ordinal (-1, -2). */
   addImport(name: string, library: string | number, options?: ImportOptions): ImportHandle
   /** @throws TypeError while blocks refer to it. */

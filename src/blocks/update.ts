@@ -1,5 +1,12 @@
 // Contents for a block: all is checked first, then the old ones go, a place is found, and the new ones are written.
-import { EDIT_EXPORTED, EDIT_MOVED, EDIT_PLACED, EDIT_UNDEFINED } from '../../components/edits.ts'
+import {
+  EDIT_EXPORTED,
+  EDIT_MOVED,
+  EDIT_PLACED,
+  EDIT_REEXPORT,
+  EDIT_RESOLVER,
+  EDIT_UNDEFINED,
+} from '../../components/edits.ts'
 import { isZeroFillType } from '../../systems/kernels/outputKinds.ts'
 import { definitionMoved, settleName } from './definitions.ts'
 import { checkStrong } from './exports.ts'
@@ -89,6 +96,7 @@ function place(state: State, block: number, checked: Checked): boolean {
     state.dirtyGots.push(Entry.got[block])
     if (!wasPlaced) state.indirectEntries.push(Entry.got[block])
   }
+  if (Place.flags[block] & EDIT_RESOLVER) state.stale.exports = true
   if (Place.flags[block] & EDIT_EXPORTED) exportMoved(state, block, wasPlaced)
   return true
 }
@@ -164,7 +172,7 @@ function sectionOf(state: State, { section, threadLocal, code }: BlockUpdate): n
 
 function checkName(state: State, block: number, section: number): void {
   const flags = state.blocks.Place.flags[block]
-  if (flags & EDIT_UNDEFINED) refuse('a name without a block has no contents')
+  if (flags & (EDIT_UNDEFINED | EDIT_REEXPORT)) refuse('a name without a block has no contents')
   if (flags & EDIT_EXPORTED && state.blocks.Place.section[block] !== section) {
     const name = stringBytes(state, state.blocks.Entry.string[block])
     checkStrong(state, 'updateBlock', block, name, flags | EDIT_PLACED, section)

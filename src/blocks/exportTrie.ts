@@ -1,0 +1,109 @@
+// The export trie: made anew when a name comes or goes; an address that changes is put into it.
+import { EDIT_REEXPORT, EDIT_WEAK } from '../../components/edits.ts'
+import { highestId } from '../ecs.ts'
+import { encodeExportTrie } from '../formats/dyld/exportTrie.ts'
+import { moveExport } from '../formats/dyld/moveExport.ts'
+import {
+  EXPORT_SYMBOL_FLAGS_KIND_THREAD_LOCAL,
+  EXPORT_SYMBOL_FLAGS_REEXPORT,
+  EXPORT_SYMBOL_FLAGS_STUB_AND_RESOLVER,
+  EXPORT_SYMBOL_FLAGS_WEAK_DEFINITION,
+} from '../formats/macho/constants.ts'
+import { blockAddress, symbolAddress } from './entries.ts'
+import type { State } from './state.ts'
+import { isSameString } from './strings.ts'
+import { replaceTable, touchTable } from './table.ts'
+
+/** An address has four bytes in the export trie, so that an export can move wherever without another trie. */
+const FOUR_BYTES = 2 ** 21
+
+export function writeExports(state: State): void {
+  if (state.stale.exports || !moveExports(state)) {
+    state.movedExports.length = 0
+    replaceTable(state.tables.exports, exportTrie(state))
+    moveExports(state)
+  }
+  state.stale.exports = false
+  state.movedExports.length = 0
+}
+
+function exportTrie(state: State): Uint8Array {
+  const owners = exported(state)
+  const { offset, length } = state.strings.Text
+  const { string, definition } = state.blocks.Entry
+  const { bytes } = state.tables.strings
+  const places = Uint32Array.from(owners, (block) => offset[string[block]])
+  const lengths = Uint32Array.from(owners, (block) => length[string[block]])
+  const addresses = Float64Array.from(owners, (block) => exportAddress(state, block))
+  const flags = Uint8Array.from(owners, (block) => exportFlags(state, block))
+  const others = Uint32Array.from(owners, (block) => otherOf(state, block))
+  const importName = (block: number) => {
+    if ((state.blocks.Place.flags[block] & EDIT_REEXPORT) === 0) return 0
+    const own = state.uses.Uses.string[definition[block] & 0x7fffffff]
+    return isSameString(state, own, string[block]) ? 0 : own
+  }
+  const importNames = {
+    bytes,
+    offset: Uint32Array.from(owners, (block) => offset[importName(block)]),
+    length: Uint32Array.from(owners, (block) => (importName(block) === 0 ? 0 : length[importName(block)])),
+  }
+  const names = { bytes, offset: places, length: lengths }
+  return encodeExportTrie({ names, flags, addresses, others, importNames, order: null, count: owners.length })
+}
+
+/** Blocks with a name in the trie: those among the external symbols, and re-exports, which have none. */
+function exported(state: State): Uint32Array {
+  const { symtab, symbolRows, blocks } = state
+  const owners = symbolRows.Row.owner.subarray(symtab.locals + 1, symtab.locals + symtab.externals + 1) as Uint32Array
+  if (state.reexports === 0) return owners
+  const all = new Uint32Array(owners.length + state.reexports)
+  all.set(owners)
+  let count = owners.length
+  for (let block = highestId(blocks.world); block > 0; block--)
+    if (blocks.Place.flags[block] & EDIT_REEXPORT) all[count++] = block
+  return all
+}
+
+/** Those that are moved then are padded. */
+function exportAddress(state: State, block: number): number {
+  if (state.blocks.Place.flags[block] & EDIT_REEXPORT) return 0
+  const address = symbolAddress(state, block) - state.settings.imageBase
+  if (address < FOUR_BYTES) state.movedExports.push(block)
+  return Math.max(address, FOUR_BYTES)
+}
+
+function exportFlags(state: State, block: number): number {
+  const { Place, Entry } = state.blocks
+  if (Place.flags[block] & EDIT_REEXPORT) return EXPORT_SYMBOL_FLAGS_REEXPORT
+  const weak = Place.flags[block] & EDIT_WEAK ? EXPORT_SYMBOL_FLAGS_WEAK_DEFINITION : 0
+  const resolved = Entry.resolver[block] === 0 ? 0 : EXPORT_SYMBOL_FLAGS_STUB_AND_RESOLVER
+  return weak | resolved | (Entry.descriptor[block] === 0 ? 0 : EXPORT_SYMBOL_FLAGS_KIND_THREAD_LOCAL)
+}
+
+/** The library of a re-export, or the resolver's address. */
+function otherOf(state: State, block: number): number {
+  const { Place, Entry } = state.blocks
+  if (Place.flags[block] & EDIT_REEXPORT) return state.imports.Library.ordinal[Entry.definition[block] & 0x7fffffff]
+  return Entry.resolver[block] === 0 ? 0 : blockAddress(state, Entry.resolver[block]) - state.settings.imageBase
+}
+
+function isInTrie(state: State, block: number): boolean {
+  const { symtab, blocks } = state
+  const row = blocks.Entry.row[block] - 1
+  return row >= symtab.locals && row < symtab.locals + symtab.externals
+}
+
+/** Puts the addresses of exports that moved into the trie; false where one does not fit. */
+function moveExports(state: State): boolean {
+  const { exports, strings } = state.tables
+  for (const block of state.movedExports) {
+    if (!isInTrie(state, block)) continue
+    const string = state.blocks.Entry.string[block]
+    const { offset, length } = state.strings.Text
+    const address = symbolAddress(state, block) - state.settings.imageBase
+    const at = moveExport(exports.bytes, strings.bytes, offset[string], length[string], address, true)
+    if (at < 0) return false
+    touchTable(exports, at, at + 8)
+  }
+  return true
+}
