@@ -42,7 +42,7 @@ export function createNames(rows: number, shared: boolean) {
   const components = { Text, Resolution, Offer }
   // About one name in four rows is distinct where objects share names; the index doubles from there.
   let mask = 1023
-  while (mask < rows / 2 && mask < MAX_MASK) mask = mask * 2 + 1
+  while (mask < rows / 4 && mask < MAX_MASK) mask = mask * 2 + 1
   return {
     world: createKind(components, { reserve: rows }),
     count: 0,
@@ -60,7 +60,7 @@ export function createNames(rows: number, shared: boolean) {
 export type Names = ReturnType<typeof createNames>
 
 /*
- * The hash index is no column: it is rebuilt at twice the size when half full. An entry is 4 words, one cache line access:
+ * The hash index is no column: it is rebuilt at twice the size when three quarters full. An entry is 4 words, one cache line access:
  *   name (0: empty; PENDING | mention while a batch is looked up), hash, offset, length | arena << 24
  * It has REGIONS equal parts, which probing never leaves: threads look up names of different regions at once. `used` counts
  * the entries of each.
@@ -107,7 +107,7 @@ export function internName(
   if (names.index[at] !== 0) return names.index[at]
   names.used[regionOf(names, hash)]++
   const name = addName(names, arenas, at, hash, offset, length | (arena << 24))
-  if (names.count * 2 > names.mask) growIndex(names)
+  if (names.count * 4 > names.mask * 3) growIndex(names)
   return name
 }
 
@@ -221,7 +221,7 @@ export function internMentions(
   while (from < to) {
     const reached = findMentions(names, arenas, mentions, from, to, -1, picked)
     nameMentions(names, arenas, mentions, from, reached, nameOf)
-    if (reached < to || names.count * 2 > names.mask) growIndex(names)
+    if (reached < to || names.count * 4 > names.mask * 3) growIndex(names)
     from = reached
   }
 }

@@ -11,6 +11,9 @@ import { identifier, pageShift } from './kernels/signing.ts'
 import { contentDigest, contentParts } from './sign/contentDigest.ts'
 import { countChunks, hashChunks, type HashJob } from './sign/hashChunks.ts'
 
+/** Without a signature pages have any size: each digest costs 2 us beside its bytes, each page that a patch changes its bytes. */
+const UNSIGNED_SHIFT = 14
+
 export async function sign(link: Link): Promise<void> {
   const { settings } = link
   const job = createJob(link)
@@ -58,7 +61,7 @@ function overlaps(ranges: readonly number[], from: number, to: number): boolean 
 
 function createJob(link: Link): HashJob {
   const { settings, image } = link
-  const shift = pageShift(link)
+  const shift = settings.adhocCodesign ? pageShift(link) : UNSIGNED_SHIFT
   const end = settings.adhocCodesign ? link.signatureAt : image.length
   const pages = Math.ceil(end / 2 ** shift)
   const parts = settings.uuid === 'none' || settings.uuid === 'random' ? new Uint32Array(0) : contentParts(link)

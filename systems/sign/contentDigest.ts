@@ -24,7 +24,7 @@ export function contentParts(link: Link): Uint32Array {
 export function contentDigest(link: Link, job: HashJob): Uint8Array {
   const { digests, imagePages, pages } = job
   const name = fromText(identifier(link))
-  const page = firstPage(link)
+  const page = firstPage(link, 2 ** job.shift)
   const tables = digests.subarray(pages * CS_SHA256_LEN)
   const all = new Uint8Array(tables.length + 3 * CS_SHA256_LEN)
   link.host.sha256(page, 0, page.length, all, 0)
@@ -37,8 +37,8 @@ export function contentDigest(link: Link, job: HashJob): Uint8Array {
 }
 
 /** The first page without header and load commands, whose offsets the debug map shifts; the commands' texts stay in. */
-function firstPage(link: Link): Uint8Array {
-  const page = link.image.slice(0, link.arch.pageSize)
+function firstPage(link: Link, size: number): Uint8Array {
+  const page = link.image.slice(0, size)
   const headerEnd = 32 + readU32(page, 20)
   page.fill(0, 0, Math.min(headerEnd, page.length))
   return page
