@@ -55,7 +55,7 @@ export function createImage(options: ImageOptions): BlockImage {
   createSections(state, options.codeSize ?? 0, options.symbolCount ?? 0)
   for (const library of options.libraries ?? [LIBSYSTEM]) addLibrary(state, 'createImage', library)
   layOut(state)
-  if (!state.settings.fixupChains) createBinder(state)
+  if (!state.settings.fixupChains && state.object === null) createBinder(state)
   return imageOver(state)
 }
 
@@ -70,7 +70,10 @@ function createBinder(state: State): void {
 
 function imageOver(state: State): BlockImage {
   const of = (caller: string, handle: number) => blockOf(state, caller, handle)
-  const entryOf = (caller: string, handle: number) => targetOf(state, caller, handle)
+  const entryOf = (caller: string, handle: number) => {
+    refuseObject(state, caller)
+    return targetOf(state, caller, handle)
+  }
   return {
     declareBlock: (name) => blockHandle(state, declare(state, name)),
     declareUndefined: (name, { weak = false } = {}) => blockHandle(state, declareUndefined(state, name, weak)),
@@ -85,7 +88,9 @@ function imageOver(state: State): BlockImage {
     addressOf: (block) => addressOf(state, of('addressOf', block)),
     gotAddressOf: (target) => gotAddress(state, gotOf(state, entryOf('gotAddressOf', target))),
     stubAddressOf: (target) => stubAddress(state, stubOf(state, entryOf('stubAddressOf', target))),
-    compact: () => compactImage(state),
+    compact: () => {
+      if (state.object === null) compactImage(state)
+    },
     flush: () => flushImage(state),
     dispose: () => {
       if (state.file !== null) closeImageFile(state.file)
@@ -127,7 +132,12 @@ function free(state: State, block: number): void {
   } else releaseFreed(state, block)
 }
 
+function refuseObject(state: State, caller: string): void {
+  if (state.object !== null) throw new TypeError(`${caller}: an object has no addresses`)
+}
+
 function addressOf(state: State, block: number): number {
+  refuseObject(state, 'addressOf')
   const definition = definitionOf(state, block)
   const made = definition & TARGET_IMPORT ? state.imports.Library.symbol[definition & 0x7fffffff] : 0
   const place = definition & TARGET_IMPORT ? made : definition

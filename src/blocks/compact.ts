@@ -62,7 +62,7 @@ function compareNames(state: State, a: number, b: number): number {
 }
 
 /** All that are declared; those that own the starts of sections have no name. */
-function blocksInOrder(state: State): number[] {
+export function blocksInOrder(state: State): number[] {
   const { string, declared } = state.blocks.Entry
   const blocks: number[] = []
   for (let block = highestId(state.blocks.world); block > 0; block--)
@@ -70,7 +70,7 @@ function blocksInOrder(state: State): number[] {
   return blocks.sort((a, b) => compareNames(state, string[a], string[b]) || declared[a] - declared[b])
 }
 
-function importsInOrder(state: State): number[] {
+export function importsInOrder(state: State): number[] {
   const { string } = state.uses.Uses
   const { ordinal } = state.imports.Library
   const imports = [...state.importRows.Row.owner.subarray(1, state.importRows.count + 1)].filter((made) => made !== 0)

@@ -21,6 +21,7 @@ import { blockAddress, isThere, writeAllEntries, writeGot, writeIndirect, writeS
 import { findEntry } from './entryPoint.ts'
 import { sectionSize } from './layout.ts'
 import { writeLinkedit } from './linkedit.ts'
+import { encodeObject } from './object.ts'
 import { linkPages } from './pointers.ts'
 import { applyIncoming, applyOwn, isReferenced, NOT_THREAD_LOCAL, UNREACHABLE } from './references.ts'
 import { signImage, UUID_SIZE } from './sign.ts'
@@ -36,6 +37,7 @@ const MAX_NOTES = 3
 export function flushImage(state: State): FlushResult {
   const messages = createMessages()
   checkWaiting(state, messages)
+  if (state.object !== null) return flushObject(state, state.object, messages)
   checkEntry(state, messages)
   applyDirty(state, messages)
   if (messages.errors > 0) return { messages: messages.list, contents: null, ranges: [] }
@@ -50,6 +52,28 @@ export function flushImage(state: State): FlushResult {
   return { messages: [], contents, ranges }
 }
 
+/** All of it; only that it is as it was is worth knowing. */
+function flushObject(state: State, object: { contents: Uint8Array }, messages: Messages): FlushResult {
+  if (messages.errors > 0) return { messages: messages.list, contents: null, ranges: [] }
+  const contents = encodeObject(state, messages)
+  const changed =
+    contents.length !== object.contents.length || !sameBytes(contents, 0, object.contents, 0, contents.length)
+  const failed = { messages: messages.list, contents: null, ranges: [] }
+  if (messages.errors > 0) return failed
+  state.resized = changed
+  if (state.file !== null && !writeImage(state, state.file, contents, changed, messages)) return failed
+  forgetEdits(state)
+  object.contents = contents
+  return { messages: [], contents, ranges: changed ? [{ at: 0, bytes: contents }] : [] }
+}
+
+function forgetEdits(state: State): void {
+  const { flags } = state.blocks.Place
+  for (const block of state.dirtyBlocks) flags[block] &= ~(EDIT_DIRTY | EDIT_MOVED)
+  for (const list of [state.dirtyBlocks, state.dirtyGots, state.dirtyStubs, state.movedExports, state.indirectEntries])
+    list.length = 0
+}
+
 /** Blocks without contents, and names without a definition, must not be referred to. */
 function checkWaiting(state: State, messages: Messages): void {
   const { Place, Entry } = state.blocks
@@ -61,16 +85,22 @@ function checkWaiting(state: State, messages: Messages): void {
   const missing = new Map<number, string[]>()
   for (const block of state.waiting) {
     if (!isReferenced(state, block)) continue
+    if (state.object !== null && isUndefined(state, block)) continue
     if (state.lookUp && Place.flags[block] & EDIT_UNDEFINED) lookUp(state, block)
     else missing.set(block, [])
   }
   if (missing.size === 0) return
   findReferrers(state, missing)
   for (const [block, notes] of missing) {
-    const kind = Place.flags[block] & EDIT_UNDEFINED && !(Place.flags[block] & EDIT_FREED) ? 'symbol' : 'block'
+    const kind = isUndefined(state, block) ? 'symbol' : 'block'
     const text = `undefined ${kind}: ${stringText(state, Entry.string[block])}`
     error(messages, `undefined-${kind}`, text, null, notes)
   }
+}
+
+/** A name without a block, and not freed. */
+function isUndefined(state: State, block: number): boolean {
+  return (state.blocks.Place.flags[block] & (EDIT_UNDEFINED | EDIT_FREED)) === EDIT_UNDEFINED
 }
 
 function findReferrers(state: State, missing: Map<number, string[]>): void {

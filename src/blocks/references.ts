@@ -25,6 +25,7 @@ import { markPages, type State, takeRow } from './state.ts'
 /** Branches to what dyld may bind elsewhere go through a stub whatever the policy. */
 export function goesThroughTable(state: State, type: number, target: number): boolean {
   const is = state.arch.attributes[type]
+  if (state.object !== null) return false
   if (is & R_GOT) return true
   if ((is & (R_BRANCH | R_TLV)) === 0) return false
   if (state.throughGot || target & TARGET_IMPORT) return true
@@ -87,6 +88,7 @@ function takeEntry(state: State, type: number, target: number): void {
 
 /** Has the branches that go to a block go through a stub from now on. */
 export function routeThroughStub(state: State, block: number): void {
+  if (state.object !== null) return
   const { Site, Chain } = state.references
   for (let r = state.blocks.Links.referenced[block]; r !== 0; ) {
     const next = Chain.nextTo[r]

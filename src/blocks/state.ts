@@ -54,6 +54,8 @@ export interface State extends HeaderSource {
   /** Null where nothing is written. */
   file: ImageFile | null
   throughGot: boolean
+  /** Of an object: the file as the last flush made it. */
+  object: { contents: Uint8Array } | null
   /** Whether dyld is to look for names that nothing defines. */
   lookUp: boolean
   blocks: EditBlocks
@@ -139,8 +141,6 @@ export const MAX_NAME = 65535
 export function createState(options: ImageOptions): State {
   const settings = settingsOf(options)
   const rows = Math.max(64, options.symbolCount ?? 0)
-  if (settings.outputType !== 'execute' && settings.outputType !== 'dylib')
-    throw new TypeError(`createImage: got output type ${settings.outputType}, expected execute or dylib`)
   const outputs = createOutputs(false)
   const tables = Object.fromEntries(TABLE_ORDER.map((name) => [name, createTable()])) as Record<TableName, Table>
   return {
@@ -148,7 +148,8 @@ export function createState(options: ImageOptions): State {
     arch: ARCHITECTURES[settings.arch],
     sha256: options.host?.sha256.bind(options.host) ?? sha256Into,
     file: options.write === true && options.host !== undefined ? createImageFile(options.host) : null,
-    throughGot: options.calls !== 'direct',
+    throughGot: options.calls !== 'direct' && options.outputType !== 'object',
+    object: options.outputType === 'object' ? { contents: new Uint8Array(0) } : null,
     lookUp: options.undefined === 'dynamic_lookup',
     blocks: createEditBlocks(rows),
     references: createReferences(rows * 2),
@@ -226,10 +227,17 @@ function emptyFile(settings: Settings) {
 }
 
 function settingsOf(options: ImageOptions): Settings {
-  const { arch, platform, outputType, output, installName, rpaths, fixupChains, adhocCodesign } = options
+  const { arch, platform, outputType = 'execute', output, installName, rpaths, fixupChains, adhocCodesign } = options
   if (!Object.hasOwn(ARCHITECTURES, arch))
     throw new TypeError(`createImage: got architecture ${arch}, expected arm64 or x86_64`)
-  const given = { platform, outputType, output, installName, rpaths, fixupChains, adhocCodesign }
+  if (!['execute', 'dylib', 'object'].includes(outputType))
+    throw new TypeError(`createImage: got output type ${outputType}, expected execute, dylib or object`)
+  // An object is kept as a library whose pointers take any addend.
+  const kept =
+    outputType === 'object'
+      ? ({ outputType: 'dylib', fixupChains: false, adhocCodesign: false } as const)
+      : { outputType, fixupChains, adhocCodesign }
+  const given = { platform, output, installName, rpaths, ...kept }
   const versions = { currentVersion: options.currentVersion, compatibilityVersion: options.compatibilityVersion }
   const known = Object.fromEntries(Object.entries({ ...given, ...versions }).filter(([, value]) => value !== undefined))
   const fixed = { inputs: [], entry: options.entry ?? '_main', encryptable: false, pie: true }

@@ -27,7 +27,12 @@ export interface ImageOptions {
   arch: Arch
   /** Default macOS 13. */
   platform?: Platform
-  outputType?: 'execute' | 'dylib'
+  /**
+   * An object is for another link: every `flush` writes it whole, its blocks, symbols and strings in the order of names. It has no
+   * addresses, entry point or libraries (imports are names, whatever their library), and names that nothing defines are left undefined.
+   * Default `execute`.
+   */
+  outputType?: 'execute' | 'dylib' | 'object'
   /** Name of the entry point, default `_main`. */
   entry?: string
   /** Names the signature; where `write` is set, the file. */

@@ -114,7 +114,7 @@ function headerFlags(link: HeaderSource): number {
   return flags
 }
 
-function name16(sink: ByteSink, text: string): void {
+export function name16(sink: ByteSink, text: string): void {
   const bytes = fromText(text)
   for (let i = 0; i < 16; i++) sink.u8(bytes[i] ?? 0)
 }
@@ -330,7 +330,7 @@ function buildVersion(link: HeaderSource, sink: ByteSink): number {
   return 2
 }
 
-function encodeBuildVersion(sink: ByteSink, platform: Platform): void {
+export function encodeBuildVersion(sink: ByteSink, platform: Platform): void {
   const words = [
     macho.LC_BUILD_VERSION,
     32,

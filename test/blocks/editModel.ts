@@ -18,6 +18,10 @@ export interface Editor {
   image: BlockImage
   handles: Handles
   random: ReturnType<typeof randomFrom>
+  /** Objects have no addresses to ask for, and names of theirs that nobody has do not link. */
+  object?: boolean
+  /** Several blocks have one name. */
+  shared?: boolean
 }
 
 const MOST = 80
@@ -41,7 +45,7 @@ function pick<T>(editor: Editor, list: readonly T[]): T {
 }
 
 function nameFor(editor: Editor): string {
-  if (below(editor, 12) === 0) return '_shared'
+  if (editor.shared && below(editor, 12) === 0) return '_shared'
   return `_${'qzaf'[below(editor, 4)]}${editor.model.serial++}${'x'.repeat(below(editor, 30))}`
 }
 
@@ -118,13 +122,13 @@ function fillVariable(editor: Editor, number: number, block: VariableModel): voi
   const pointing = used ? block.pointers.length > 0 : plain.length > 2 && below(editor, 2) === 0
   block.section = pick(editor, pointing ? SECTIONS.slice(0, 2) : SECTIONS)
   block.align = 2 ** below(editor, below(editor, 10) === 0 ? 9 : 4)
-  block.size = 4 + below(editor, 60)
+  block.size = 8 * (1 + below(editor, 8))
   block.value = block.section === '__DATA,__bss' ? 0 : below(editor, 200)
   block.pointers = []
   if (!pointing) return
   const anywhere = [...[...model.blocks.keys()].filter((other) => other !== number), ...model.imports.keys()]
   block.pointers = [pick(editor, plain), ...Array.from({ length: below(editor, 5) }, () => pick(editor, anywhere))]
-  block.size = block.pointers.length * 8 + below(editor, 2) * 4
+  block.size = (block.pointers.length + below(editor, 2)) * 8
 }
 
 function fill(editor: Editor, number: number): void {
@@ -155,6 +159,7 @@ function remove(editor: Editor, number: number): void {
 
 function editImports(editor: Editor): void {
   const { model, image, handles } = editor
+  if (editor.object) return
   const [name, library] = pick(editor, IMPORTS)
   const key = importKey(name, library)
   if (!model.imports.has(key)) {
@@ -191,6 +196,7 @@ export function edit(editor: Editor): void {
     else image.unexportSymbol(handles.blocks.get(number)!)
   } else if (what === 6) editImports(editor)
   else if (what === 7) {
+    if (editor.object) return
     if (block.kind === 'function') image.stubAddressOf(handles.blocks.get(number)!)
     else image.gotAddressOf(handles.blocks.get(number)!)
   } else fill(editor, number)
