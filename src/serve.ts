@@ -1,6 +1,8 @@
 // What a worker does: kernels by name, over its mirror of the link.
 import { counted, createMirror, updateMirror } from '../components/mirror.ts'
 import type { Link } from '../components/link.ts'
+import { addressChunks } from '../systems/allocate/addressChunks.ts'
+import { branchChunks, measureChunks } from '../systems/allocate/branchChunks.ts'
 import { fillChunks, findChunks, nameChunks } from '../systems/load/fillChunks.ts'
 import { hintChunks } from '../systems/relocate/hints.ts'
 import { relocateChunks } from '../systems/relocate/relocateChunks.ts'
@@ -10,10 +12,13 @@ import { FORGET, type Kernel, type Request, serveRequest } from './core/pool.ts'
 import type { Host } from './host/host.ts'
 
 const KERNELS: Readonly<Record<string, unknown>> = {
+  addressChunks,
+  branchChunks,
   fillChunks,
   findChunks,
   hashChunks,
   hintChunks,
+  measureChunks,
   nameChunks,
   readChunks,
   relocateChunks,

@@ -4,12 +4,13 @@
 
 import { nameText } from '../components/internal.ts'
 import type { Link } from '../components/link.ts'
+import { runKernel } from '../components/mirror.ts'
 import { addSegment } from '../components/outputs.ts'
-import { SYMBOL_ABSOLUTE, SYMBOL_DEFINED, TARGET_IMPORT } from '../components/symbols.ts'
 import { alignUp } from '../src/core/align.ts'
 import { error } from '../src/core/messages.ts'
 import * as macho from '../src/formats/macho/constants.ts'
 import type { Location } from '../src/types.ts'
+import { addressChunks, type AddressJob } from './allocate/addressChunks.ts'
 import { addTables, gatherInputs, outputNamed, sectionRenames } from './allocate/outputs.ts'
 import { orderOutputs } from './allocate/order.ts'
 import { placeBlocks, sizeSection } from './allocate/place.ts'
@@ -24,7 +25,10 @@ import { isHidden, isZeroFillType } from './kernels/outputKinds.ts'
 /** PATH_MAX of macOS: the longest install name that install_name_tool may write. */
 const MAXPATHLEN = 1024
 
-export function allocate(link: Link): void {
+const FILES_A_CHUNK = 64
+const ADDRESS_PARTS = ['files', 'symbols', 'blocks', 'imports'] as const
+
+export async function allocate(link: Link): Promise<void> {
   const renames = sectionRenames(link)
   assignOrdinals(link)
   if (link.settings.outputType === 'execute' && link.settings.pagezeroSize > 0) addSegment(link.segments, '__PAGEZERO')
@@ -36,11 +40,11 @@ export function allocate(link: Link): void {
   if (link.settings.layout === 'padded') giveRoom(link, boundedOutputs(link, renames))
   if (!areCountable(link)) return
   const order = orderOutputs(link)
-  placeSegments(link, order)
+  await placeSegments(link, order)
   if (link.messages.errors > 0) return
-  addressSymbols(link)
+  await addressSymbols(link, false)
   addressBoundaries(link, renames)
-  addressReferences(link)
+  await addressSymbols(link, true)
   checkEntry(link)
 }
 
@@ -79,7 +83,7 @@ function blameLastSection(link: Link): Location | null {
   return null
 }
 
-function placeSegments(link: Link, order: number[][]): void {
+async function placeSegments(link: Link, order: number[][]): Promise<void> {
   const { segments, settings } = link
   for (const list of order) for (const output of list) sizeSection(link, output)
   alignThreadLocals(link, order)
@@ -97,7 +101,7 @@ function placeSegments(link: Link, order: number[][]): void {
     Extent.address[segment] = address
     Extent.fileOffset[segment] = fileOffset
     if (segments.names[segment] === '__LINKEDIT') break
-    const end = placeSections(link, order[place], address, fileOffset)
+    const end = await placeSections(link, order[place], address, fileOffset)
     if (end.fileOffset > mostBytes(link)) return imageTooLarge(link, segment, end.fileOffset)
     Extent.size[segment] = alignUp(end.address, settings.pageSize) - address
     Extent.fileSize[segment] = alignUp(end.fileOffset, settings.pageSize) - fileOffset
@@ -128,16 +132,16 @@ function imageTooLarge(link: Link, segment: number, bytes: number): void {
 }
 
 /** Sections one after the other; file offsets run beside addresses until zero-fill. */
-function placeSections(
+async function placeSections(
   link: Link,
   list: readonly number[],
   address: number,
   fileOffset: number,
-): { address: number; fileOffset: number } {
+): Promise<{ address: number; fileOffset: number }> {
   const { Section, Extent } = link.outputs
   const start = address
   let fileEnd = fileOffset
-  const extension = extendBranches(link, list)
+  const extension = await extendBranches(link, list)
   for (const output of list) {
     if (output === link.tables.header) Extent.size[output] = headerSize(link)
     if (output === link.tables.unwindInfo) planUnwind(link)
@@ -180,37 +184,11 @@ function alignThreadLocals(link: Link, order: readonly number[][]): void {
   link.firstThreadLocal = all[0] ?? 0
 }
 
-/** Addresses of all defined symbols; a coalesced or folded block's symbols lie in its leader. */
-function addressSymbols(link: Link): void {
-  const { files, symbols, blocks } = link
-  const { flags, block, offset } = symbols.Definition
-  const { address } = symbols.Reference
-  const { leader, address: blockAddress } = blocks.Placement
-  for (const file of [...link.order, link.internal.file]) {
-    const first = files.Ranges.symbol[file]
-    const end = first + files.Ranges.symbols[file]
-    for (let symbol = first; symbol < end; symbol++) {
-      if ((flags[symbol] & (SYMBOL_DEFINED | SYMBOL_ABSOLUTE)) !== SYMBOL_DEFINED || block[symbol] === 0) continue
-      const home = leader[block[symbol]] || block[symbol]
-      address[symbol] = blockAddress[home] + offset[symbol]
-    }
-    link.visited.rows += end - first
-  }
-}
-
-/** Every row that refers elsewhere takes its target's address, so that relocations stay within their file's rows. */
-function addressReferences(link: Link): void {
-  const { files, symbols, imports } = link
-  const { target, address } = symbols.Reference
-  for (const file of link.order) {
-    const first = files.Ranges.symbol[file]
-    const end = first + files.Ranges.symbols[file]
-    for (let symbol = first; symbol < end; symbol++) {
-      const to = target[symbol]
-      if (to === symbol || to === 0) continue
-      address[symbol] = to & TARGET_IMPORT ? address[imports.Library.symbol[to & 0x7fffffff]] : address[to]
-    }
-  }
+async function addressSymbols(link: Link, references: boolean): Promise<void> {
+  const files = new Uint32Array(link.order.length + (references ? 0 : 1)).fill(link.internal.file)
+  files.set(link.order)
+  const job: AddressJob = { files, step: FILES_A_CHUNK, references }
+  await runKernel(link, 'addressChunks', ADDRESS_PARTS, addressChunks, job, Math.ceil(files.length / job.step))
 }
 
 /** Sections of which `section$start$` or `section$end$` tells where they begin and end. */

@@ -1,6 +1,7 @@
 // Branches that wait for their targets while code is laid out, in order of address, and which of the targets have thunks.
+import { memory } from '../../components/columns.ts'
 import type { Link } from '../../components/link.ts'
-import { SYMBOL_ABSOLUTE, SYMBOL_CODE, SYMBOL_DEFINED, TARGET_IMPORT } from '../../components/symbols.ts'
+import { TARGET_IMPORT } from '../../components/symbols.ts'
 import { addBranchTarget } from '../../components/thunks.ts'
 import { isInReach } from '../kernels/branches.ts'
 
@@ -36,46 +37,29 @@ export interface BranchQueue {
   measured: number
 }
 
-/** Room for `branches` of them. */
-export function createBranchQueue(link: Link, branches: number): BranchQueue {
-  const slots = link.names.count + link.symbols.count + 1
+/** The column `position`, empty. */
+export function createPositions(link: Link): Uint32Array {
+  return new Uint32Array(memory(slotsOf(link) * 4, link.arenas.shared))
+}
+
+function slotsOf(link: Link): number {
+  return link.names.count + link.symbols.count + 1
+}
+
+/** Room for `branches` of them. `position` is that of the section `measured`. */
+export function createBranchQueue(link: Link, branches: number, position: Uint32Array, measured: number): BranchQueue {
   return {
     place: new Uint32Array(branches),
     slot: new Uint32Array(branches),
     expected: new Uint32Array(branches),
     head: 0,
     tail: 0,
-    state: new Uint32Array(slots),
+    state: new Uint32Array(slotsOf(link)),
     waiting: new Uint32Array(branches + 1),
     since: new Uint32Array(branches + 1),
     pending: 0,
-    position: new Uint32Array(slots),
-    measured: 0,
-  }
-}
-
-/** Where the symbols of an output section would be without thunks: blocks have their offsets in it. One pass over symbols. */
-export function measureSymbols(link: Link, queue: BranchQueue, output: number): void {
-  const { files, symbols, blocks, sections } = link
-  const { flags, block, offset, name } = symbols.Definition
-  const { target } = symbols.Reference
-  const { leader, address } = blocks.Placement
-  const { section } = blocks.Extent
-  const { output: outputOf } = sections.Blocks
-  const { position } = queue
-  const wanted = SYMBOL_DEFINED | SYMBOL_CODE
-  const names = link.names.count
-  queue.measured = output
-  for (const file of link.order) {
-    const first = files.Ranges.symbol[file]
-    const end = first + files.Ranges.symbols[file]
-    for (let symbol = first; symbol < end; symbol++) {
-      if ((flags[symbol] & (wanted | SYMBOL_ABSOLUTE)) !== wanted) continue
-      const home = leader[block[symbol]] || block[symbol]
-      if (outputOf[section[home]] !== output) continue
-      if (name[symbol] === 0) position[names + symbol] = address[home] + offset[symbol] + 1
-      else if (target[symbol] === symbol) position[name[symbol]] = address[home] + offset[symbol] + 1
-    }
+    position,
+    measured,
   }
 }
 

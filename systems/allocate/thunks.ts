@@ -1,12 +1,14 @@
 // Lays out code that outgrows the reach of a branch, as ld64.lld does: in one pass, a thunk where a waiting branch would lose
 // sight of the end of the code. A target that is not placed yet counts as out of reach.
-// Cost: nothing while the code fits; else one visit a relocation of it and one pass over the symbols.
+// Cost: nothing while the code fits; else one visit a relocation of it and one pass over the symbols, on all threads, and one of each
+// branch that may not reach.
 import { BLOCK_FOLDED, BLOCK_LIVE } from '../../components/blocks.ts'
 import { type Link, locate } from '../../components/link.ts'
 import { FILL_INPUTS, FILL_OBJC_STUBS, FILL_STUBS } from '../../components/outputs.ts'
 import { ORDER_DESCENDING } from '../../components/sections.ts'
 import { SYMBOL_ABSOLUTE, TARGET_IMPORT } from '../../components/symbols.ts'
 import { addThunk, createBranchTargets, createThunks } from '../../components/thunks.ts'
+import { runKernel } from '../../components/mirror.ts'
 import { R_BRANCH } from '../../src/arch/arch.ts'
 import { alignUp } from '../../src/core/align.ts'
 import { error } from '../../src/core/messages.ts'
@@ -16,14 +18,23 @@ import { isCodeFlags } from '../kernels/code.ts'
 import { createSite, enterSection, type Site } from '../kernels/references.ts'
 import { orderBlocks } from '../kernels/orderBlocks.ts'
 import {
+  branchChunks,
+  type BranchList,
+  countBranches,
+  createBranchList,
+  HAS_ADDEND,
+  measureChunks,
+  type MeasureJob,
+} from './branchChunks.ts'
+import {
   addendOf,
   type BranchQueue,
   createBranchQueue,
+  createPositions,
   emptyQueue,
   enqueue,
   HAS_ROW,
   leave,
-  measureSymbols,
   seesThunk,
   serveSlot,
   slotOf,
@@ -31,10 +42,19 @@ import {
 } from './branchQueue.ts'
 import { closeRegion, createRooms, enterBlock, type Rooms, roomOf, sectionClass } from './rooms.ts'
 
+const FILES_A_CHUNK = 64
+const MEASURE_PARTS = ['files', 'sections', 'blocks', 'symbols', 'names'] as const
+const LIST_PARTS = [...MEASURE_PARTS, 'arch', 'settings', 'arenas'] as const
+
 /** The layout at hand. */
 export interface Extension {
   site: Site
   queue: BranchQueue
+  /** Branches of the largest section, in its order, of those that may not reach; null where its blocks have another. */
+  list: BranchList | null
+  /** Of the section at hand in `list`, and its next branch. */
+  index: number
+  next: number
   /** By output section: its addresses are final. */
   placed: Uint8Array
   output: number
@@ -55,7 +75,7 @@ export interface Extension {
 }
 
 /** Null when every branch within the segment's code reaches. `list` is the segment's sections in order. */
-export function extendBranches(link: Link, list: readonly number[]): Extension | null {
+export async function extendBranches(link: Link, list: readonly number[]): Promise<Extension | null> {
   const { arch } = link
   const { Extent, Section } = link.outputs
   if (!Number.isFinite(arch.branchReach) || link.thunks.count > 0) return null
@@ -63,17 +83,24 @@ export function extendBranches(link: Link, list: readonly number[]): Extension |
   let end = 0
   for (const output of code) end = alignUp(end, 2 ** Section.alignPow2[output]) + roomOf(link, output)
   if (end <= arch.branchReach - 4) return null
-  const branches = code.reduce((sum, output) => sum + countBranches(link, output), 0)
+  const largest = code.reduce((most, output) => (Extent.size[output] > Extent.size[most] ? output : most), code[0])
+  const position = createPositions(link)
+  await measure(link, position, largest)
+  const found = createBranchList(link, link.inputs[largest], position)
+  const counted = await runKernel(link, 'branchChunks', LIST_PARTS, branchChunks, found, found.chunks)
+  const others = code.filter((output) => output !== largest)
+  const branches = [...counted, ...others.map((output) => branchesOf(link, output))].reduce((sum, n) => sum + n, 0)
   link.thunks = createThunks(branches, link.arenas.shared)
   link.branchTargets = createBranchTargets(branches, link.arenas.shared)
-  const queue = createBranchQueue(link, branches)
-  const largest = code.reduce((most, output) => (Extent.size[output] > Extent.size[most] ? output : most), code[0])
-  measureSymbols(link, queue, largest)
+  const queue = createBranchQueue(link, branches, position, largest)
   for (const output of code)
     forEachBlock(link, output, (block) => (link.blocks.Placement.address[block] = Number.POSITIVE_INFINITY))
   return {
     site: createSite(),
     queue,
+    list: link.priorities.length === 0 ? found : null,
+    index: 0,
+    next: 0,
     placed: new Uint8Array(link.outputs.count + 1),
     output: 0,
     base: 0,
@@ -114,16 +141,12 @@ function forEachBlock(link: Link, output: number, use: (block: number) => void):
   }
 }
 
-function countBranches(link: Link, output: number): number {
-  const { attributes } = link.arch
-  const { count, position } = link.sections.Relocations
+function branchesOf(link: Link, output: number): number {
   const site = createSite()
   let branches = 0
   for (const section of link.inputs[output]) {
     enterSection(site, link, section)
-    const { words } = site
-    const end = position[section] / 4 + count[section] * 2
-    for (let at = position[section] / 4; at < end; at += 2) if (attributes[words[at + 1] >>> 28] & R_BRANCH) branches++
+    branches += countBranches(link, site)
   }
   return branches
 }
@@ -154,7 +177,9 @@ export function placeWithThunks(link: Link, ext: Extension, output: number): voi
     const offset = alignUp(ext.size + gap, align)
     Placement.address[block] = ext.base + offset
     ext.size = offset + size
-    if (Relocations.count[block] > 0) noteBranches(link, ext, block, offset)
+    if (Relocations.count[block] === 0) return
+    if (isListed(ext)) noteListed(link, ext, block, offset)
+    else noteBranches(link, ext, block, offset)
   })
   serveRest(link, ext)
   emptyQueue(link, ext.queue)
@@ -167,11 +192,47 @@ function sizeWithRoom(link: Link, ext: Extension, size: number): number {
   return link.settings.layout === 'padded' ? sectionClass(size) : size
 }
 
+async function measure(link: Link, position: Uint32Array, output: number): Promise<void> {
+  const job: MeasureJob = { files: link.order, step: FILES_A_CHUNK, position, output }
+  await runKernel(link, 'measureChunks', MEASURE_PARTS, measureChunks, job, Math.ceil(link.order.length / job.step))
+}
+
 /** Makes entities of the rows. */
 export function spawnThunks(link: Link): void {
   const { thunks, branchTargets } = link
   spawnRange(thunks.world, thunks.count, [thunks.Thunk])
   spawnRange(branchTargets.world, branchTargets.count, [branchTargets.Target])
+}
+
+/** Whether the list of branches has all that the blocks to come can need. */
+function isListed({ list, queue, output, moved }: Extension): boolean {
+  return list !== null && output === queue.measured && moved <= list.margin
+}
+
+/** As `noteBranches`, of those that are listed. */
+function noteListed(link: Link, ext: Extension, block: number, start: number): void {
+  const { Extent } = link.blocks
+  const { sections, first, end, place } = ext.list!
+  const section = Extent.section[block]
+  if (sections[ext.index] !== section || ext.next < first[ext.index]) {
+    while (sections[ext.index] !== section) ext.index++
+    ext.next = first[ext.index]
+  }
+  const stop = end[ext.index]
+  const limit = Extent.offset[block] + Extent.size[block]
+  const shift = start - Extent.offset[block]
+  for (; ext.next < stop && place[ext.next] < limit; ext.next++) noteRow(link, ext, ext.next, shift)
+}
+
+function noteRow(link: Link, ext: Extension, row: number, shift: number): void {
+  const { place, symbol, expected, sections } = ext.list!
+  if (symbol[row] >>> 31 === 0) {
+    const to = symbol[row]
+    return noteExpected(link, ext, shift + place[row], to, 0, slotOf(link, to, 0), expected[row])
+  }
+  enterSection(ext.site, link, sections[ext.index])
+  const addend = pairedAddend(link, ext.site, expected[row])
+  noteBranch(link, ext, shift + place[row], symbol[row] & ~HAS_ADDEND, addend)
 }
 
 /** Queues the branches of a block that see neither their target nor a thunk of it, by ascending address. */
@@ -202,9 +263,22 @@ function noteBranches(link: Link, ext: Extension, block: number, start: number):
  */
 function noteBranch(link: Link, ext: Extension, place: number, symbol: number, addend: number): void {
   const { queue } = ext
-  const { branchReach } = link.arch
   const slot = slotOf(link, symbol, addend)
   const expected = slot & HAS_ROW || queue.measured !== ext.output ? 0 : queue.position[slot]
+  noteExpected(link, ext, place, symbol, addend, slot, expected)
+}
+
+function noteExpected(
+  link: Link,
+  ext: Extension,
+  place: number,
+  symbol: number,
+  addend: number,
+  slot: number,
+  expected: number,
+): void {
+  const { queue } = ext
+  const { branchReach } = link.arch
   if (expected === 0 || expected <= ext.end + 1) {
     if (expected !== 0 && expected <= ext.start && place - expected < branchReach) return
     const address = addressNow(link, ext, link.symbols.Reference.target[symbol])
