@@ -154,7 +154,9 @@ export function openSnapshot(host: Host, file: SnapshotFile, output: string): Sn
   if (skeleton === null) return null
   const store = openStore(host, file, output, skeleton.sizes)
   const patching = decodeGraph(skeleton, (buffer) => loadBuffer(store, buffer)) as Patching
-  guardIds(patching.link)
+  guardIds(patching.link, (text) => {
+    store.damage = text
+  })
   revive(patching, host)
   return { file, store, patching }
 }

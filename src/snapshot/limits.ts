@@ -49,24 +49,30 @@ export const LIMITS: readonly (readonly [string, string, string?])[] = [
   ['order', 'files.Source.kind'],
 ]
 
-/** Has the columns checked when they are read. */
-export function guardIds(link: Link): void {
+/** Has the columns checked when they are read; `found` is told, in words, and the reader gets a FormatError. */
+export function guardIds(link: Link, found: (text: string) => void): void {
   for (const [path, target, other] of LIMITS) {
     const place = placeOf(link, path)
     if (place === null) continue
     const limit = lengthOf(link, target)
     const most = other === undefined ? 0 : lengthOf(link, other)
-    guardLate(place.object, place.key, (column) => checkIds(column as Uint32Array, path, limit, most))
+    guardLate(place.object, place.key, (column) => {
+      const row = strayRow(column as Uint32Array, limit, most)
+      if (row < 0) return
+      const text = `has id ${(column as Uint32Array)[row]} in ${path}, of ${limit}`
+      found(text)
+      throw damaged(text, row)
+    })
   }
 }
 
-/** @throws FormatError */
-function checkIds(column: Uint32Array, path: string, limit: number, other: number): void {
+/** The first row with an id that is none; -1 for none. */
+function strayRow(column: Uint32Array, limit: number, other: number): number {
   for (let row = 0; row < column.length; row++) {
     const id = column[row]
-    if (id >= limit && (id < 0x80000000 || id - 0x80000000 >= other))
-      throw damaged(`has id ${id} in ${path}, of ${limit}`, row)
+    if (id >= limit && (id < 0x80000000 || id - 0x80000000 >= other)) return row
   }
+  return -1
 }
 
 /** The object that has the column; null where the link has no such part. */

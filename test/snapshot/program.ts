@@ -67,6 +67,7 @@ export function createProgram(target: Target, more: Partial<LinkOptions> = {}, a
     platform: { name: 'macos', minVersion: 13 << 16, sdkVersion: 13 << 16 },
     fixupChains: target.fixups === 'chained',
     output,
+    zeroArDate: true,
     host: createNodeHost(),
     ...more,
   }
