@@ -7,7 +7,7 @@ import { memory } from '../components/columns.ts'
 import type { Link, PageDigests } from '../components/link.ts'
 import { runKernel } from '../components/mirror.ts'
 import { CS_EXECSEG_MAIN_BINARY, CS_SHA256_LEN, hashPages, writeSignature } from '../src/formats/codesign.ts'
-import { identifier, pageShift } from './kernels/signing.ts'
+import { digester, identifier, pageShift } from './kernels/signing.ts'
 import { contentDigest, contentParts } from './sign/contentDigest.ts'
 import { countChunks, hashChunks, type HashJob } from './sign/hashChunks.ts'
 
@@ -17,7 +17,7 @@ const UNSIGNED_SHIFT = 14
 export async function sign(link: Link): Promise<void> {
   const { settings } = link
   const job = createJob(link)
-  await runKernel(link, 'hashChunks', ['image', 'tail'], hashChunks, job, countChunks(job))
+  await runKernel(link, 'hashChunks', ['settings', 'image', 'tail'], hashChunks, job, countChunks(job))
   writeUuid(link, job)
   if (settings.adhocCodesign) writeHashes(link, job)
   if (link.keeps) link.digests = job
@@ -28,12 +28,13 @@ export async function sign(link: Link): Promise<void> {
  * have changed. Returns the pages of the image and the tail that change through it, as bytes from and to in the file.
  */
 export function signAgain(link: Link, job: PageDigests, pages: Uint8Array, tail: readonly number[]): number[] {
-  const { host, image } = link
+  const { image } = link
   const { digests, parts } = job
+  const hash = digester(link)
   for (let page = 0; page < job.pages; page++) if (pages[page] !== 0) hashPage(link, job, page)
   for (let i = 0; i < parts.length; i += 2) {
     if (!overlaps(tail, parts[i], parts[i + 1])) continue
-    host.sha256(link.tail, parts[i], parts[i + 1], digests, job.pages * CS_SHA256_LEN + (i / 2) * CS_SHA256_LEN)
+    hash(link.tail, parts[i], parts[i + 1], digests, job.pages * CS_SHA256_LEN + (i / 2) * CS_SHA256_LEN)
     link.visited.hashed += parts[i + 1] - parts[i]
   }
   writeUuid(link, job)
@@ -47,10 +48,10 @@ export function signAgain(link: Link, job: PageDigests, pages: Uint8Array, tail:
 }
 
 function hashPage(link: Link, job: PageDigests, page: number): void {
-  const { image, tail, host } = link
+  const { image, tail } = link
   const run = page < job.imagePages ? { bytes: image, offset: 0 } : { bytes: tail, offset: image.length }
   const end = page < job.imagePages ? image.length : job.end
-  hashPages(run, page, page + 1, end, job.shift, host.sha256, job.digests, 0)
+  hashPages(run, page, page + 1, end, job.shift, digester(link), job.digests, 0)
   link.visited.hashed += 2 ** job.shift
 }
 

@@ -3,7 +3,7 @@ import { type Link, LINKEDIT_ORDER } from '../../components/link.ts'
 import { fromText, readU32 } from '../../src/core/bytes.ts'
 import { CS_SHA256_LEN } from '../../src/formats/codesign.ts'
 import { NLIST_SIZE } from '../../src/formats/macho/constants.ts'
-import { identifier } from '../kernels/signing.ts'
+import { digester, identifier } from '../kernels/signing.ts'
 import type { HashJob } from './hashChunks.ts'
 
 /** Ranges of the tail, pairs of first byte and end: the tables, of symbols and strings what does not belong to the debug map. */
@@ -20,19 +20,20 @@ export function contentParts(link: Link): Uint32Array {
   return Uint32Array.from(parts)
 }
 
-/** SHA-256 over the digests of the parts: the first page without its header, the hashes of the others, the tables, the name. */
+/** The hash over the digests of the parts: the first page without its header, the hashes of the others, the tables, the name. */
 export function contentDigest(link: Link, job: HashJob): Uint8Array {
   const { digests, imagePages, pages } = job
+  const hash = digester(link)
   const name = fromText(identifier(link))
   const page = firstPage(link, 2 ** job.shift)
   const tables = digests.subarray(pages * CS_SHA256_LEN)
   const all = new Uint8Array(tables.length + 3 * CS_SHA256_LEN)
-  link.host.sha256(page, 0, page.length, all, 0)
-  link.host.sha256(digests, CS_SHA256_LEN, imagePages * CS_SHA256_LEN, all, CS_SHA256_LEN)
+  hash(page, 0, page.length, all, 0)
+  hash(digests, CS_SHA256_LEN, imagePages * CS_SHA256_LEN, all, CS_SHA256_LEN)
   all.set(tables, 2 * CS_SHA256_LEN)
-  link.host.sha256(name, 0, name.length, all, 2 * CS_SHA256_LEN + tables.length)
+  hash(name, 0, name.length, all, 2 * CS_SHA256_LEN + tables.length)
   const digest = new Uint8Array(CS_SHA256_LEN)
-  link.host.sha256(all, 0, all.length, digest, 0)
+  hash(all, 0, all.length, digest, 0)
   return digest
 }
 

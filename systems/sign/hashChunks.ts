@@ -1,5 +1,6 @@
 // The hashes of the file, in chunks: those of whole tables of __LINKEDIT, which are long, first; then those of pages.
 import type { Link, PageDigests } from '../../components/link.ts'
+import { digester } from '../kernels/signing.ts'
 import { CS_SHA256_LEN, hashPages } from '../../src/formats/codesign.ts'
 
 /** Bytes of pages a chunk: enough that taking one costs nothing beside it. */
@@ -14,21 +15,22 @@ export function countChunks(job: HashJob): number {
 export function hashChunks(link: Link, job: HashJob, take: () => number): void {
   const { shift, imagePages, pages, parts, digests } = job
   const step = CHUNK_BYTES >> shift
-  const { image, tail, host } = link
+  const { image, tail } = link
+  const digest = digester(link)
   const segments = { bytes: image, offset: 0 }
   const linkedit = { bytes: tail, offset: image.length }
   const partsAt = pages * CS_SHA256_LEN
   for (let chunk = take(); chunk >= 0; chunk = take()) {
     if (chunk * 2 < parts.length) {
-      host.sha256(tail, parts[chunk * 2], parts[chunk * 2 + 1], digests, partsAt + chunk * CS_SHA256_LEN)
+      digest(tail, parts[chunk * 2], parts[chunk * 2 + 1], digests, partsAt + chunk * CS_SHA256_LEN)
       link.visited.hashed += parts[chunk * 2 + 1] - parts[chunk * 2]
       continue
     }
     const from = (chunk - parts.length / 2) * step
     const middle = Math.min(Math.max(from, imagePages), from + step)
     const to = Math.min(pages, from + step)
-    hashPages(segments, from, Math.min(middle, to), image.length, shift, host.sha256, digests, 0)
-    hashPages(linkedit, middle, to, job.end, shift, host.sha256, digests, 0)
+    hashPages(segments, from, Math.min(middle, to), image.length, shift, digest, digests, 0)
+    hashPages(linkedit, middle, to, job.end, shift, digest, digests, 0)
     link.visited.hashed += Math.min(job.end, to * 2 ** shift) - from * 2 ** shift
   }
 }
