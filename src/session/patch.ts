@@ -12,7 +12,7 @@ import { type Host, HostError } from '../host/host.ts'
 import type { Input, SystemTiming } from '../types.ts'
 import { countDirty, createDirtyPages, type DirtyPages, markDirty } from './patch/dirtyPages.ts'
 import { type Effects, effectsOf, haveSameFunctions, orderOf } from './patch/effects.ts'
-import { changeEntries, differenceOf as entriesThatDiffer, mentioning } from './patch/entries.ts'
+import { changeEntries, entriesThatDiffer, mentioning } from './patch/entries.ts'
 import { saveExtents } from './patch/extents.ts'
 import { isSameLiveness, type Liveness, livenessOf } from './patch/liveness.ts'
 import { type Alone, loadAlone, type Place } from './patch/loadAlone.ts'
@@ -21,7 +21,6 @@ import { rewriteUnwind, updateUnwinds } from './patch/patchUnwind.ts'
 import { relocateAgain } from './patch/relocateAgain.ts'
 import { finishPointers } from './patch/pointers.ts'
 import { relocateFile } from './patch/relocateFile.ts'
-import type { Counts } from './patch/uses.ts'
 import { haveSameEdges } from './patch/sameEdges.ts'
 import { differenceOf, type Shape } from './patch/sameShape.ts'
 import { createReverse, moveBlocks, movedAddresses, type Reverse } from './patch/moves.ts'
@@ -43,8 +42,6 @@ export interface Patching {
   live: Liveness | null
   /** As `effectsOf` wants it. */
   heads: Uint32Array
-  /** How many objects cause an entry of a table, counted when one loses a reference for the first time. */
-  counts: Counts | null
 }
 
 export function createPatching(link: Link): Patching {
@@ -63,7 +60,6 @@ export function createPatching(link: Link): Patching {
     reverse: null,
     live: null,
     heads: new Uint32Array(link.blocks.count + 1),
-    counts: null,
   }
 }
 
@@ -252,11 +248,10 @@ function changeTables(
     return orderOf(link, file, effects.uses) === orderOf(link, file, now.uses)
       ? new Set()
       : 'refers to other imports or table entries'
-  const found = entriesThatDiffer(link, file, effects.uses, now.uses, patching.counts)
-  if (typeof found === 'string') return found
-  patching.counts = found.counts
-  if (found.difference === null) return new Set()
-  const moved = changeEntries(link, found.difference, dirty)
+  const difference = entriesThatDiffer(link, file, effects.uses, now.uses)
+  if (difference === null) return new Set()
+  if (typeof difference === 'string') return difference
+  const moved = changeEntries(link, difference, dirty)
   if (typeof moved === 'string') return moved
   if (moved.symbols.size === 0 && !moved.imports.includes(1)) return new Set()
   if (link.messageStubs.count > 0) return 'moves table entries that messages may be sent through'

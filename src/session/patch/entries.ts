@@ -14,7 +14,7 @@ import { entryOf } from './effects.ts'
 import { replaceTable } from './patchTables.ts'
 import { dropFixups, reserveFixups, saveBytes } from './pointers.ts'
 import { pageOf } from './rechain.ts'
-import { addUses, type Counts, countUses, keyOf, type Uses } from './uses.ts'
+import { keyOf, unusedElsewhere, type Uses } from './uses.ts'
 
 /** Entries that come and go, by key or import. */
 interface Difference {
@@ -37,38 +37,24 @@ export interface MovedEntries {
   symbols: Set<number>
 }
 
-/**
- * Counts the uses of `file` as those of its new version; `counts` are those of all others and `before`, null as long as nobody had
- * to know. Returns them, or why that cannot be, in words.
- */
-export function differenceOf(
-  link: Link,
-  file: number,
-  before: Uses,
-  now: Uses,
-  counts: Counts | null,
-): { difference: Difference | null; counts: Counts | null } | string {
-  const lost = TABLES.some((table) => before[table].some((key) => !now[table].includes(key)))
-  if (lost && counts === null) {
-    counts = countUses(link, file)
-    if (counts === null) return 'is linked with something undefined'
-    addUses(counts, before, 1)
-  }
-  if (counts !== null) {
-    addUses(counts, before, -1)
-    addUses(counts, now, 1)
-  }
-  const of = (table: (typeof TABLES)[number], has: (key: number) => boolean): Change => ({
+/** What changes when `file`, which has caused `before`, causes `now`; null for nothing, a reason in words where that cannot be told. */
+export function entriesThatDiffer(link: Link, file: number, before: Uses, now: Uses): Difference | null | string {
+  const lost = (table: (typeof TABLES)[number]) => before[table].filter((key) => !now[table].includes(key))
+  const all = { gots: lost('gots'), tlvs: lost('tlvs'), stubs: lost('stubs') }
+  const some = TABLES.some((table) => all[table].length > 0)
+  const gone = some ? unusedElsewhere(link, file, all) : null
+  if (some && gone === null) return 'gives up table entries that many objects mention'
+  const none = new Set<number>()
+  const fresh = (table: (typeof TABLES)[number], has: (key: number) => boolean): Change => ({
     fresh: now[table].filter((key) => !has(key)),
-    gone: new Set(before[table].filter((key) => counts !== null && counts[table].get(key) === 0)),
+    gone: gone?.[table] ?? none,
   })
   const difference = {
-    gots: of('gots', (key) => entryOf(link.gots, key) !== 0),
-    tlvs: of('tlvs', (key) => entryOf(link.tlvs, key) !== 0),
-    stubs: of('stubs', (made) => link.imports.Use.stub[made] !== 0),
+    gots: fresh('gots', (key) => entryOf(link.gots, key) !== 0),
+    tlvs: fresh('tlvs', (key) => entryOf(link.tlvs, key) !== 0),
+    stubs: fresh('stubs', (made) => link.imports.Use.stub[made] !== 0),
   }
-  const same = TABLES.every((table) => difference[table].fresh.length + difference[table].gone.size === 0)
-  return { difference: same ? null : difference, counts }
+  return TABLES.every((table) => difference[table].fresh.length + difference[table].gone.size === 0) ? null : difference
 }
 
 /** Makes the tables anew, in the link's rows and in the image; returns what has moved, or why it cannot, in words. */

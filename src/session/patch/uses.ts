@@ -1,11 +1,12 @@
-// What the references of an object cause in tables: entries of the GOT, thread-local pointers, stubs. And how many objects cause each,
-// for an entry goes when its last reference does.
+// What the references of an object cause in tables: entries of the GOT, thread-local pointers, stubs. And whether another object causes
+// them too, for an entry goes when its last reference does.
 import { createGots, type Gots, KEY_IMPORT, KEY_LOCAL } from '../../../components/gots.ts'
 import { IMPORT_CALLED, IMPORT_DYNAMIC_LOOKUP, IMPORT_USED } from '../../../components/imports.ts'
 import type { Link } from '../../../components/link.ts'
 import { TARGET_IMPORT } from '../../../components/symbols.ts'
 import type { Unwinds } from '../../../components/unwinds.ts'
 import { isLinked } from '../../../systems/kernels/isLinked.ts'
+import { fileOfRow } from '../../../systems/kernels/ranks.ts'
 import { createScan, type Scan, scanFile, scanOwn } from '../../../systems/scan.ts'
 
 /** Keys (see keyOf) of GOT and thread-local pointers, imports that are called: each once, in the order of first mention. */
@@ -75,31 +76,67 @@ function keysOf(gots: Gots): number[] {
   return Array.from({ length: gots.count }, (_, i) => keyOf(gots, i + 1))
 }
 
-/** How many objects cause an entry, by key or import. */
-export interface Counts {
-  gots: Map<number, number>
-  tlvs: Map<number, number>
-  stubs: Map<number, number>
-}
+type Table = 'gots' | 'tlvs' | 'stubs'
 
-/** Counts those of all objects but `except`, and what the linker itself causes. Null where something stays undefined. */
-export function countUses(link: Link, except: number): Counts | null {
-  const counts: Counts = { gots: new Map(), tlvs: new Map(), stubs: new Map() }
+/** Objects that mention something are looked through until one uses it: nearly always the first does. */
+const MOST_LOOKS = 100
+
+/**
+ * Of keys or imports that `file` has used, those that nobody else uses. Null where something stays undefined, or too many objects
+ * only mention what they would use.
+ */
+export function unusedElsewhere(
+  link: Link,
+  file: number,
+  lost: Record<Table, readonly number[]>,
+): Record<Table, Set<number>> | null {
+  const unused = { gots: new Set<number>(), tlvs: new Set<number>(), stubs: new Set<number>() }
   const own = usesIn(link, link.imports.count, scanOwn)
   if (own === null) return null
   if (link.stubBinder !== 0) own.gots.push(link.stubBinder * 4 + KEY_IMPORT)
-  addUses(counts, own, 1)
-  for (const file of link.order) {
-    if (file === except) continue
-    const uses = usesIn(link, countRecords(link, file), (alone, state) => scanFile(alone, state, file))
-    if (uses === null) return null
-    addPersonalities(link, uses, link.files.Ranges.unwind[file], link.files.Ranges.unwinds[file])
-    addUses(counts, uses, 1)
-  }
-  return counts
+  const files = mentions(link, file, lost)
+  const known = new Map<number, Uses | null>()
+  for (const table of ['gots', 'tlvs', 'stubs'] as const)
+    for (const key of lost[table]) {
+      if (own[table].includes(key)) continue
+      const target = table === 'stubs' ? importTarget(key) : targetOf(key)
+      const used = files.get(target)!.some((other) => {
+        if (known.size >= MOST_LOOKS) return false
+        if (!known.has(other)) known.set(other, usesOfFile(link, other))
+        return known.get(other)?.[table].includes(key)
+      })
+      if (!used) unused[table].add(key)
+    }
+  return known.size >= MOST_LOOKS || [...known.values()].includes(null) ? null : unused
 }
 
-export function addUses(counts: Counts, uses: Uses, by: 1 | -1): void {
-  for (const table of ['gots', 'tlvs', 'stubs'] as const)
-    for (const key of uses[table]) counts[table].set(key, (counts[table].get(key) ?? 0) + by)
+/** As in the link. */
+function usesOfFile(link: Link, file: number): Uses | null {
+  const uses = usesIn(link, countRecords(link, file), (alone, state) => scanFile(alone, state, file))
+  if (uses !== null) addPersonalities(link, uses, link.files.Ranges.unwind[file], link.files.Ranges.unwinds[file])
+  return uses
+}
+
+/** Reference.target of what a key stands for. */
+function targetOf(key: number): number {
+  return (key & 3) === KEY_IMPORT ? importTarget(key >>> 2) : key >>> 2
+}
+
+function importTarget(made: number): number {
+  return (TARGET_IMPORT | made) >>> 0
+}
+
+/** By target: the other objects that mention it. */
+function mentions(link: Link, except: number, lost: Record<Table, readonly number[]>): Map<number, number[]> {
+  const files = new Map<number, number[]>()
+  for (const key of [...lost.gots, ...lost.tlvs]) files.set(targetOf(key), [])
+  for (const made of lost.stubs) files.set(importTarget(made), [])
+  const { target } = link.symbols.Reference
+  for (let symbol = 1; symbol <= link.symbols.count; symbol++) {
+    const found = target[symbol] === 0 ? undefined : files.get(target[symbol])
+    if (found === undefined) continue
+    const file = fileOfRow(link, symbol)
+    if (file !== except && file !== link.internal.file && found.at(-1) !== file) found.push(file)
+  }
+  return files
 }
