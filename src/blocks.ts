@@ -1,6 +1,13 @@
 // Block-level edits: an image that a compiler's back end builds and changes function by function, after the interface of Zig's
 // incremental linker. Places come from free lists, so the bytes depend on the history of the edits.
-import { EDIT_FREED, EDIT_PLACED, EDIT_REEXPORT, EDIT_UNDEFINED, EDIT_WAITING } from '../components/edits.ts'
+import {
+  EDIT_EXPORTED,
+  EDIT_FREED,
+  EDIT_PLACED,
+  EDIT_REEXPORT,
+  EDIT_UNDEFINED,
+  EDIT_WAITING,
+} from '../components/edits.ts'
 import { TARGET_IMPORT } from '../components/symbols.ts'
 import { forgetName, wait } from './blocks/definitions.ts'
 import { definitionOf, gotAddress, gotOf, stubAddress, stubOf, symbolAddress } from './blocks/entries.ts'
@@ -14,13 +21,17 @@ import { componentsOf, createSections, layOut } from './blocks/layout.ts'
 import { dropReferences, isReferenced } from './blocks/references.ts'
 import { releaseFreed } from './blocks/release.ts'
 import { createState, type State, takeRow } from './blocks/state.ts'
-import { addString, checkName, STRINGS_START, stringText } from './blocks/strings.ts'
+import { addString, checkName, isString, STRINGS_START, stringText } from './blocks/strings.ts'
 import { dropSymbol } from './blocks/symbols.ts'
 import { resizeTable } from './blocks/table.ts'
-import type { BlockImage, ImageOptions } from './blocks/types.ts'
+import { type EditedFile, fill, readEdited } from './blocks/reopen.ts'
+import type { BlockHandle, BlockImage, ImageOptions, OpenOptions } from './blocks/types.ts'
 import { endThreadLocal } from './blocks/threadLocals.ts'
 import { leavePlace, updateBlock } from './blocks/update.ts'
 import { closeImageFile } from './blocks/writeFile.ts'
+import { FormatError } from './core/bytes.ts'
+import { entityExists, highestId } from './ecs.ts'
+import { type Host, HostError } from './host/host.ts'
 
 export type {
   BlockHandle,
@@ -34,10 +45,19 @@ export type {
   ImageOptions,
   ImportHandle,
   ImportOptions,
+  OpenOptions,
 } from './blocks/types.ts'
 
 const BINDER = 'dyld_stub_binder'
 const MAX_HINTS = { codeSize: 2 ** 28, symbolCount: 2 ** 24, headerPad: 2 ** 24 } as const
+
+function checkHints(caller: string, options: OpenOptions): void {
+  for (const [hint, most] of Object.entries(MAX_HINTS)) {
+    const given = options[hint as keyof typeof MAX_HINTS] ?? 0
+    if (!Number.isInteger(given) || given < 0 || given > most)
+      throw new TypeError(`${caller}: expected ${hint} from 0 to ${most}, got ${given}`)
+  }
+}
 
 /**
  * An empty image, to be filled block by block; `BlockImage` in src/blocks/types.ts says what it offers.
@@ -45,11 +65,7 @@ const MAX_HINTS = { codeSize: 2 ** 28, symbolCount: 2 ** 24, headerPad: 2 ** 24 
  */
 export function createImage(options: ImageOptions): BlockImage {
   if (options.write === true && options.host === undefined) throw new TypeError('createImage: to write takes a host')
-  for (const [hint, most] of Object.entries(MAX_HINTS)) {
-    const given = options[hint as keyof typeof MAX_HINTS] ?? 0
-    if (!Number.isInteger(given) || given < 0 || given > most)
-      throw new TypeError(`createImage: expected ${hint} from 0 to ${most}, got ${given}`)
-  }
+  checkHints('createImage', options)
   const state = createState(options)
   resizeTable(state.tables.strings, STRINGS_START)
   createSections(state, options.codeSize ?? 0, options.symbolCount ?? 0)
@@ -57,6 +73,39 @@ export function createImage(options: ImageOptions): BlockImage {
   layOut(state)
   if (!state.settings.fixupChains && state.object === null) createBinder(state)
   return imageOver(state)
+}
+
+/**
+ * The image of a file that `flush` wrote with `record`, with its blocks, imports and names, to be changed further: `lookup` finds them
+ * by name, and `addImport` and `declareUndefined` what is there. Options that the file does not say are those given here; a path is read
+ * by the host, and is the output unless another is named. The first flush writes all of the file, whose blocks may stand elsewhere.
+ * @throws FormatError with the offset in the file, for every file that is not such an image, whole; HostError where it cannot be read.
+ */
+export function openImage(source: Uint8Array | string, options: OpenOptions = {}): BlockImage {
+  if (options.write === true && options.host === undefined) throw new TypeError('openImage: to write takes a host')
+  checkHints('openImage', options)
+  const file = readEdited(typeof source === 'string' ? readFile(source, options.host) : source)
+  const named = typeof source === 'string' ? { output: source } : {}
+  const image = createFrom(file, { ...file.options, ...named, ...options })
+  fill(image, file)
+  return image
+}
+
+function createFrom({ recordAt }: EditedFile, options: ImageOptions): BlockImage {
+  try {
+    return createImage(options)
+  } catch (trouble) {
+    if (!(trouble instanceof TypeError)) throw trouble
+    throw new FormatError('bad-edit-record', trouble.message, recordAt)
+  }
+}
+
+function readFile(path: string, host: Host | undefined): Uint8Array {
+  if (host === undefined) throw new TypeError('openImage: to read a path takes a host')
+  const stat = host.stat(path)
+  if (stat === null || !stat.isFile) throw new HostError('ENOENT', `no such file: ${path}`)
+  const bytes = new Uint8Array(stat.size)
+  return bytes.subarray(0, host.readInto(path, bytes, 0, stat.size, 0))
 }
 
 /** What lazy binding takes: an import that dyld calls back through, and a word that belongs to dyld. */
@@ -81,7 +130,10 @@ function imageOver(state: State): BlockImage {
     freeBlock: (block) => free(state, of('freeBlock', block)),
     renameBlock: (block, name) => rename(state, of('renameBlock', block), name),
     exportSymbol: (block, options = {}) => exportBlock(state, of('exportSymbol', block), options),
-    reexportSymbol: (made, name) => blockHandle(state, reexport(state, importOf(state, 'reexportSymbol', made), name)),
+    reexportSymbol: (made, name) => {
+      if (state.object !== null) throw new TypeError('reexportSymbol: objects have no re-exports')
+      return blockHandle(state, reexport(state, importOf(state, 'reexportSymbol', made), name))
+    },
     unexportSymbol: (block) => unexport(state, of('unexportSymbol', block)),
     addImport: (name, library, options = {}) => importHandle(state, addImport(state, name, library, options)),
     freeImport: (made) => freeImport(state, importOf(state, 'freeImport', made)),
@@ -91,7 +143,11 @@ function imageOver(state: State): BlockImage {
     compact: () => {
       if (state.object === null) compactImage(state)
     },
-    flush: () => flushImage(state),
+    lookup: (name) => lookup(state, name),
+    flush: ({ record = false } = {}) => {
+      if (record && state.object !== null) throw new TypeError('flush: an object has no record')
+      return flushImage(state, record)
+    },
     dispose: () => {
       if (state.file !== null) closeImageFile(state.file)
     },
@@ -130,6 +186,20 @@ function free(state: State, block: number): void {
     }
     if (Entry.stub[block] !== 0) state.indirectEntries.push(-Entry.stub[block])
   } else releaseFreed(state, block)
+}
+
+/** The exported block of a name, else the last declared one that has it. */
+function lookup(state: State, text: string): BlockHandle | null {
+  const name = checkName('lookup', text)
+  const { Entry, Place } = state.blocks
+  let [found, best] = [0, -1]
+  for (let block = highestId(state.blocks.world); block > 0; block--) {
+    if (!entityExists(state.blocks.world, block) || Place.flags[block] & EDIT_FREED) continue
+    if (block === state.loaderCache || !isString(state, Entry.string[block], name)) continue
+    const rank = Place.flags[block] & EDIT_EXPORTED ? Number.POSITIVE_INFINITY : Entry.declared[block]
+    if (rank > best) [found, best] = [block, rank]
+  }
+  return found === 0 ? null : blockHandle(state, found)
 }
 
 function refuseObject(state: State, caller: string): void {

@@ -12,6 +12,8 @@ export {
   type ImageOptions,
   type ImportHandle,
   type ImportOptions,
+  type OpenOptions,
+  openImage,
 } from './blocks.ts'
 export { createCache } from './cache.ts'
 export { FormatError } from './core/bytes.ts'

@@ -1,5 +1,11 @@
 // The package's entry under Node.js: the library with the file system as its host.
-import { type BlockImage, createImage as createImageWith, type ImageOptions } from './blocks.ts'
+import {
+  type BlockImage,
+  createImage as createImageWith,
+  type ImageOptions,
+  type OpenOptions,
+  openImage as openImageWith,
+} from './blocks.ts'
 import type { Host } from './host/host.ts'
 import { createNodeHost as createHost } from './host/node.ts'
 import { link as linkWith } from './link.ts'
@@ -26,4 +32,9 @@ export function context(options: LinkOptions): Session {
 /** As the core's `createImage`; without `options.host` hashes and files are those of this machine. */
 export function createImage(options: ImageOptions): BlockImage {
   return createImageWith(options.host === undefined ? { ...options, host: createNodeHost() } : options)
+}
+
+/** As the core's `openImage`; without `options.host` hashes and files are those of this machine. */
+export function openImage(source: Uint8Array | string, options: OpenOptions = {}): BlockImage {
+  return openImageWith(source, options.host === undefined ? { ...options, host: createNodeHost() } : options)
 }

@@ -25,6 +25,7 @@ const NEEDS_STUB = 2
 const LEAST_ALIGN = 4
 
 export function compactImage(state: State): void {
+  state.note = null
   const blocks = blocksInOrder(state)
   settleLookUps(state, blocks)
   straighten(state, blocks)

@@ -80,6 +80,7 @@ function checkResolver(state: State, block: number, { resolver, hidden }: Export
   checkIsBlock(state, 'exportSymbol', found)
   if (found === block) throw new TypeError('exportSymbol: a function does not resolve itself')
   if (hidden === true) throw new TypeError('exportSymbol: nobody asks the resolver of a hidden function')
+  if (state.object !== null) throw new TypeError('exportSymbol: objects have no resolvers')
   if (state.settings.fixupChains) throw new TypeError('exportSymbol: resolvers are for images with opcodes')
   return found
 }

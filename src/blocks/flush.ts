@@ -19,26 +19,30 @@ import { lookUp } from './definitions.ts'
 import { writeDyldTables } from './dyldInfo.ts'
 import { blockAddress, isThere, writeAllEntries, writeGot, writeIndirect, writeStub } from './entries.ts'
 import { findEntry } from './entryPoint.ts'
-import { sectionSize } from './layout.ts'
+import { layOut, sectionSize } from './layout.ts'
 import { writeLinkedit } from './linkedit.ts'
 import { encodeObject } from './object.ts'
 import { linkPages } from './pointers.ts'
 import { applyIncoming, applyOwn, isReferenced, NOT_THREAD_LOCAL, UNREACHABLE } from './references.ts'
+import { encodeRecord, RECORD_OWNER } from './record.ts'
 import { signImage, UUID_SIZE } from './sign.ts'
 import { markPages, type State } from './state.ts'
 import { stringText } from './strings.ts'
 import { writeSymbols } from './symbols.ts'
 import { writeDescriptors } from './threadLocals.ts'
+import { replaceTable } from './table.ts'
 import { writeImage } from './writeFile.ts'
 import type { FlushResult } from './types.ts'
 
 const MAX_NOTES = 3
+const NO_RECORD = new Uint8Array(0)
 
-export function flushImage(state: State): FlushResult {
+export function flushImage(state: State, record = false): FlushResult {
   const messages = createMessages()
   checkWaiting(state, messages)
   if (state.object !== null) return flushObject(state, state.object, messages)
   checkEntry(state, messages)
+  noteRecord(state, record)
   applyDirty(state, messages)
   if (messages.errors > 0) return { messages: messages.list, contents: null, ranges: [] }
   settle(state)
@@ -50,6 +54,12 @@ export function flushImage(state: State): FlushResult {
   state.pages.fill(0)
   state.resized = false
   return { messages: [], contents, ranges }
+}
+
+/** The load command that finds the record may need more room than there is. */
+function noteRecord(state: State, record: boolean): void {
+  state.note = record ? { owner: RECORD_OWNER, offset: 0, size: 0 } : null
+  if (record && encodeHeader(state, 0).length > state.textStart) layOut(state)
 }
 
 /** All of it; only that it is as it was is worth knowing. */
@@ -179,6 +189,7 @@ function writeTables(state: State): void {
   state.stale.indirect = false
   for (let output = 1; output <= state.outputs.count; output++)
     state.outputs.Extent.size[output] = sectionSize(state, output)
+  replaceTable(state.tables.record, state.note === null ? NO_RECORD : encodeRecord(state))
   writeLinkedit(state)
   writeHeader(state)
   if (state.pages.includes(1)) signImage(state)

@@ -14,7 +14,8 @@ export function writeLinkedit(state: State): void {
   for (const name of TABLE_ORDER) {
     const table = state.tables[name]
     writeTable(state, table)
-    state.linkedit[name] = { bytes: table.bytes.subarray(0, table.length), offset: table.offset }
+    if (name !== 'record') state.linkedit[name] = { bytes: table.bytes.subarray(0, table.length), offset: table.offset }
+    else if (state.note !== null) state.note = { ...state.note, offset: table.offset, size: table.length }
   }
 }
 

@@ -94,6 +94,8 @@ export interface State extends HeaderSource {
   loaderCache: number
   /** Blocks declared so far. */
   declared: number
+  /** Where the record of the last flush lies, if it wrote one. */
+  note: { owner: string; offset: number; size: number } | null
   textStart: number
   /** The whole file, and the same memory as a view; `size` of it are in use. */
   bytes: Uint8Array
@@ -187,6 +189,7 @@ export function createState(options: ImageOptions): State {
     bootstrapIsOurs: false,
     loaderCache: 0,
     declared: 0,
+    note: null,
     textStart: 0,
     ...emptyFile(settings),
     tables: { header: 0, ...tables },

@@ -8,6 +8,7 @@ export const TABLE_ORDER = [
   'lazyBind',
   'chainedFixups',
   'exports',
+  'record',
   'symbols',
   'indirect',
   'strings',

@@ -63,6 +63,12 @@ export interface ImageOptions {
   write?: boolean
 }
 
+/** What may be another for a file that is opened again. */
+export type OpenOptions = Pick<
+  ImageOptions,
+  'output' | 'host' | 'write' | 'codeSize' | 'symbolCount' | 'headerPad' | 'adhocCodesign'
+>
+
 export interface BlockRelocation {
   /** Bytes from the start of the code. */
   offset: number
@@ -157,7 +163,13 @@ export interface BlockImage {
   addressOf(block: BlockHandle): number
   gotAddressOf(target: BlockHandle | ImportHandle): number
   stubAddressOf(target: BlockHandle | ImportHandle): number
-  flush(): FlushResult
+  /** The exported block of a name, else the last declared one; a look at every block. */
+  lookup(name: string): BlockHandle | null
+  /**
+   * Brings the file up to date. With `record` it says of itself what its blocks are and refer to, so that `openImage` can go on with
+   * it: some 10 bytes a block and 6 a reference beside its name, and a pass over all of them. Without, a record that was there goes.
+   */
+  flush(options?: { record?: boolean }): FlushResult
   /**
    * Brings all into the canonical layout, for the next flush to write: nothing has room, freed entries and places are gone, and
    * handles stay. The bytes then depend on nothing but what the image consists of: they are those of a fresh image of the same

@@ -29,7 +29,12 @@ export type HeaderSource = Pick<
   | 'uuidAt'
   | 'signatureAt'
   | 'signatureSize'
-> & { tables: { header: number }; dylibs: readonly LoadedDylib[] }
+> & {
+  tables: { header: number }
+  dylibs: readonly LoadedDylib[]
+  /** Bytes of __LINKEDIT that are nobody's but their owner's. */
+  note?: { owner: string; offset: number; size: number } | null
+}
 
 export type LoadedDylib = Pick<Dylib, 'path' | 'reexport' | 'upward' | 'weak' | 'referenced'> & {
   file: Pick<Dylib['file'], 'installName' | 'currentVersion' | 'compatibilityVersion'>
@@ -71,6 +76,7 @@ const COMMANDS: readonly Encoder[] = [
   dyldEnvironment,
   functionStarts,
   dataInCode,
+  note,
   codeSignature,
 ]
 
@@ -404,6 +410,17 @@ function dataInCode(link: HeaderSource, sink: ByteSink): number {
 function place(link: HeaderSource, name: LinkeditName): [number, number] {
   const made = link.linkedit[name]
   return made === undefined ? [0, 0] : [made.offset, paddedSize(made.bytes.length)]
+}
+
+/** struct note_command. */
+function note(link: HeaderSource, sink: ByteSink): number {
+  if (link.note === undefined || link.note === null) return 0
+  sink.u32(macho.LC_NOTE)
+  sink.u32(40)
+  name16(sink, link.note.owner)
+  sink.u64(link.note.offset)
+  sink.u64(link.note.size)
+  return 1
 }
 
 function codeSignature(link: HeaderSource, sink: ByteSink): number {

@@ -1,0 +1,111 @@
+// Reads the record of an edited image (record.ts) into plain values. Nothing in it is trusted.
+import { EDIT_EXPORTED, EDIT_PLACED, EDIT_REEXPORT } from '../../components/edits.ts'
+import { FormatError, readU32, toText } from '../core/bytes.ts'
+import { hashBytes } from '../core/hash.ts'
+import { type Cursor, cursorOver, readByte, readSleb, readUleb } from '../formats/dyld/cursor.ts'
+import { RECORD_MAGIC, RECORD_START } from './record.ts'
+
+export interface RecordedReference {
+  offset: number
+  type: number
+  width: number
+  /** Twice the number of a block, or that of an import and 1. */
+  target: number
+  addend: number
+}
+
+export interface RecordedBlock {
+  /** Offset of its part of the record in the file. */
+  at: number
+  name: string
+  flags: number
+  import: number
+  resolver: number
+  section: number
+  alignPow2: number
+  size: number
+  offset: number
+  references: RecordedReference[]
+}
+
+export interface RecordedImport {
+  at: number
+  name: string
+  ordinal: number
+  flags: number
+}
+
+export interface EditRecord {
+  flags: number
+  headerPad: number
+  entry: string
+  output: string
+  imports: RecordedImport[]
+  blocks: RecordedBlock[]
+}
+
+/** The fewest bytes that one takes: counts are held against them. */
+const [IMPORT_SIZE, BLOCK_SIZE, REFERENCE_SIZE] = [3, 2, 5]
+
+/** @throws FormatError `bad-edit-record` and those of numbers, each with the offset in `bytes`. */
+export function readRecord(bytes: Uint8Array, from: number, to: number): EditRecord {
+  if (to - from < RECORD_START || readU32(bytes, from) !== RECORD_MAGIC)
+    throw new FormatError('bad-edit-record', 'the record of blocks does not begin as one', from)
+  if (hashBytes(bytes, from + RECORD_START, to) !== readU32(bytes, from + 4))
+    throw new FormatError('bad-edit-record', 'the record of blocks is damaged', from)
+  const cursor = cursorOver(bytes, from + RECORD_START, to)
+  const [flags, headerPad] = [readUleb(cursor), readUleb(cursor)]
+  const [entry, output] = [readName(cursor), readName(cursor)]
+  const imports = readList(cursor, IMPORT_SIZE, readImport)
+  const blocks = readList(cursor, BLOCK_SIZE, readBlock)
+  if (cursor.at !== to)
+    throw new FormatError('bad-edit-record', `${to - cursor.at} bytes are left of the record of blocks`, cursor.at)
+  return { flags, headerPad, entry, output, imports, blocks }
+}
+
+function readList<T>(cursor: Cursor, size: number, read: (cursor: Cursor) => T): T[] {
+  const { at } = cursor
+  const count = readUleb(cursor)
+  const most = Math.floor((cursor.end - cursor.at) / size)
+  if (count > most) throw new FormatError('bad-edit-record', `expected at most ${most} in the list, got ${count}`, at)
+  const list: T[] = []
+  for (let i = 0; i < count; i++) list.push(read(cursor))
+  return list
+}
+
+function readName(cursor: Cursor): string {
+  const { at } = cursor
+  const length = readUleb(cursor)
+  if (length > cursor.end - cursor.at)
+    throw new FormatError('bad-edit-record', `a name of ${length} bytes is longer than the record`, at)
+  cursor.at += length
+  return toText(cursor.bytes, cursor.at - length, cursor.at)
+}
+
+function readImport(cursor: Cursor): RecordedImport {
+  const { at } = cursor
+  return { at, name: readName(cursor), ordinal: readSleb(cursor), flags: readUleb(cursor) }
+}
+
+function readBlock(cursor: Cursor): RecordedBlock {
+  const { at } = cursor
+  const name = readName(cursor)
+  const flags = readUleb(cursor)
+  const none = { import: 0, resolver: 0, section: 0, alignPow2: 0, size: 0, offset: 0, references: [] }
+  const block: RecordedBlock = { at, name, flags, ...none }
+  if (flags & EDIT_REEXPORT) return { ...block, import: readUleb(cursor) }
+  if (flags & EDIT_EXPORTED) block.resolver = readUleb(cursor)
+  if ((flags & EDIT_PLACED) === 0) return block
+  block.section = readUleb(cursor)
+  block.alignPow2 = readUleb(cursor)
+  block.size = readUleb(cursor)
+  block.offset = readUleb(cursor)
+  block.references = readList(cursor, REFERENCE_SIZE, readReference)
+  return block
+}
+
+function readReference(cursor: Cursor): RecordedReference {
+  const offset = readUleb(cursor)
+  const [type, width] = [readByte(cursor), readByte(cursor)]
+  return { offset, type, width, target: readUleb(cursor), addend: readSleb(cursor) }
+}

@@ -1,0 +1,111 @@
+// The record of an edited image: what its file does not say of itself, so that it can be opened again. It lies in __LINKEDIT, where an
+// LC_NOTE finds it. Numbers are LEB128, names a length and bytes:
+//   magic, hash of all that follows (4 bytes each, little-endian)
+//   flags RECORD_*, headerPad, entry point's name, output's name
+//   imports   count; name, ordinal (signed), flags IMPORT_WEAK and IMPORT_WEAK_DEF
+//   blocks    count; name, flags EDIT_* and RECORD_THREAD_LOCAL, then
+//             a re-export's import (number); an exported block's resolver (number + 1, or 0); of one with contents its section (number),
+//             log2 alignment, size, offset in the section, references: count; offset, type, width, target (twice the number of a block,
+//             or that of an import and 1), addend (signed)
+// Blocks are in the order of their names, references as they were given.
+import {
+  EDIT_EXPORTED,
+  EDIT_HIDDEN,
+  EDIT_PLACED,
+  EDIT_REEXPORT,
+  EDIT_UNDEFINED,
+  EDIT_WEAK,
+} from '../../components/edits.ts'
+import { IMPORT_DYNAMIC_LOOKUP, IMPORT_OWN, IMPORT_WEAK, IMPORT_WEAK_DEF } from '../../components/imports.ts'
+import { TARGET_IMPORT } from '../../components/symbols.ts'
+import { ByteSink, fromText, writeU32 } from '../core/bytes.ts'
+import { hashBytes } from '../core/hash.ts'
+import { blocksInOrder, importsInOrder } from './compact.ts'
+import { signatureName } from './linkedit.ts'
+import type { State } from './state.ts'
+import { stringBytes } from './strings.ts'
+
+export const RECORD_OWNER = 'colonnade.blocks'
+/** `CBR1` */
+export const RECORD_MAGIC = 0x31524243
+export const RECORD_START = 8
+export const RECORD_THROUGH_GOT = 1
+export const RECORD_LOOK_UP = 2
+/** Beside those of EDIT_*. */
+export const RECORD_THREAD_LOCAL = 1 << 16
+const FLAGS = EDIT_PLACED | EDIT_EXPORTED | EDIT_HIDDEN | EDIT_WEAK | EDIT_UNDEFINED | EDIT_REEXPORT
+
+export function encodeRecord(state: State): Uint8Array {
+  const sink = new ByteSink()
+  sink.u32(RECORD_MAGIC)
+  sink.u32(0)
+  sink.uleb((state.throughGot ? RECORD_THROUGH_GOT : 0) | (state.lookUp ? RECORD_LOOK_UP : 0))
+  sink.uleb(state.settings.headerPad)
+  appendName(sink, state.entryName)
+  appendName(sink, fromText(signatureName(state)))
+  const numbers = { blocks: new Uint32Array(state.blocks.rows + 1), imports: new Uint32Array(state.imports.rows + 1) }
+  appendImports(state, sink, numbers.imports)
+  const blocks = blocksInOrder(state).filter((block) => block !== state.loaderCache)
+  for (const [number, block] of blocks.entries()) numbers.blocks[block] = number
+  sink.uleb(blocks.length)
+  for (const block of blocks) appendBlock(state, sink, numbers, block)
+  const bytes = sink.finish()
+  writeU32(bytes, 4, hashBytes(bytes, RECORD_START, bytes.length))
+  return bytes
+}
+
+interface Numbers {
+  blocks: Uint32Array
+  imports: Uint32Array
+}
+
+function appendName(sink: ByteSink, name: Uint8Array): void {
+  sink.uleb(name.length)
+  sink.append(name)
+}
+
+/** Those that were asked for; others are made again where they are needed. */
+function appendImports(state: State, sink: ByteSink, numbers: Uint32Array): void {
+  const { flags, ordinal } = state.imports.Library
+  const imports = importsInOrder(state).filter((made) => {
+    const own = flags[made] & (IMPORT_OWN | IMPORT_DYNAMIC_LOOKUP)
+    return !own && !(made === state.bootstrap && state.bootstrapIsOurs)
+  })
+  sink.uleb(imports.length)
+  for (const [number, made] of imports.entries()) {
+    numbers[made] = number
+    appendName(sink, stringBytes(state, state.uses.Uses.string[made]))
+    sink.sleb(ordinal[made])
+    sink.uleb(flags[made] & (IMPORT_WEAK | IMPORT_WEAK_DEF))
+  }
+}
+
+function appendBlock(state: State, sink: ByteSink, numbers: Numbers, block: number): void {
+  const { Place, Entry } = state.blocks
+  appendName(sink, stringBytes(state, Entry.string[block]))
+  const flags = Place.flags[block] & FLAGS
+  sink.uleb(flags + (Entry.descriptor[block] === 0 ? 0 : RECORD_THREAD_LOCAL))
+  if (flags & EDIT_REEXPORT) return sink.uleb(numbers.imports[Entry.definition[block] & 0x7fffffff])
+  if (flags & EDIT_EXPORTED) sink.uleb(Entry.resolver[block] === 0 ? 0 : numbers.blocks[Entry.resolver[block]] + 1)
+  if ((flags & EDIT_PLACED) === 0) return
+  sink.uleb(state.outputs.Section.index[Place.section[block]])
+  sink.uleb(Place.alignPow2[block])
+  sink.uleb(Place.size[block])
+  sink.uleb(Place.offset[block])
+  appendReferences(state, sink, numbers, block)
+}
+
+function appendReferences(state: State, sink: ByteSink, numbers: Numbers, block: number): void {
+  const { Site, Chain } = state.references
+  const references: number[] = []
+  for (let r = state.blocks.Links.references[block]; r !== 0; r = Chain.next[r]) references.push(r)
+  sink.uleb(references.length)
+  for (const r of references.reverse()) {
+    const target = Site.target[r]
+    sink.uleb(Site.offset[r])
+    sink.u8(Site.type[r])
+    sink.u8(Site.width[r])
+    sink.uleb(target & TARGET_IMPORT ? numbers.imports[target & 0x7fffffff] * 2 + 1 : numbers.blocks[target] * 2)
+    sink.sleb(Site.addend[r])
+  }
+}
