@@ -264,6 +264,8 @@ export interface Link {
   image: Uint8Array
   tail: Uint8Array
   linkedit: Partial<Record<LinkeditName, LinkeditTable>>
+  /** Gives the export trie, which may be under way, and whether it has weak definitions; null before and after. */
+  exports: (() => Promise<{ bytes: Uint8Array; weak: boolean }>) | null
   /** Of the finished file, where `keeps` is set. */
   digests: PageDigests | null
   reports: Record<string, string>

@@ -1,7 +1,7 @@
 // What a worker sees of the link: the same columns in shared memory, under the same names; no worlds, messages or texts.
 import { type Arch, withBranchReach } from '../src/arch/arch.ts'
 import { ARCHITECTURES } from '../src/arch/architectures.ts'
-import { type Kernel, runChunks } from '../src/core/pool.ts'
+import { type Kernel, runChunks, startChunks } from '../src/core/pool.ts'
 import type { Host } from '../src/host/host.ts'
 import type { Link } from './link.ts'
 import { traceWorker } from './observer.ts'
@@ -18,17 +18,34 @@ export async function runKernel<J, R>(
   job: J,
   chunks: number,
 ): Promise<R[]> {
-  const counted: Kernel<Link, J, Counted> = (view, job, take) => ({
-    value: kernel(view, job, take),
-    visited: null,
-    span: null,
-  })
-  const results = await runChunks(link.pool, link, portablePart, parts, name, counted, job, chunks)
+  const results = await runChunks(link.pool, link, portablePart, parts, name, uncounted(kernel), job, chunks)
+  return takeResults(link, name, results) as R[]
+}
+
+/** The same, while the link does something else until it calls what is returned (`startChunks` in src/core/pool.ts). */
+export function startKernel<J, R>(
+  link: Link,
+  name: string,
+  parts: readonly (keyof Link)[],
+  kernel: Kernel<Link, J, R>,
+  job: J,
+  chunks: number,
+): () => Promise<R[]> {
+  const finish = startChunks(link.pool, link, portablePart, parts, name, uncounted(kernel), job, chunks)
+  return async () => takeResults(link, name, await finish()) as R[]
+}
+
+/** On the link's own thread, which counts as it goes. */
+function uncounted<J, R>(kernel: Kernel<Link, J, R>): Kernel<Link, J, Counted> {
+  return (view, job, take) => ({ value: kernel(view, job, take), visited: null, span: null })
+}
+
+function takeResults(link: Link, name: string, results: readonly Counted[]): unknown[] {
   for (const { visited, span } of results) {
     if (visited !== null) addVisited(link.visited, visited)
     if (span !== null) traceWorker(link.observer, span.seat, name, span.start, span.end)
   }
-  return results.map(({ value }) => value as R)
+  return results.map(({ value }) => value)
 }
 
 /** What a kernel returned on one thread, and what it counted there; null on the link's own, which has counted it already. */

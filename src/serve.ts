@@ -3,6 +3,7 @@ import { counted, createMirror, updateMirror } from '../components/mirror.ts'
 import type { Link } from '../components/link.ts'
 import { addressChunks } from '../systems/allocate/addressChunks.ts'
 import { branchChunks, measureChunks } from '../systems/allocate/branchChunks.ts'
+import { exportChunks } from '../systems/beginExports/exportChunks.ts'
 import { fillChunks, findChunks, nameChunks } from '../systems/load/fillChunks.ts'
 import { hintChunks } from '../systems/relocate/hints.ts'
 import { relocateChunks } from '../systems/relocate/relocateChunks.ts'
@@ -14,6 +15,7 @@ import type { Host } from './host/host.ts'
 const KERNELS: Readonly<Record<string, unknown>> = {
   addressChunks,
   branchChunks,
+  exportChunks,
   fillChunks,
   findChunks,
   hashChunks,

@@ -7,6 +7,7 @@ import { createPool, type Pool, stopWorkers } from '../src/core/pool.ts'
 import type { Host } from '../src/host/host.ts'
 import type { Settings } from '../src/settings.ts'
 import { allocate } from './allocate.ts'
+import { beginExports } from './beginExports.ts'
 import { define } from './define.ts'
 import { fold } from './fold.ts'
 import { gatherUnwind } from './gatherUnwind.ts'
@@ -65,6 +66,7 @@ const DECIDE: readonly (readonly [string, System])[] = [
 const WRITE: readonly (readonly [string, System])[] = [
   ['allocate', allocate],
   ['numberSymbols', numberSymbols],
+  ['beginExports', beginExports],
   ['relocate', relocate],
   ['writeIndirect', writeIndirect],
   ['writeDyldInfo', writeDyldInfo],

@@ -3,6 +3,7 @@
 // After allocate, before writeIndirect, whose indirect table holds these numbers. Cost: one pass over the symbols.
 
 import { IMPORT_DYNAMIC_LOOKUP, IMPORT_OWN, IMPORT_USED } from '../components/imports.ts'
+import { memory } from '../components/columns.ts'
 import type { Link } from '../components/link.ts'
 import { NAME_EXPORTED, NAME_LIVE, WHERE_GLOBAL } from '../components/names.ts'
 import { SYMBOL_DEFINED, SYMBOL_EXTERNAL, SYMBOL_OMITTED, TARGET_IMPORT } from '../components/symbols.ts'
@@ -18,11 +19,12 @@ import { writeStabs } from './numberSymbols/stabs.ts'
 
 export function numberSymbols(link: Link): void {
   const { table } = link
+  const { shared } = link.arenas
   const keeps = localFilter(link)
   let count = 0
   for (const file of [...link.order, link.internal.file]) count += link.files.Ranges.symbols[file]
   table.locals = new Uint32Array(count)
-  table.externals = new Uint32Array(count)
+  table.externals = new Uint32Array(memory(count * 4, shared))
   const padded = link.settings.layout === 'padded'
   if (!padded && keeps !== 'none') for (const file of [...link.order, link.internal.file]) listLocals(link, file, keeps)
   const names = padded ? listByFile(link, keeps) : listExternals(link, keeps)
@@ -48,7 +50,7 @@ function orderByRow(link: Link, first: number): void {
   const { table } = link
   const words = new Uint32Array((link.symbols.count >>> 5) + 1)
   const before = new Uint32Array(words.length)
-  table.byRow = new Uint32Array(table.externalCount)
+  table.byRow = new Uint32Array(memory(table.externalCount * 4, link.arenas.shared))
   markBits(words, table.externals, table.externalCount)
   countBefore(words, before)
   placeByRank(words, before, table.externals, table.byRow)

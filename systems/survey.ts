@@ -310,6 +310,7 @@ function reserve(found: Survey, pool: Pool): Link {
     image: new Uint8Array(0),
     tail: new Uint8Array(0),
     linkedit: {},
+    exports: null,
     digests: null,
     reports: found.searched.length === 0 ? {} : { print_dylib_search: found.searched.join('') },
     dependencies: found.dependencies,

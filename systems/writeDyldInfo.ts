@@ -1,21 +1,24 @@
-// writeDyldInfo: encodes what dyld has to do: rebase, bind, weak-bind and lazy-bind opcodes, or fixup chains; and the export trie.
+// writeDyldInfo: encodes what dyld has to do: rebase, bind, weak-bind and lazy-bind opcodes, or fixup chains; and takes the export trie.
 // Reads: fixups, imports, stubs, names. Writes: linkedit tables, chain links in the image, stub helper entries, header flags.
 // After writeIndirect (all fixups stand), before writeHeader, which places the tables. Cost: one visit a fixup and an export, sorted.
 
 import type { Link, LinkeditName } from '../components/link.ts'
+import { MH_BINDS_TO_WEAK, MH_WEAK_DEFINES } from '../src/formats/macho/constants.ts'
 import { writeChains } from './writeDyldInfo/chains.ts'
-import { writeExports } from './writeDyldInfo/exports.ts'
 import { writeOpcodes, writeStubHelperEntries } from './writeDyldInfo/opcodes.ts'
 
 const TABLES: readonly LinkeditName[] = ['rebase', 'bind', 'weakBind', 'lazyBind', 'chainedFixups', 'exports']
 
-export function writeDyldInfo(link: Link): void {
+export async function writeDyldInfo(link: Link): Promise<void> {
   if (link.settings.fixupChains) writeChains(link)
   else {
     writeOpcodes(link)
     writeStubHelperEntries(link)
   }
-  writeExports(link)
+  const { bytes, weak } = await link.exports!()
+  link.exports = null
+  link.linkedit.exports = { bytes, offset: 0 }
+  if (weak) link.weakFlags |= MH_WEAK_DEFINES | MH_BINDS_TO_WEAK
   link.visited.rows += link.fixups.rebases + link.fixups.binds
   for (const name of TABLES) link.visited.written += link.linkedit[name]?.bytes.length ?? 0
 }

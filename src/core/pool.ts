@@ -33,8 +33,9 @@ export interface Pool {
   /** What the workers have been sent, by part. */
   sent: Map<PropertyKey, unknown>
   jobs: number
-  /** Results of the job at hand by seat, and whom it waits for. */
-  results: Map<number, unknown>
+  /** Of the jobs that are under way, by id: results by seat. */
+  results: Map<number, Map<number, unknown>>
+  /** Whom the link waits for. */
   awaited: (() => void) | null
   failure: unknown
   signal: AbortSignal | undefined
@@ -83,8 +84,7 @@ export function forgetParts(pool: Pool): void {
 
 function receive(pool: Pool, seat: number, reply: Reply): void {
   if ('failed' in reply) return fail(pool, new WorkerFailure(reply.failed))
-  if (reply.id !== pool.jobs) return
-  pool.results.set(seat, reply.result)
+  pool.results.get(reply.id)?.set(seat, reply.result)
   pool.awaited?.()
 }
 
@@ -111,17 +111,37 @@ export async function runChunks<V extends object, J, R>(
 ): Promise<R[]> {
   if (pool.failure !== undefined) throw pool.failure
   if (pool.workers.length === 0 || chunks < 2) return [kernel(view, job, countTo(chunks))]
+  return startChunks(pool, view, portable, parts, name, kernel, job, chunks)()
+}
+
+/**
+ * The same, but workers go ahead while the caller does something else, other jobs too. What is returned takes the chunks that are
+ * left then, and gives the results; without workers everything is done there.
+ */
+export function startChunks<V extends object, J, R>(
+  pool: Pool,
+  view: V,
+  portable: Portable<V>,
+  parts: readonly (keyof V & string)[],
+  name: string,
+  kernel: Kernel<V, J, R>,
+  job: J,
+  chunks: number,
+): () => Promise<R[]> {
+  if (pool.workers.length === 0) return async () => [kernel(view, job, countTo(chunks))]
   const id = ++pool.jobs
   const control = new Int32Array(new SharedArrayBuffer((1 + pool.workers.length) * 4))
   const news = newParts(pool, view, portable, parts)
-  pool.results.clear()
+  pool.results.set(id, new Map())
   pool.workers.forEach((worker, seat) => {
     const request: Request = { id, kernel: name, job, chunks, control, seat, parts: news }
     worker.post(request)
   })
-  const own = kernel(view, job, takeFrom(control, chunks))
-  await joined(pool, control)
-  return [own, ...(pool.results.values() as Iterable<R>)]
+  return async () => {
+    const own = kernel(view, job, takeFrom(control, chunks))
+    const results = await joined(pool, id, control)
+    return [own, ...(results as Iterable<R>)]
+  }
 }
 
 function countTo(chunks: number): () => number {
@@ -146,11 +166,12 @@ export function serveRequest<V>(view: V, kernel: Kernel<V, unknown, unknown>, re
  * Waits for the workers that have begun to take chunks. No chunk is left then, so that one which begins later (it still
  * boots) takes none: it is not waited for.
  */
-async function joined(pool: Pool, control: Int32Array): Promise<void> {
+async function joined(pool: Pool, id: number, control: Int32Array): Promise<Iterable<unknown>> {
   for (const worker of pool.workers) worker.hold(true)
+  const results = pool.results.get(id)!
   const isDone = () =>
     pool.failure !== undefined ||
-    pool.workers.every((_, seat) => Atomics.load(control, 1 + seat) === 0 || pool.results.has(seat))
+    pool.workers.every((_, seat) => Atomics.load(control, 1 + seat) === 0 || results.has(seat))
   while (!isDone())
     await new Promise<void>((resolve) => {
       pool.awaited = resolve
@@ -158,6 +179,8 @@ async function joined(pool: Pool, control: Int32Array): Promise<void> {
   pool.awaited = null
   if (pool.failure !== undefined) throw pool.failure
   for (const worker of pool.workers) worker.hold(false)
+  pool.results.delete(id)
+  return results.values()
 }
 
 function newParts<V>(

@@ -36,6 +36,8 @@ export interface BranchList {
   chunks: number
   /** By slot (branchQueue.ts). */
   position: Uint32Array
+  /** Of the names: with their columns threads would hold on to their index. */
+  names: number
   /** Thunks may move code by so much. */
   margin: number
 }
@@ -58,6 +60,7 @@ export function createBranchList(link: Link, sections: Uint32Array, position: Ui
     bases: words(CHUNKS + 2),
     chunks: 0,
     position,
+    names: link.names.count,
     margin: link.arch.branchReach * MARGIN,
   }
   cut(list, count, total)
@@ -114,7 +117,7 @@ function listBranches(link: Link, list: BranchList, site: Site, row: number): nu
   const { attributes, branchReach } = link.arch
   const { place, symbol: symbols, expected: wheres, position, margin } = list
   const { words, records, firstSymbol, section } = site
-  const names = link.names.count
+  const { names } = list
   const sure = branchReach - margin
   const step = link.sections.Relocations.order[section] === ORDER_DESCENDING ? -1 : 1
   const stop = link.sections.Blocks.first[section] + link.sections.Blocks.count[section]
@@ -146,6 +149,7 @@ export interface MeasureJob {
   files: Uint32Array
   step: number
   position: Uint32Array
+  names: number
   output: number
 }
 
@@ -157,13 +161,13 @@ export function measureChunks(link: Link, job: MeasureJob, take: () => number): 
   }
 }
 
-function measureFile({ files, symbols, blocks, sections, names }: Link, job: MeasureJob, file: number): void {
+function measureFile({ files, symbols, blocks, sections }: Link, job: MeasureJob, file: number): void {
   const { flags, block, offset, name } = symbols.Definition
   const { target } = symbols.Reference
   const { leader, address } = blocks.Placement
   const { section } = blocks.Extent
   const { output: outputOf } = sections.Blocks
-  const { position, output } = job
+  const { position, output, names } = job
   const wanted = SYMBOL_DEFINED | SYMBOL_CODE
   const first = files.Ranges.symbol[file]
   const end = first + files.Ranges.symbols[file]
@@ -171,7 +175,7 @@ function measureFile({ files, symbols, blocks, sections, names }: Link, job: Mea
     if ((flags[symbol] & (wanted | SYMBOL_ABSOLUTE)) !== wanted) continue
     const home = leader[block[symbol]] || block[symbol]
     if (outputOf[section[home]] !== output) continue
-    if (name[symbol] === 0) position[names.count + symbol] = address[home] + offset[symbol] + 1
+    if (name[symbol] === 0) position[names + symbol] = address[home] + offset[symbol] + 1
     else if (target[symbol] === symbol) position[name[symbol]] = address[home] + offset[symbol] + 1
   }
 }

@@ -43,7 +43,7 @@ import {
 import { closeRegion, createRooms, enterBlock, type Rooms, roomOf, sectionClass } from './rooms.ts'
 
 const FILES_A_CHUNK = 64
-const MEASURE_PARTS = ['files', 'sections', 'blocks', 'symbols', 'names'] as const
+const MEASURE_PARTS = ['files', 'sections', 'blocks', 'symbols'] as const
 const LIST_PARTS = [...MEASURE_PARTS, 'arch', 'settings', 'arenas'] as const
 
 /** The layout at hand. */
@@ -193,7 +193,7 @@ function sizeWithRoom(link: Link, ext: Extension, size: number): number {
 }
 
 async function measure(link: Link, position: Uint32Array, output: number): Promise<void> {
-  const job: MeasureJob = { files: link.order, step: FILES_A_CHUNK, position, output }
+  const job: MeasureJob = { files: link.order, step: FILES_A_CHUNK, position, names: link.names.count, output }
   await runKernel(link, 'measureChunks', MEASURE_PARTS, measureChunks, job, Math.ceil(link.order.length / job.step))
 }
 

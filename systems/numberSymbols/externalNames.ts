@@ -1,13 +1,16 @@
 // The names of the externals side by side: what the export trie sorts, and the string table takes as it is.
+import { memory } from '../../components/columns.ts'
 import type { ExternalNames, Link } from '../../components/link.ts'
 import { nameRoom } from '../kernels/linkeditRooms.ts'
 
 /** The names of rows[0, count), each with a NUL; in the padded layout with room behind those of each file. */
 export function gatherNames(link: Link, rows: Uint32Array, count: number): ExternalNames {
-  const names = { bytes: new Uint8Array(0), offset: new Uint32Array(count), length: new Uint32Array(count) }
+  const { shared } = link.arenas
+  const words = (): Uint32Array => new Uint32Array(memory(count * 4, shared))
+  const names = { bytes: new Uint8Array(0), offset: words(), length: words() }
   const padded = link.settings.layout === 'padded'
   const size = (padded ? placeByFile : placeNames)(link, rows, names)
-  names.bytes = new Uint8Array(size)
+  names.bytes = new Uint8Array(memory(size, shared))
   const target = new DataView(names.bytes.buffer)
   const { arena, offset } = link.names.Text
   let last = -1

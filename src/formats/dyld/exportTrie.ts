@@ -26,15 +26,18 @@ export type ExportRows = {
 
 /**
  * The export trie (<mach-o/loader.h>, LC_DYLD_EXPORTS_TRIE) of the rows: root first, then each subtree in byte order of
- * the names, so it does not depend on the order of the rows. Unpadded; empty when there are no rows. Throws RangeError
+ * the names, so it does not depend on the order of the rows. Unpadded; empty when there are no rows. `make` gives zero bytes. Throws RangeError
  * when a name comes twice or the trie passes 4 GiB.
  */
-export function encodeExportTrie(rows: ExportRows): Uint8Array {
+export function encodeExportTrie(
+  rows: ExportRows,
+  make: (size: number) => Uint8Array = (size) => new Uint8Array(size),
+): Uint8Array {
   if (rows.count === 0) return new Uint8Array(0)
   const sorted = sortNames(rows.names, rows.order ?? Uint32Array.from({ length: rows.count }, (_, i) => i))
   const sizes = terminalSizes(rows)
   const nodes = buildTrie(rows.names, sorted, sizes)
-  const bytes = new Uint8Array(placeNodes(nodes))
+  const bytes = make(placeNodes(nodes))
   writeNodes(bytes, nodes, rows, sizes)
   writeEdges(bytes, nodes, rows.names)
   return bytes

@@ -1,0 +1,43 @@
+// beginExports: has the export trie made by another thread, while this one and the others relocate.
+// Reads: link.table, symbols, dylibs. Writes: link.exports, which writeDyldInfo waits for.
+// After numberSymbols, which lists the externals; addresses stand. Its order takes a thread for long, and nothing before the table of
+// all tables asks for its size. Without threads it is made where it is waited for.
+
+import type { ExternalNames, Link } from '../components/link.ts'
+import { startKernel } from '../components/mirror.ts'
+import { fromText } from '../src/core/bytes.ts'
+import { exportChunks, type ExportJob } from './beginExports/exportChunks.ts'
+
+export function beginExports(link: Link): void {
+  const { externals, externalCount: own, byRow, externalNames } = link.table
+  const job: ExportJob = {
+    names: link.reexports.length === 0 ? externalNames : exportNames(link, own + link.reexports.length),
+    externals,
+    byRow,
+    ordinals: Uint32Array.from(link.reexports, ({ dylib }) => link.dylibs[dylib].ordinal),
+    imageBase: link.settings.imageBase,
+    shared: link.arenas.shared,
+  }
+  const finish = startKernel(link, 'exportChunks', ['symbols'], exportChunks, job, 1)
+  link.exports = async () => (await finish()).find((made) => made !== null)!
+}
+
+/** Names of the externals, then those of re-exports. */
+function exportNames(link: Link, count: number): ExternalNames {
+  const { externalCount: own, externalNames } = link.table
+  const texts = link.reexports.map(({ text }) => fromText(text))
+  const [offset, length] = [new Uint32Array(count), new Uint32Array(count)]
+  offset.set(externalNames.offset.subarray(0, own))
+  length.set(externalNames.length.subarray(0, own))
+  const start = externalNames.bytes.length
+  const bytes = new Uint8Array(texts.reduce((size, text) => size + text.length + 1, start))
+  bytes.set(externalNames.bytes)
+  let at = start
+  texts.forEach((text, i) => {
+    offset[own + i] = at
+    length[own + i] = text.length
+    bytes.set(text, at)
+    at += text.length + 1
+  })
+  return { bytes, offset, length }
+}

@@ -1,0 +1,73 @@
+// Makes the export trie: every external of the symbol table, with its kind and address, and what is passed on from dylibs. One chunk.
+import { memory } from '../../components/columns.ts'
+import type { ExternalNames, Link } from '../../components/link.ts'
+import { SYMBOL_ABSOLUTE, SYMBOL_THREAD_LOCAL, SYMBOL_WEAK_DEF } from '../../components/symbols.ts'
+import { encodeExportTrie } from '../../src/formats/dyld/exportTrie.ts'
+import * as macho from '../../src/formats/macho/constants.ts'
+
+export interface ExportJob {
+  /** Of the externals, then of re-exports. */
+  names: ExternalNames
+  externals: Uint32Array
+  byRow: Uint32Array
+  /** Library ordinals of re-exports, which stand behind the externals. */
+  ordinals: Uint32Array
+  imageBase: number
+  shared: boolean
+}
+
+export interface Exports {
+  bytes: Uint8Array
+  /** There are weak definitions. */
+  weak: boolean
+}
+
+/** Returns null where the chunk was taken by another thread. */
+export function exportChunks(link: Link, job: ExportJob, take: () => number): Exports | null {
+  if (take() < 0) return null
+  const own = job.externals.length
+  const count = own + job.ordinals.length
+  const rows = {
+    names: job.names,
+    flags: new Uint8Array(count),
+    addresses: new Float64Array(count),
+    others: count === own ? null : new Uint32Array(count),
+    importNames: null,
+    order: exportOrder(job, count),
+    count,
+  }
+  const weak = fillOwn(link, job, rows)
+  rows.flags.fill(macho.EXPORT_SYMBOL_FLAGS_REEXPORT, own)
+  rows.others?.set(job.ordinals, own)
+  const make = (size: number): Uint8Array => new Uint8Array(memory(size, job.shared))
+  return { bytes: encodeExportTrie(rows, make), weak }
+}
+
+/** Returns whether there are weak definitions. */
+function fillOwn({ symbols }: Link, job: ExportJob, rows: { flags: Uint8Array; addresses: Float64Array }): boolean {
+  const { externals, byRow, imageBase } = job
+  const { flags } = symbols.Definition
+  const { address } = symbols.Reference
+  let all = 0
+  for (let at = 0; at < byRow.length; at++) {
+    const i = byRow[at]
+    const symbol = externals[i]
+    const is = flags[symbol]
+    const absolute = (is & SYMBOL_ABSOLUTE) !== 0
+    rows.addresses[i] = address[symbol] - (absolute ? 0 : imageBase)
+    rows.flags[i] =
+      (is & SYMBOL_WEAK_DEF ? macho.EXPORT_SYMBOL_FLAGS_WEAK_DEFINITION : 0) |
+      (is & SYMBOL_THREAD_LOCAL ? macho.EXPORT_SYMBOL_FLAGS_KIND_THREAD_LOCAL : 0) |
+      (absolute ? macho.EXPORT_SYMBOL_FLAGS_KIND_ABSOLUTE : 0)
+    all |= is
+  }
+  return (all & SYMBOL_WEAK_DEF) !== 0
+}
+
+/** Externals in the order of their symbols' rows, as the objects list them, then re-exports. */
+function exportOrder({ byRow }: ExportJob, count: number): Uint32Array {
+  const order = new Uint32Array(count)
+  order.set(byRow)
+  for (let i = byRow.length; i < count; i++) order[i] = i
+  return order
+}
