@@ -10,7 +10,9 @@ const NOTES: Readonly<Record<string, string>> = {
   '--layout=': 'tight (the default), or padded: room in code, data and sections, so that changes move little',
   '--incremental':
     'do only what has changed since the last run, by a snapshot in OUTPUT.colonnade; implies --layout=padded',
-  '--verbose': 'with --incremental, print what was done and why',
+  '--server':
+    'have it linked by `colonnade serve`, which keeps links in memory, where that runs; implies --layout=padded',
+  '--verbose': 'with --incremental or --server, print what was done and why',
   '--metafile=': 'write as JSON what came from where, and how many bytes',
   '--time': 'print for each system its time, rows, time a row, and bytes',
   '--time-trace': 'write a trace (Perfetto, speedscope, about:tracing) to OUTPUT.time-trace',
@@ -38,6 +40,7 @@ const ENVIRONMENT = `ENVIRONMENT:
   ZERO_AR_DATE                       0: the debug map holds the modification times of the objects
   RC_TRACE_DYLIB_SEARCHING           as --print-dylib-search
   LD_DYLIB_CPU_SUBTYPES_MUST_MATCH   dylibs must match the CPU subtype exactly
+  COLONNADE_SOCKET                   where colonnade serve listens, for --server
 `
 
 export function helpText(program: string, table: OptionTable): string {

@@ -3,33 +3,47 @@
 import type { Host } from '../host/host.ts'
 import { createNodeHost, serveWorker, WORKER_WORD } from '../host/node.ts'
 import { programName } from './programName.ts'
-import { runLd64 } from './runLd64.ts'
+import { type CommandIo, runLd64 } from './runLd64.ts'
+import { VERSION } from './version.ts'
+
+/** The first word of `colonnade serve`. */
+const SERVE = 'serve'
 
 /** A terminal may not tell its width. */
 const DEFAULT_COLUMNS = 80
 
 function main(): void {
   const host = createNodeHost(process.argv[1])
-  const status = runLd64(process.argv.slice(2), {
-    stdout: (text) => void process.stdout.write(text),
-    stderr: (text) => void process.stderr.write(text),
-    env: process.env,
-    cwd: process.cwd(),
+  const [argv, { env }] = [process.argv.slice(2), process]
+  const stdout = (text: string) => void process.stdout.write(text)
+  const stderr = (text: string) => void process.stderr.write(text)
+  const maker = () => makerOf(host, process.argv[1]!)
+  const program = programName(process.argv[1])
+  const said = { stdout, stderr, env, cwd: process.cwd() }
+  const io: CommandIo = {
+    ...said,
     host,
     link: async (options) => (await import('../link.ts')).link(options),
     columns: () => (process.stderr.isTTY ? process.stderr.columns || DEFAULT_COLUMNS : 0),
-    program: programName(process.argv[1]),
-    build: () => buildOf(host, process.argv[1]!),
-  })
+    program,
+    maker,
+    remote: async (words) => (await import('./server/client.ts')).askServer(words, maker(), said),
+  }
+  const status = argv[0] === SERVE ? serveLinks(argv.slice(1), io) : runLd64(argv, io)
   void status.then((code) => {
     process.exitCode = code
   })
 }
 
-/** Size and time of the command's file. */
-function buildOf(host: Host, path: string): string {
+async function serveLinks(words: readonly string[], { stderr, env, host, maker, program }: CommandIo): Promise<number> {
+  const { serve } = await import('./server/serve.ts')
+  return serve(words, { stderr, env, host, maker: maker!(), program: program! })
+}
+
+/** Version, size and time of the command's file. */
+function makerOf(host: Host, path: string): string {
   const stat = host.stat(path)
-  return stat === null ? '' : `${stat.size}-${stat.mtimeSeconds}`
+  return stat === null ? VERSION : `${VERSION} ${stat.size}-${stat.mtimeSeconds}`
 }
 
 /** The same file is what workers run. Only its argument is looked at: loading node:worker_threads takes milliseconds. */

@@ -114,6 +114,7 @@ function foldingOptions(draft: Draft, args: ArgumentList, messages: Messages): v
 function roomOptions(draft: Draft, args: ArgumentList, messages: Messages): void {
   const layout = lastValue(args, '--layout=')
   if (layout === 'tight' || layout === 'padded') draft.layout = layout
+  else if (layout === undefined && lastOf(args, '--incremental', '--server') !== undefined) draft.layout = 'padded'
   else if (layout !== undefined)
     error(messages, 'bad-layout', `--layout=: expected tight or padded, but got '${layout}'`)
 }

@@ -87,7 +87,7 @@ const LINK_ROWS: readonly Row[] = [
 const COMMAND_ROWS: readonly Row[] = [
   ['used', 0, '-help --help --help-hidden --version -v -w -t -demangle -fatal_warnings -print_statistics'],
   ['used', 0, '-why_load -whyload -arch_errors_fatal -arch_multiple --print-dylib-search'],
-  ['used', 0, '--time --time-trace --stats --incremental --verbose'],
+  ['used', 0, '--time --time-trace --stats --incremental --server --verbose'],
   ['used', 1, '-map -dependency_info -why_live --dependency-file'],
   ['used', 'either', '-O'],
   [

@@ -1,7 +1,7 @@
 // The command: words in, exit status out. Nothing here ends the process or touches its streams.
 import { type Messages, createMessages, error } from '../core/messages.ts'
 import { type Host, HostError } from '../host/host.ts'
-import { LinkFailure, type LinkOptions, type LinkResult, type Message } from '../types.ts'
+import { LinkFailure, type LinkOptions, type LinkResult, type Message, type RebuildResult } from '../types.ts'
 import { type ArgumentList, createArgumentList, has, lastOf, lastValue, values } from './argumentList.ts'
 import type { Draft } from './draft.ts'
 import { linkOptions, syslibroots } from './linkOptions.ts'
@@ -24,8 +24,12 @@ export interface CommandIo {
   columns?: () => number
   /** What messages begin with, default `ld64.colonnade`. */
   program?: string
-  /** Tells builds of the same version apart. */
-  build?: () => string
+  /** Version and build: what another one has left behind is not used. */
+  maker?: () => string
+  /** In a server: links in a session. */
+  rebuild?: (options: LinkOptions) => Promise<RebuildResult>
+  /** `--server`: the exit status of a server's link; null when there is none. */
+  remote?: (argv: readonly string[]) => Promise<number | null>
 }
 
 /** Behaves as `ld64.lld ARGV`; resolves to the exit status. */
@@ -33,6 +37,8 @@ export async function runLd64(argv: readonly string[], io: CommandIo): Promise<n
   const table = createOptionTable()
   const parsed = parseArguments(table, expandResponseFiles(argv, io.host))
   const args = createArgumentList(parsed.list)
+  const remote = has(args, '--server') && !isDevice(lastValue(args, '-o')) ? await io.remote?.(argv) : null
+  if (typeof remote === 'number') return remote
   const printer = createPrinter(io.program ?? 'ld64.colonnade', io.stderr)
   const messages = createMessages()
   configurePrinter(printer, args, messages)
@@ -45,6 +51,11 @@ export async function runLd64(argv: readonly string[], io: CommandIo): Promise<n
   flush(printer, messages)
   if (printer.errors > 0) return 1
   return runLink(options, args, io, printer)
+}
+
+/** A server cannot write to the client's streams. */
+function isDevice(output = ''): boolean {
+  return output === '-' || output.startsWith('/dev/')
 }
 
 function configurePrinter(printer: Printer, args: ArgumentList, messages: Messages): void {
@@ -121,8 +132,7 @@ async function runLink(options: LinkOptions, args: ArgumentList, io: CommandIo, 
   const output = options.output!
   const { writeDependencies, writeReports, writeTimeTrace } = await import('./writeReports.ts')
   try {
-    const link = has(args, '--incremental') ? linkAgain(args, io, printer) : io.link
-    const result = await link(complete)
+    const result = await linkerOf(args, io, printer)(complete)
     progress.clear()
     printMessages(printer, [...result.warnings, ...result.errors])
     await writeReports(args, result, io, messages)
@@ -138,14 +148,32 @@ async function runLink(options: LinkOptions, args: ArgumentList, io: CommandIo, 
   return printer.errors > 0 ? 1 : 0
 }
 
+function linkerOf(args: ArgumentList, io: CommandIo, printer: Printer): CommandIo['link'] {
+  const { rebuild } = io
+  if (rebuild === undefined) return has(args, '--incremental') ? linkAgain(args, io, printer) : io.link
+  return async (options) => {
+    const result = await rebuild(options)
+    // That of an earlier run without a server is for another output now.
+    if (has(args, '--incremental')) io.host.removeFile?.(`${options.output}.colonnade`)
+    tellMode(args, io, 'server', result)
+    return result
+  }
+}
+
+function tellMode(args: ArgumentList, io: CommandIo, who: string, { mode, reason }: Mode): void {
+  if (has(args, '--verbose') || has(args, '--time')) io.stderr(`${who}: ${mode}: ${reason}\n`)
+}
+
+type Mode = Pick<RebuildResult, 'mode' | 'reason'>
+
 /** `--incremental`: what was wrong with the last run's files is told, but fails no link. */
 function linkAgain(args: ArgumentList, io: CommandIo, printer: Printer): CommandIo['link'] {
   return async (options) => {
     const { linkIncrementally } = await import('../incremental.ts')
-    const result = await linkIncrementally(options, `${VERSION} ${io.build?.() ?? ''}`)
+    const result = await linkIncrementally(options, io.maker?.() ?? VERSION)
     const doubts = result.doubts.map((text): Message => ({ ...NO_PLACE, severity: 'warning', id: 'snapshot', text }))
     printMessages({ ...printer, fatalWarnings: false }, doubts)
-    if (has(args, '--verbose') || has(args, '--time')) io.stderr(`incremental: ${result.mode}: ${result.reason}\n`)
+    tellMode(args, io, 'incremental', result)
     return result
   }
 }
