@@ -26,6 +26,8 @@ export const EDIT_UNDEFINED = 1 << 8
 export const EDIT_REEXPORT = 1 << 9
 /** A function that says at run time where another one is: the `resolver` of that. */
 export const EDIT_RESOLVER = 1 << 10
+/** Code that jumps to what branches of others do not reach; nobody knows it by a name or a handle. */
+export const EDIT_THUNK = 1 << 11
 
 export function createEditBlocks(rows: number) {
   /** `offset` and `size` in bytes in output section `section`; `generation` counts the lives of the id. */
@@ -55,8 +57,11 @@ export function createEditBlocks(rows: number) {
     resolver: 'u32',
     declared: 'f64',
   })
-  /** First of its references, first of those to its address, and how many go to it through a table. */
-  const Links = columns(rows, { references: 'u32', referenced: 'u32', uses: 'u32' })
+  /**
+   * First of its references, first of those to its address, and how many go to it through a table. `thunk` leads the thunks to it, and
+   * from one to the next.
+   */
+  const Links = columns(rows, { references: 'u32', referenced: 'u32', uses: 'u32', thunk: 'u32' })
   const components = { Place, Neighbour, Entry, Links }
   return { world: createKind(components, { reserve: rows }), rows, ...components }
 }
@@ -75,7 +80,7 @@ export type EditBlocks = ReturnType<typeof createEditBlocks>
 export function createReferences(rows: number) {
   /**
    * In `block` at `offset`, of relocation type `type`, `width` bytes wide, to `target`: a block, or TARGET_IMPORT | import; `through`
-   * a table (1). `pair` is the other one of a difference, which is minuend less subtrahend.
+   * a table (1), by `thunk` where it does not reach. `pair` is the other one of a difference, which is minuend less subtrahend.
    */
   const Site = columns(rows, {
     block: 'u32',
@@ -85,6 +90,7 @@ export function createReferences(rows: number) {
     through: 'u8',
     target: 'u32',
     pair: 'u32',
+    thunk: 'u32',
     addend: 'f64',
   })
   /** The block's next reference; of those to the same address the one before and the next. */
@@ -112,6 +118,7 @@ export function createImportUses(rows: number) {
     generation: 'u32',
     references: 'u32',
     referenced: 'u32',
+    thunk: 'u32',
   })
   return { rows, Uses }
 }

@@ -17,6 +17,7 @@ import { markPages, type State, takeRow } from './state.ts'
 import { STRINGS_START } from './strings.ts'
 import { isExternal, setRow } from './symbols.ts'
 import { resizeTable } from './table.ts'
+import { freeThunks } from './thunks.ts'
 import { packDescriptors } from './threadLocals.ts'
 
 const NEEDS_GOT = 1
@@ -26,6 +27,7 @@ const LEAST_ALIGN = 4
 
 export function compactImage(state: State): void {
   state.note = null
+  freeThunks(state)
   const blocks = blocksInOrder(state)
   settleLookUps(state, blocks)
   straighten(state, blocks)

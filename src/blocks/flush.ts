@@ -5,6 +5,7 @@ import {
   EDIT_FREED,
   EDIT_MOVED,
   EDIT_PLACED,
+  EDIT_THUNK,
   EDIT_UNDEFINED,
   EDIT_WAITING,
 } from '../../components/edits.ts'
@@ -23,22 +24,34 @@ import { layOut, sectionSize } from './layout.ts'
 import { writeLinkedit } from './linkedit.ts'
 import { encodeObject } from './object.ts'
 import { linkPages } from './pointers.ts'
-import { applyIncoming, applyOwn, isReferenced, NOT_THREAD_LOCAL, UNREACHABLE } from './references.ts'
 import { encodeRecord, RECORD_OWNER } from './record.ts'
+import {
+  applyIncoming,
+  applyOwn,
+  applyReference,
+  type Failed,
+  isReferenced,
+  NOT_THREAD_LOCAL,
+  UNREACHABLE,
+} from './references.ts'
 import { signImage, UUID_SIZE } from './sign.ts'
 import { markPages, type State } from './state.ts'
 import { stringText } from './strings.ts'
 import { writeSymbols } from './symbols.ts'
 import { writeDescriptors } from './threadLocals.ts'
 import { replaceTable } from './table.ts'
+import { bridge, freeIdleThunks, isBridgeable } from './thunks.ts'
 import { writeImage } from './writeFile.ts'
 import type { FlushResult } from './types.ts'
 
 const MAX_NOTES = 3
 const NO_RECORD = new Uint8Array(0)
+/** Thunks move code, so that others do not reach: each time fewer. */
+const MAX_ROUNDS = 16
 
 export function flushImage(state: State, record = false): FlushResult {
   const messages = createMessages()
+  freeIdleThunks(state)
   checkWaiting(state, messages)
   if (state.object !== null) return flushObject(state, state.object, messages)
   checkEntry(state, messages)
@@ -115,10 +128,11 @@ function isUndefined(state: State, block: number): boolean {
 
 function findReferrers(state: State, missing: Map<number, string[]>): void {
   const { world, Site } = state.references
+  const { Place } = state.blocks
   const last = highestId(world)
   for (let r = 1; r <= last; r++) {
     const notes = entityExists(world, r) ? missing.get(Site.target[r]) : undefined
-    if (notes === undefined || notes.length >= MAX_NOTES) continue
+    if (notes === undefined || notes.length >= MAX_NOTES || Place.flags[Site.block[r]] & EDIT_THUNK) continue
     notes.push(`referenced by ${stringText(state, state.blocks.Entry.string[Site.block[r]])}+${Site.offset[r]}`)
   }
 }
@@ -130,8 +144,27 @@ function checkEntry(state: State, messages: Messages): void {
 }
 
 function applyDirty(state: State, messages: Messages): void {
+  const explained = new Set<number>()
+  let far: number[] = []
+  const failed = (reference: number, result: number) => {
+    if (result === APPLY_OUT_OF_RANGE && isBridgeable(state, reference)) far.push(reference)
+    else if (!explained.has(reference)) explain(state, messages, reference, result)
+    explained.add(reference)
+  }
+  applyAll(state, failed)
+  for (let round = 0; far.length > 0; round++) {
+    const wanted = [...new Set(far)]
+    far = []
+    const lost = round < MAX_ROUNDS ? bridge(state, wanted, failed) : wanted
+    for (const reference of lost) explain(state, messages, reference, APPLY_OUT_OF_RANGE)
+    if (lost.length > 0) return
+    if (state.relocated) applyAll(state, failed)
+    else for (const reference of wanted) applyReference(state, reference, failed)
+  }
+}
+
+function applyAll(state: State, failed: Failed): void {
   const { Place } = state.blocks
-  const failed = (reference: number, result: number) => explain(state, messages, reference, result)
   if (state.relocated) {
     const last = highestId(state.blocks.world)
     for (let block = 1; block <= last; block++) if (Place.flags[block] & EDIT_PLACED) applyOwn(state, block, failed)

@@ -62,7 +62,7 @@ function addReference(
   Site.offset[reference] = offset
   Site.type[reference] = type
   Site.width[reference] = width
-  Site.pair[reference] = 0
+  Site.pair[reference] = Site.thunk[reference] = 0
   Site.target[reference] = target
   Site.addend[reference] = addend
   Chain.next[reference] = blocks.Links.references[block]
@@ -136,6 +136,7 @@ export function dropReferences(state: State, block: number, left: (target: numbe
     if (target & TARGET_IMPORT) state.uses.Uses.references[target & 0x7fffffff]--
     if (Site.through[reference] === 0) unlinkFrom(state, reference, target)
     else if (!(target & TARGET_IMPORT)) blocks.Links.uses[target]--
+    leaveThunk(state, reference)
     removeEntity(references.world, reference)
     if (!(target & TARGET_IMPORT)) left(target)
     reference = next
@@ -171,7 +172,7 @@ export function markReferrers(state: State, block: number): void {
 }
 
 /** A reference that does not fit is given to `failed` with its result. */
-type Failed = (reference: number, result: number) => void
+export type Failed = (reference: number, result: number) => void
 
 /** Applies what the block refers to. */
 export function applyOwn(state: State, block: number, failed: Failed): void {
@@ -191,7 +192,7 @@ export function applyIncoming(state: State, block: number, failed: Failed): void
     if ((flags[state.references.Site.block[r]] & EDIT_DIRTY) === 0) applyReference(state, r, failed)
 }
 
-function applyReference(state: State, reference: number, failed: Failed): void {
+export function applyReference(state: State, reference: number, failed: Failed): void {
   const { Site } = state.references
   const block = Site.block[reference]
   const target = Site.target[reference]
@@ -212,7 +213,26 @@ function applyReference(state: State, reference: number, failed: Failed): void {
   const relax = (is & R_TLV) !== 0 && Site.through[reference] === 0 && isLoad(state, is, at)
   const result = state.arch.apply(state.view, at, Site.type[reference], P, value, relax)
   markPages(state, relax ? at - 2 : at, at + 4)
+  if (result === APPLY_OUT_OF_RANGE && Site.thunk[reference] !== 0) applyToThunk(state, reference, P, failed)
+  else if (result !== APPLY_OK) failed(reference, result)
+  else leaveThunk(state, reference)
+}
+
+function applyToThunk(state: State, reference: number, P: number, failed: Failed): void {
+  const { thunk, type } = state.references.Site
+  const address = blockAddress(state, thunk[reference]) - state.settings.imageBase
+  const result = state.arch.apply(state.view, sitePlace(state, reference), type[reference], P, address, false)
   if (result !== APPLY_OK) failed(reference, result)
+}
+
+/** The branch does not go through its thunk, if it has one, any more. */
+export function leaveThunk(state: State, reference: number): void {
+  const { thunk } = state.references.Site
+  const { uses } = state.blocks.Links
+  const left = thunk[reference]
+  if (left === 0) return
+  thunk[reference] = 0
+  if (--uses[left] === 0) state.idleThunks.push(left)
 }
 
 /** Either one of a difference; it is there when both are. */

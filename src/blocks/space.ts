@@ -5,15 +5,16 @@ import type { State } from './state.ts'
 
 const BINS = 32
 const MIN_SURPLUS = 32
+const MOST_GROWTH = 1 << 20
 /** Blocks of a bin that are looked at: those of the next bin all have room enough, but for alignment. */
 const TRIES = 8
 
-/** With a third of its size to grow into. */
+/** With a third of its size to grow into, but not without end. */
 export function idealRoom(size: number): number {
-  return size + Math.floor(size / 3)
+  return size + Math.min(Math.floor(size / 3), MOST_GROWTH)
 }
 
-function roomEnd(state: State, block: number): number {
+export function roomEnd(state: State, block: number): number {
   const next = state.blocks.Neighbour.next[block]
   return next === 0 ? state.rooms.Room.capacity[state.blocks.Place.section[block]] : state.blocks.Place.offset[next]
 }
@@ -64,7 +65,15 @@ export function findPlace(state: State, block: number, section: number, size: nu
   return false
 }
 
-function insertBehind(state: State, block: number, host: number, section: number, at: number, size: number): void {
+/** Takes a place in the room of `host`, which ends there from now on. */
+export function insertBehind(
+  state: State,
+  block: number,
+  host: number,
+  section: number,
+  at: number,
+  size: number,
+): void {
   const { Place, Neighbour } = state.blocks
   const { Room } = state.rooms
   const next = Neighbour.next[host]

@@ -22,7 +22,7 @@ import { createImports, type Imports } from '../../components/imports.ts'
 import { growColumns } from '../../components/columns.ts'
 import { createOutputs, createSegments } from '../../components/outputs.ts'
 import type { HeaderSource, LoadedDylib } from '../../systems/kernels/commands.ts'
-import type { Arch } from '../arch/arch.ts'
+import { type Arch, withBranchReach } from '../arch/arch.ts'
 import { ARCHITECTURES } from '../arch/architectures.ts'
 import { alignUp } from '../core/align.ts'
 import { fromText } from '../core/bytes.ts'
@@ -120,6 +120,9 @@ export interface State extends HeaderSource {
   dirtyGots: number[]
   dirtyStubs: number[]
   dirtyDescriptors: number[]
+  /** Thunks that no branch goes through, and the one that was made last. */
+  idleThunks: number[]
+  lastThunk: number
   movedExports: number[]
   /** Entries whose row of the indirect table is to be written: GOT entries, and stubs negative. */
   indirectEntries: number[]
@@ -147,7 +150,7 @@ export function createState(options: ImageOptions): State {
   const tables = Object.fromEntries(TABLE_ORDER.map((name) => [name, createTable()])) as Record<TableName, Table>
   return {
     settings,
-    arch: ARCHITECTURES[settings.arch],
+    arch: archOf(settings, options.branchReach),
     sha256: options.host?.sha256.bind(options.host) ?? sha256Into,
     file: options.write === true && options.host !== undefined ? createImageFile(options.host) : null,
     throughGot: options.calls !== 'direct' && options.outputType !== 'object',
@@ -198,6 +201,8 @@ export function createState(options: ImageOptions): State {
     dirtyGots: [],
     dirtyStubs: [],
     dirtyDescriptors: [],
+    idleThunks: [],
+    lastThunk: 0,
     movedExports: [],
     indirectEntries: [],
     stale: { rebase: true, bind: true, lazy: true, chains: true, exports: true, indirect: true },
@@ -205,6 +210,11 @@ export function createState(options: ImageOptions): State {
     packing: false,
     resized: true,
   }
+}
+
+function archOf(settings: Settings, branchReach: number | undefined): Arch {
+  const arch = ARCHITECTURES[settings.arch]
+  return branchReach === undefined ? arch : withBranchReach(arch, branchReach)
 }
 
 function noSections(): EditSections {

@@ -57,6 +57,8 @@ export interface ImageOptions {
   calls?: 'got' | 'direct'
   /** What becomes of names that are referred to and not defined: a message, or a search of all images at run time. Default `error`. */
   undefined?: 'error' | 'dynamic_lookup'
+  /** Bytes that a branch reaches where that is less than the architecture has it: for tests. */
+  branchReach?: number
   /** For a native SHA-256 and, with `write`, the file. */
   host?: Host
   /** `flush` writes `output`. */

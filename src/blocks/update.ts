@@ -12,18 +12,20 @@ import { definitionMoved, settleName } from './definitions.ts'
 import { checkStrong } from './exports.ts'
 import { checkRelocations, refuse } from './checkRelocations.ts'
 import { forgetEntry } from './entryPoint.ts'
+import { fillHole, leavePlace } from './holes.ts'
 import { growSection, isThreadTemplate, layOut, MAX_ALIGN_POW2 } from './layout.ts'
 import { addReferences, dropReferences, markDirty, markReferrers } from './references.ts'
 import { releaseFreed } from './release.ts'
-import { findPlace, fitsHere, freePlace, idealRoom, rebin, usedSize } from './space.ts'
+import { findPlace, fitsHere, idealRoom, rebin, usedSize } from './space.ts'
 import { markPages, type State } from './state.ts'
 import { stringBytes } from './strings.ts'
 import { addSymbol, writeSymbol } from './symbols.ts'
 import { endThreadLocal, makeThreadLocal } from './threadLocals.ts'
 import { BLOCK_SECTIONS, type BlockUpdate } from './types.ts'
 
-/** Most that a section may hold; branches of arm64 reach less. */
+/** Most that a section may hold, and code, so that all places in the file are below 2^31. */
 const MAX_SECTION = 0x10000000
+const MAX_CODE = 0x30000000
 const CODE_ALIGN = 16
 const DATA_ALIGN = 8
 
@@ -114,24 +116,6 @@ function exportMoved(state: State, block: number, wasPlaced: boolean): void {
   else state.stale.exports = true
 }
 
-/** Gives the place back, filled with what faults in code and with zeros elsewhere. */
-export function leavePlace(state: State, block: number): void {
-  fillHole(state, block, 0)
-  freePlace(state, block)
-}
-
-function fillHole(state: State, block: number, from: number): void {
-  const { Place } = state.blocks
-  const section = Place.section[block]
-  if (isZeroFillType(state.outputs.Section.flags[section])) return
-  const start = state.outputs.Extent.fileOffset[section] + Place.offset[block]
-  const end = start + Place.size[block]
-  const { trap } = state.arch
-  const code = section === state.sections.text
-  for (let at = start + from; at < end; at++) state.bytes[at] = code ? trap >>> ((at & 3) * 8) : 0
-  markPages(state, start + from, end)
-}
-
 function checkUpdate(state: State, block: number, update: BlockUpdate): Checked {
   const section = sectionOf(state, update)
   const { outputs, segments } = state
@@ -143,7 +127,8 @@ function checkUpdate(state: State, block: number, update: BlockUpdate): Checked 
   if (zero !== (typeof code === 'number')) refuse(`expected ${zero ? 'a size' : 'bytes'} for ${name}`)
   if (!zero && !(code instanceof Uint8Array)) refuse('expected code as a Uint8Array')
   if (!Number.isInteger(size) || size <= 0) refuse(`expected at least one byte of code, got ${size}`)
-  if (usedSize(state, section) + 4 * size > MAX_SECTION) refuse(`${size} bytes are too many for ${name}`)
+  const most = section === state.sections.text ? MAX_CODE : MAX_SECTION
+  if (usedSize(state, section) + 2 * idealRoom(size) > most) refuse(`${size} bytes are too many for ${name}`)
   const align = update.align ?? (section === state.sections.text ? CODE_ALIGN : DATA_ALIGN)
   if (!(align > 0) || align > 2 ** MAX_ALIGN_POW2 || !Number.isInteger(Math.log2(align)))
     refuse(`expected a power of two up to ${2 ** MAX_ALIGN_POW2} as alignment, got ${align}`)
