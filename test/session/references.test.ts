@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { copyFileSync } from 'node:fs'
+import { copyFileSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { context, link } from '../../src/node.ts'
@@ -39,6 +39,7 @@ async function createProgram(target: Target, all: boolean, more: Partial<LinkOpt
   const common = { arch: target.arch, platform: MACOS_13, fixupChains: target.fixups === 'chained' }
   const inputs = [compile(target.arch, LIBRARY, { name: 'library' }), libSystem]
   await link({ ...common, inputs, outputType: 'dylib', installName: library, output: library })
+  utimesSync(library, 1000, 1000)
   const paths = Array.from({ length: FILES }, (_, i) => join(folder, `file${i}.o`))
   const options: LinkOptions = {
     ...common,
@@ -52,7 +53,10 @@ async function createProgram(target: Target, all: boolean, more: Partial<LinkOpt
 }
 
 function put({ target, files, paths, all }: Program, file: number): void {
-  copyFileSync(compile(target.arch, sourceOf(file, files[file], all), { name: `file${file}` }), paths[file])
+  copyFileSync(
+    compile(target.arch, sourceOf(target.arch, file, files[file], all), { name: `file${file}` }),
+    paths[file],
+  )
 }
 
 function check({ target, files, options }: Program, what: string): void {
@@ -65,7 +69,7 @@ forEachTarget((target) => {
     const program = await createProgram(target, true)
     const pick = picker(21)
     program.files.forEach((referring, file) => {
-      for (let i = 0; i < 25; i++) editReferring(referring, pick)
+      for (let i = 0; i < 16; i++) editReferring(referring, pick)
       put(program, file)
     })
     const session = context(program.options)
