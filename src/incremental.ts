@@ -178,7 +178,7 @@ function patchFrom(run: Run, { front }: Before, snapshot: Snapshot, found: Found
   link.dependencies = front.dependencies
   if (patched.dirtyPages > 0) writePatched(run, front, link, patched)
   front.memory = digestMemory(host, options)
-  keep(run, () => updateSnapshot(host, snapshot, packFront(front)))
+  keep(run, () => updateSnapshot(host, snapshot, packFront(front), patched.dirty))
   return resultOf(run, front, 'patch', patched.timings)
 }
 

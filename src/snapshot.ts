@@ -74,12 +74,18 @@ const MOST_GROWTH = 1 << 23
 const MOST_RECORDS = 64
 
 /**
- * Brings the file up to date, by a further record with the chunks that have changed, or else whole. @throws HostError when it
+ * Brings the file up to date, by a further record with the chunks that have changed, or else whole; `dirty` are the pages of the
+ * output that have. @throws HostError when it
  * cannot; FormatError when what was not read so far is not what was written
  */
-export function updateSnapshot(host: Host, { file, store, patching }: Snapshot, front: unknown): void {
+export function updateSnapshot(
+  host: Host,
+  { file, store, patching }: Snapshot,
+  front: unknown,
+  dirty: Mirrored['dirty'],
+): void {
   const skeleton = takeGraph(store, patching)
-  const changes = collectChanges(store, mirroredOf(store, patching.link))
+  const changes = collectChanges(store, mirroredOf(store, patching.link, dirty))
   const [first] = file.records
   const grown = file.records[file.records.length - 1].end - first.end
   const isSmall = grown < Math.max(MOST_GROWTH, first.end / 2) && file.records.length < MOST_RECORDS
@@ -108,7 +114,7 @@ function append(
 }
 
 function writeWhole(host: Host, store: Store, front: unknown, skeleton: Skeleton | null, link: Link | null): void {
-  const changes = collectChanges(store, link === null ? [] : mirroredOf(store, link))
+  const changes = collectChanges(store, link === null ? [] : mirroredOf(store, link, null))
   const record = encodeRecord({ id: store.id, sequence: 0, front, skeleton, ...changes })
   host.writeFile(store.path, record, MODE)
 }
@@ -131,7 +137,7 @@ function takeGraph(store: Store, patching: Patching): Skeleton {
 }
 
 /** The output holds image and tail: they need not be kept twice. */
-function mirroredOf(store: Store, link: Link): Mirrored[] {
+function mirroredOf(store: Store, link: Link, dirty: Mirrored['dirty']): Mirrored[] {
   if (lateSource(link, 'image') !== undefined || lateSource(link, 'tail') !== undefined) return []
   const { image, tail } = link
   const mirrored: Mirrored[] = []
@@ -140,7 +146,8 @@ function mirroredOf(store: Store, link: Link): Mirrored[] {
     [tail, image.length],
   ] as const) {
     const buffer = store.memory.indexOf(bytes.buffer)
-    if (bytes.byteOffset === 0 && buffer >= 0 && bytes.length > 0) mirrored.push({ buffer, length: bytes.length, at })
+    if (bytes.byteOffset === 0 && buffer >= 0 && bytes.length > 0)
+      mirrored.push({ buffer, length: bytes.length, at, dirty })
   }
   return mirrored
 }

@@ -67,12 +67,19 @@ export function guardIds(link: Link, found: (text: string) => void): void {
 }
 
 /** The first row with an id that is none; -1 for none. */
-function strayRow(column: Uint32Array, limit: number, other: number): number {
+function strayRow(column: ArrayLike<number>, limit: number, other: number): number {
+  if (column instanceof Uint32Array && !hasAbove(column, limit)) return -1
   for (let row = 0; row < column.length; row++) {
     const id = column[row]
     if (id >= limit && (id < 0x80000000 || id - 0x80000000 >= other)) return row
   }
   return -1
+}
+
+/** Columns of one type keep the loop fast: most are whole. */
+function hasAbove(column: Uint32Array, limit: number): boolean {
+  for (let row = 0; row < column.length; row++) if (column[row] >= limit) return true
+  return false
 }
 
 /** The object that has the column; null where the link has no such part. */

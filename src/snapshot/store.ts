@@ -16,6 +16,8 @@ export interface Mirrored {
   buffer: number
   length: number
   at: number
+  /** By page of 2^shift bytes of the file: 1 where it may have changed. Null: all of it may. */
+  dirty: { pages: Uint8Array; shift: number } | null
 }
 
 export interface Store {
@@ -167,6 +169,7 @@ function collectBuffer(
   const found = new Uint32Array(2)
   for (let chunk = 0; chunk < at.length; chunk++) {
     const from = chunk * CHUNK
+    if (mirror !== undefined && at[chunk] === -2 - mirror.at - from && !isDirty(mirror, from)) continue
     const isWhole = from + CHUNK <= bytes.length
     const words = isWhole ? whole : wordsOf(bytes, from, bytes.length)
     const hasBits = hashChunk(words, isWhole ? from / 4 : 0, seedOf(id, buffer, chunk), found, 0)
@@ -184,6 +187,12 @@ function collectBuffer(
       if (place === NOWHERE) addChunk(made, isWhole ? bytes.subarray(from, from + CHUNK) : new Uint8Array(words.buffer))
     }
   }
+}
+
+function isDirty({ dirty, at }: Mirrored, from: number): boolean {
+  if (dirty === null) return true
+  const [first, last] = [at + from, at + from + CHUNK - 1].map((place) => Math.floor(place / 2 ** dirty.shift))
+  return dirty.pages[first] === 1 || dirty.pages[last] === 1
 }
 
 /** Whether the output's bytes from there on are those of the chunk, or the file ends and the chunk is zero. */

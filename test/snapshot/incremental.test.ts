@@ -135,6 +135,13 @@ test('a link that fails leaves output and snapshot, and the next run goes on fro
   assert.equal((await runLikeFresh(program))[0], 'patch')
 })
 
+test('a link on several threads, in shared memory, is kept as any other', async () => {
+  const program = createProgram(createTarget('x86_64', 'chained'), { threads: 2, threadsFrom: 1 })
+  await run(program)
+  edit(program, { constant: 2, statements: 4 })
+  assert.deepEqual((await runLikeFresh(program))[0], 'patch')
+})
+
 test('a link that is never patched is at least not repeated', async () => {
   const program = createProgram(createTarget('arm64', 'chained'), { icf: 'all' })
   await run(program)

@@ -1,5 +1,5 @@
 // A program of three objects, one of which has several versions, linked as the command does with --incremental.
-import { copyFileSync, linkSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { copyFileSync, linkSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type IncrementalResult, linkIncrementally, snapshotPath } from '../../src/incremental.ts'
 import { createNodeHost, link } from '../../src/node.ts'
@@ -95,7 +95,9 @@ export function edit({ target, edited, versions }: Program, version: Version): v
     mustRun('clang-22', ['-target', `${target.arch}-apple-macos13`, '-O1', '-g', '-c', source, '-o', edited])
     versions.set(key, readFileSync(edited))
   }
-  writeFileSync(edited, versions.get(key)!)
+  // As compilers do: whoever reads it has one version or the other.
+  writeFileSync(`${edited}.new`, versions.get(key)!)
+  renameSync(`${edited}.new`, edited)
 }
 
 export function run(program: Program, more: Partial<LinkOptions> = {}): Promise<IncrementalResult> {
