@@ -35,6 +35,11 @@ export const FILE_RESOLVED = 1 << 11
 /** Defines absolute or thread-local symbols or refers to some: its references need a closer look. */
 export const FILE_SPECIAL = 1 << 12
 
+/** Rows of a kind that a session keeps free behind an object's own, where links are padded: its next version may have more. */
+export function spareRows(rows: number): number {
+  return 8 + (rows >>> 3)
+}
+
 export function createFiles(rows: number, shared: boolean) {
   /** Where the bytes lie. `arena` indexes link.arenas, `position` is in bytes, `path` indexes link.paths. */
   const Source = columns(

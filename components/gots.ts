@@ -59,6 +59,11 @@ export function addGot(gots: Gots, kind: number, index: number): GotId {
 /** The hash index is no column: it is rebuilt at twice the size when half full. */
 function growIndex(gots: Gots): void {
   gots.mask = gots.mask * 2 + 1
+  rehashGots(gots)
+}
+
+/** Makes the index anew, after keys have changed. */
+export function rehashGots(gots: Gots): void {
   gots.index = column('u32', gots.mask, gots.shared)
   for (let got = 1; got <= gots.count; got++) gots.index[probeGot(gots, gots.Key.kind[got], gots.Key.index[got])] = got
 }

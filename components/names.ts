@@ -282,7 +282,7 @@ export function forgetMentions(names: Names, mentions: Mentions, from: number, t
 
 /** The row of a name given as bytes, or 0. */
 export function findName(names: Names, arenas: Arenas, bytes: Uint8Array, from: number, length: number): NameId {
-  if (names.index.length === 0) fillIndex(names)
+  restoreIndex(names)
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   return names.index[probe(names, arenas, view, from, length, hashBytes(bytes, from, from + length))]
 }
@@ -337,6 +337,11 @@ function growIndex(names: Names): void {
 /** Frees the index, which is larger than any column of the names. It is made anew when a name is looked up. */
 export function releaseIndex(names: Names): void {
   names.index = column('u32', -1, names.shared)
+}
+
+/** Makes the index after it has been freed, for whoever looks up names again. */
+export function restoreIndex(names: Names): void {
+  if (names.index.length === 0) fillIndex(names)
 }
 
 function fillIndex(names: Names): boolean {

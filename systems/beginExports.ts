@@ -9,8 +9,18 @@ import { fromText } from '../src/core/bytes.ts'
 import { exportChunks, type ExportJob } from './beginExports/exportChunks.ts'
 
 export function beginExports(link: Link): void {
+  const finish = startKernel(link, 'exportChunks', ['symbols'], exportChunks, createJob(link), 1)
+  link.exports = async () => (await finish()).find((made) => made !== null)!
+}
+
+/** The trie as externals and their addresses are now, made here. */
+export function encodeExports(link: Link): Uint8Array {
+  return exportChunks(link, createJob(link), () => 0)!.bytes
+}
+
+function createJob(link: Link): ExportJob {
   const { externals, externalCount: own, byRow, externalNames } = link.table
-  const job: ExportJob = {
+  return {
     names: link.reexports.length === 0 ? externalNames : exportNames(link, own + link.reexports.length),
     externals,
     byRow,
@@ -18,8 +28,6 @@ export function beginExports(link: Link): void {
     imageBase: link.settings.imageBase,
     shared: link.arenas.shared,
   }
-  const finish = startKernel(link, 'exportChunks', ['symbols'], exportChunks, job, 1)
-  link.exports = async () => (await finish()).find((made) => made !== null)!
 }
 
 /** Names of the externals, then those of re-exports. */

@@ -3,6 +3,7 @@
 // Before strip, since a live function keeps its personality and language-specific data. Cost: one pass over those sections.
 
 import { BLOCK_COALESCED } from '../components/blocks.ts'
+import { spareRows } from '../components/files.ts'
 import type { Link } from '../components/link.ts'
 import { CONTENT_COMPACT_UNWIND, CONTENT_EH_FRAME } from '../components/sections.ts'
 import { spawnRange } from '../src/ecs.ts'
@@ -22,9 +23,15 @@ export function gatherUnwind(link: Link): void {
     unwind[file] = unwinds.count + 1
     gatherFile(link, file, site, frame, known)
     counts[file] = unwinds.count + 1 - unwind[file]
+    if (hasSpareRows(link, file)) unwinds.count += spareRows(counts[file])
   }
   spawnRange(unwinds.world, unwinds.count, [unwinds.Range, unwinds.Entry])
   link.visited.rows += unwinds.count
+}
+
+/** Rows without a block, which nobody takes for a function. */
+function hasSpareRows({ keeps, settings, files }: Link, file: number): boolean {
+  return keeps && settings.layout === 'padded' && files.Order.parent[file] === 0
 }
 
 /** Adds the rows of one object. */

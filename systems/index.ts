@@ -111,7 +111,6 @@ async function runSystems(
   const started = host.now()
   const allocated = host.allocated?.() ?? 0
   const link = await survey(settings, arch, host, messages, observer, pool, keeps)
-  link.keeps = keeps
   finish(link, 'survey', started, allocated, 0)
   if (last === 'survey') return link
   do await run(link, 'load', load)

@@ -46,7 +46,7 @@ export function numberSymbols(link: Link): void {
 }
 
 /** Fills table.byRow, and Use.symtab of the imports that stand for a definition of the image; those begin at `first`. */
-function orderByRow(link: Link, first: number): void {
+export function orderByRow(link: Link, first: number): void {
   const { table } = link
   const words = new Uint32Array((link.symbols.count >>> 5) + 1)
   const before = new Uint32Array(words.length)

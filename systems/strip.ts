@@ -72,7 +72,7 @@ function keepAll(link: Link): void {
 }
 
 /** Others decide what lives of these. */
-function isKeptWhole(content: number): boolean {
+export function isKeptWhole(content: number): boolean {
   return (
     content !== CONTENT_EH_FRAME &&
     content !== CONTENT_COMPACT_UNWIND &&

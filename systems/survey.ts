@@ -5,7 +5,16 @@
 
 import { createArena } from '../components/arena.ts'
 import { createBlocks } from '../components/blocks.ts'
-import { createFiles, FILE_ARCHIVE, FILE_INTERNAL, FILE_LOADED, FILE_PARSED, FILE_SPLIT } from '../components/files.ts'
+import {
+  createFiles,
+  FILE_ARCHIVE,
+  FILE_INTERNAL,
+  FILE_LOADED,
+  FILE_OBJECT,
+  FILE_PARSED,
+  FILE_SPLIT,
+  spareRows,
+} from '../components/files.ts'
 import { createFixups } from '../components/fixups.ts'
 import { createGots } from '../components/gots.ts'
 import { createImports } from '../components/imports.ts'
@@ -46,6 +55,8 @@ const INTERNAL_BYTES = 1 << 16
 /** Positions are u32, and one buffer holds 2 GiB; names beyond stay where they lie. */
 const MAX_POOL = 0x7fff0000
 const SPARE_SECTIONS = 512
+/** Names that versions of objects may bring beyond the rows that these have to spare. */
+const SPARE_NAMES = 4096
 
 /** Files between two looks at what goes on outside. */
 const FILES_A_CHECK = 64
@@ -83,7 +94,7 @@ export async function survey(
   await addReexports(found)
   checkClients(found)
   checkExtensionSafety(found)
-  return reserve(found, pool)
+  return reserve(found, pool, keeps)
 }
 
 async function addInputs(found: Survey): Promise<void> {
@@ -210,8 +221,9 @@ async function addBundleLoader(found: Survey, path: string): Promise<void> {
 
 /** Makes the worlds, each at its final capacity, and moves the survey's columns into the file rows. */
 // long: one line for each part of the link
-function reserve(found: Survey, pool: Pool): Link {
+function reserve(found: Survey, pool: Pool, keeps: boolean): Link {
   const { rows } = found
+  const spares = keeps ? addSpareRows(found) : 0
   let [sections, symbols, blocks, unwinds] = [0, 0, 0, 0]
   for (let file = 1; file <= found.count; file++) {
     sections += rows.sections[file]
@@ -220,10 +232,10 @@ function reserve(found: Survey, pool: Pool): Link {
     unwinds += rows.unwinds[file]
   }
   const spare = symbols + unwinds + sections + listed(found.settings) + INTERNAL_ROWS
-  const names = symbols + archiveNames(found) + INTERNAL_ROWS + listed(found.settings)
+  const names = symbols + spares + archiveNames(found) + INTERNAL_ROWS + listed(found.settings)
   const { shared } = found.arenas
   const link: Link = {
-    keeps: false,
+    keeps,
     settings: found.settings,
     host: found.host,
     arch: found.arch,
@@ -322,6 +334,20 @@ function reserve(found: Survey, pool: Pool): Link {
   addNamePool(link, found)
   if (found.scratch !== null) addLocalsPool(link, found)
   return link
+}
+
+/** What the next versions of an object may have more than this one. Returns how many names more there may be. */
+function addSpareRows({ rows, count, settings }: Survey): number {
+  if (settings.layout !== 'padded') return 0
+  let names = SPARE_NAMES
+  for (let file = 1; file <= count; file++) {
+    if (rows.kind[file] !== FILE_OBJECT || rows.parent[file] !== 0) continue
+    names += spareRows(rows.symbols[file])
+    rows.symbols[file] += spareRows(rows.symbols[file])
+    rows.blocks[file] += spareRows(rows.blocks[file])
+    rows.unwinds[file] += spareRows(rows.unwinds[file])
+  }
+  return names
 }
 
 function inputBytes(found: Survey): number {

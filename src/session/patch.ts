@@ -11,20 +11,22 @@ import * as macho from '../formats/macho/constants.ts'
 import { type Host, HostError } from '../host/host.ts'
 import type { Input, SystemTiming } from '../types.ts'
 import { countDirty, createDirtyPages, type DirtyPages, markDirty } from './patch/dirtyPages.ts'
-import { type Effects, effectsOf, haveSameFunctions, orderOf } from './patch/effects.ts'
-import { changeEntries, entriesThatDiffer, mentioning } from './patch/entries.ts'
+import { changeTables } from './patch/changeTables.ts'
+import { effectsOf, haveSameFunctions } from './patch/effects.ts'
 import { saveExtents } from './patch/extents.ts'
 import { isSameLiveness, type Liveness, livenessOf } from './patch/liveness.ts'
 import { type Alone, loadAlone, type Place } from './patch/loadAlone.ts'
 import { patchDataInCode, patchInitOffsets, patchStabs } from './patch/patchTables.ts'
 import { rewriteUnwind, updateUnwinds } from './patch/patchUnwind.ts'
-import { relocateAgain } from './patch/relocateAgain.ts'
+import { whyNoOther } from './patch/otherShape.ts'
+import { MOST_OTHERS, relocateAgain, relocateOthers } from './patch/relocateAgain.ts'
 import { finishPointers } from './patch/pointers.ts'
 import { relocateFile } from './patch/relocateFile.ts'
 import { haveSameEdges } from './patch/sameEdges.ts'
 import { differenceOf, type Shape } from './patch/sameShape.ts'
 import { createReverse, moveBlocks, movedAddresses, type Reverse } from './patch/moves.ts'
-import { patchFunctionStarts, patchHeader, patchMoved } from './patch/patchMoved.ts'
+import { patchFunctionStarts, patchMoved } from './patch/patchMoved.ts'
+import { type Restructure, restructure } from './patch/restructure.ts'
 import { swapRows } from './patch/swapRows.ts'
 
 /** A finished link for which `whyNever` says nothing, and what patches need besides. */
@@ -89,17 +91,17 @@ export function patch(patching: Patching, host: Host, inputs: readonly Input[]):
   let dirtyBlocks = 0
   const steps = createSteps(host, link)
   const named = (path: string, what: string) => `${inputs.length > 1 ? path : 'it'} ${what}`
-  const changes: Change[] = []
+  const changes: (Change | Restructure)[] = []
   for (const input of inputs) {
     const change = readChange(patching, host, input)
     if (typeof change === 'string') return named(input.path!, change)
     changes.push(change)
   }
-  if (changes.length > 1 && changes.some(({ literals }) => literals))
+  if (changes.length > 1 && changes.some((change) => 'literals' in change && change.literals))
     return 'literals of several objects may be the same'
   steps('load')
   for (const change of changes) {
-    const count = patchObject(patching, change, dirty)
+    const count = ('before' in change ? restructure : patchObject)(patching, change as Change & Restructure, dirty)
     if (typeof count === 'string') return named(link.paths[link.files.Source.path[change.file]], count)
     dirtyBlocks += count
   }
@@ -131,7 +133,7 @@ function createSteps(host: Host, link: Link): (system: string) => void {
   }
 }
 
-function readChange(patching: Patching, host: Host, input: Input): Change | string {
+function readChange(patching: Patching, host: Host, input: Input): Change | Restructure | string {
   const { link, files } = patching
   const file = files.get(input.path ?? '') ?? 0
   if (file === 0) return 'is not one object'
@@ -145,7 +147,9 @@ function readChange(patching: Patching, host: Host, input: Input): Change | stri
     if (before === null || after === null) return 'cannot be linked'
     const shape: Shape = { moved: new Map(), literals: false, edges: false }
     const difference = differenceOf(link, file, before, after, shape)
-    if (difference !== '') return difference
+    if (difference !== '' && link.settings.layout !== 'padded') return difference
+    if (difference !== '')
+      return whyNoOther(link, file, before, after) || { file, before, after, modified: read.modified }
     shape.edges = link.settings.deadStrip === true && !haveSameEdges(before.link, after.link)
     return { ...shape, file, after, modified: read.modified }
   } catch (trouble) {
@@ -219,7 +223,7 @@ function patchObject(patching: Patching, change: Change, dirty: DirtyPages): num
   if (effects === null || now === null) return 'has references that only a full link follows'
   if (link.messages.errors > 0) return 'has relocations that cannot be linked'
   if (!haveSameFunctions(effects.unwinds, now.unwinds)) return 'has other unwind entries'
-  const affected = changeTables(patching, file, effects, now, dirty)
+  const affected = changeTables(link, file, effects, now, dirty)
   if (typeof affected === 'string') return affected
   const others = addresses === null ? 0 : moveObject(patching, file, addresses, dirty)
   if (typeof others === 'string') return others
@@ -234,36 +238,6 @@ function patchObject(patching: Patching, change: Change, dirty: DirtyPages): num
   return count + others + more
 }
 
-/** Brings table entries up to date; returns the other objects that refer to those that have moved, or why it cannot. */
-function changeTables(
-  patching: Patching,
-  file: number,
-  effects: Effects,
-  now: Effects,
-  dirty: DirtyPages,
-): Set<number> | string {
-  const { link } = patching
-  if (effects.uses.lookedUp !== now.uses.lookedUp) return 'refers to other imports that dyld looks up anywhere'
-  if (link.settings.layout !== 'padded')
-    return orderOf(link, file, effects.uses) === orderOf(link, file, now.uses)
-      ? new Set()
-      : 'refers to other imports or table entries'
-  const difference = entriesThatDiffer(link, file, effects.uses, now.uses)
-  if (difference === null) return new Set()
-  if (typeof difference === 'string') return difference
-  const moved = changeEntries(link, difference, dirty)
-  if (typeof moved === 'string') return moved
-  if (moved.symbols.size === 0 && !moved.imports.includes(1)) return new Set()
-  if (link.messageStubs.count > 0) return 'moves table entries that messages may be sent through'
-  patchHeader(link, dirty)
-  const files = mentioning(link, moved)
-  files.delete(file)
-  return files.size > MOST_OTHERS ? `moves table entries that ${files.size} objects may refer to` : files
-}
-
-/** More objects than this are relocated by a full link, on all threads. */
-const MOST_OTHERS = 200
-
 /** Moves blocks, and brings up to date what refers to them from outside; returns how many blocks of other objects have changed. */
 function moveObject(patching: Patching, file: number, addresses: Float64Array, dirty: DirtyPages): number | string {
   const { link } = patching
@@ -276,18 +250,4 @@ function moveObject(patching: Patching, file: number, addresses: Float64Array, d
   if (trouble !== '') return trouble
   if (!patchFunctionStarts(link, dirty)) return 'makes the list of functions longer or shorter'
   return relocateOthers(link, files, dirty)
-}
-
-/** Relocates unchanged objects again; returns how many of their blocks have changed. */
-function relocateOthers(link: Link, files: ReadonlySet<number>, dirty: DirtyPages): number | string {
-  let count = 0
-  for (const other of files) {
-    const extents = saveExtents(link, other, null, null)
-    const changed = relocateAgain(link, other, extents, relocateFile(link, other), dirty)
-    if (typeof changed === 'string')
-      return `is referred to by ${link.paths[link.files.Source.path[other]]}, which ${changed}`
-    patchStabs(link, other, dirty)
-    count += changed
-  }
-  return count
 }

@@ -30,11 +30,9 @@ export const MEANS_OPEN = 0x7fffffff
  * Returns what each name means, one word, so that symbols need one look.
  */
 export function decideExports(link: Link): Uint32Array {
-  const { settings, names, symbols } = link
-  const { where, flags, symbol } = names.Resolution
-  const exported = settings.exportedSymbols === undefined ? null : compilePatterns(settings.exportedSymbols)
-  const unexported = compilePatterns(settings.unexportedSymbols ?? [])
-  const listed = exported !== null || unexported.literals.size + unexported.globs.length > 0
+  const { names, symbols } = link
+  const { where, symbol } = names.Resolution
+  const lists = exportLists(link)
   const interposable = isInterposable(link)
   const meaning = new Uint32Array(names.count + 1)
   let open = 0
@@ -45,14 +43,7 @@ export function decideExports(link: Link): Uint32Array {
     }
     if (where[name] !== WHERE_GLOBAL) continue
     const is = symbols.Definition.flags[symbol[name]]
-    let hidden = is & SYMBOL_WEAK_DEF ? (flags[name] & NAME_PRIVATE) !== 0 : (is & SYMBOL_PRIVATE) !== 0
-    if (listed && !(is & SYMBOL_SYNTHETIC && hidden)) hidden = hideByLists(link, name, hidden, exported, unexported)
-    if (settings.noExportedSymbols) hidden = true
-    if (hidden) symbols.Definition.flags[symbol[name]] |= SYMBOL_PRIVATE
-    else {
-      symbols.Definition.flags[symbol[name]] &= ~SYMBOL_PRIVATE
-      flags[name] |= NAME_EXPORTED
-    }
+    const hidden = decideExport(link, name, lists)
     meaning[name] = is & SPECIAL ? symbol[name] | MEANS_SPECIAL : symbol[name]
     if (!hidden && (is & SYMBOL_ABSOLUTE) === 0 && (is & SYMBOL_WEAK_DEF || interposable)) {
       meaning[name] = MEANS_OPEN
@@ -61,6 +52,33 @@ export function decideExports(link: Link): Uint32Array {
   }
   reserveImports(link, open)
   return meaning
+}
+
+/** What options list; null where they list nothing. */
+type ExportLists = { exported: PatternList | null; unexported: PatternList } | null
+
+export function exportLists({ settings }: Link): ExportLists {
+  const exported = settings.exportedSymbols === undefined ? null : compilePatterns(settings.exportedSymbols)
+  const unexported = compilePatterns(settings.unexportedSymbols ?? [])
+  const listed = exported !== null || unexported.literals.size + unexported.globs.length > 0
+  return listed ? { exported, unexported } : null
+}
+
+/** Of a name that the image defines: marks name and symbol, and returns whether it is hidden. */
+export function decideExport(link: Link, name: number, lists: ExportLists): boolean {
+  const { flags, symbol } = link.names.Resolution
+  const definition = link.symbols.Definition.flags
+  const is = definition[symbol[name]]
+  let hidden = is & SYMBOL_WEAK_DEF ? (flags[name] & NAME_PRIVATE) !== 0 : (is & SYMBOL_PRIVATE) !== 0
+  if (lists !== null && !(is & SYMBOL_SYNTHETIC && hidden))
+    hidden = hideByLists(link, name, hidden, lists.exported, lists.unexported)
+  if (link.settings.noExportedSymbols) hidden = true
+  if (hidden) definition[symbol[name]] |= SYMBOL_PRIVATE
+  else {
+    definition[symbol[name]] &= ~SYMBOL_PRIVATE
+    flags[name] |= NAME_EXPORTED
+  }
+  return hidden
 }
 
 type PatternList = ReturnType<typeof compilePatterns>

@@ -39,7 +39,7 @@ export function writeStabs(link: Link): void {
   if (stabs.count > 0) endFile(stabs)
 }
 
-function endFile(stabs: StabTable): void {
+export function endFile(stabs: StabTable): void {
   addStab(stabs, macho.N_SO, 1, 0, 0, -1, 0)
 }
 
@@ -62,7 +62,7 @@ function addStab(
 }
 
 /** A function with its size, or a variable. */
-function addSymbol(link: Link, stabs: StabTable, row: number, sizing: Sizing): void {
+export function addSymbol(link: Link, stabs: StabTable, row: number, sizing: Sizing): void {
   const symbol = symbolOfRow(link, row)
   const { flags, block } = link.symbols.Definition
   const { section } = link.blocks.Extent
@@ -120,7 +120,7 @@ function groupByFile(link: Link, wanted: Set<number>): Groups {
 }
 
 /** The file whose debug map names the symbol; 0 for absolute ones, and for identical code that was folded into another's. */
-function fileWithStab(link: Link, symbol: number): number {
+export function fileWithStab(link: Link, symbol: number): number {
   const { flags, block } = link.symbols.Definition
   if (flags[symbol] & SYMBOL_ABSOLUTE || block[symbol] === 0) return 0
   const { Header } = link.sections

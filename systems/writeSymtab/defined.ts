@@ -41,7 +41,14 @@ export function defineLocals(link: Link, words: Uint32Array, at: number, rows: U
   for (let i = 0; i < count; i++) writeDefined(from, words, at + i * NLIST_WORDS, rows[i], 0, macho.N_PEXT, 0)
 }
 
-/** As `defineLocals` with N_EXT, in the order of the symbols' rows, whose columns are then read from front to back. */
+/** As `defineLocals` with N_EXT. */
+export function defineSomeExternals(link: Link, words: Uint32Array, at: number, rows: Uint32Array): void {
+  const from = definitionsOf(link)
+  for (let i = 0; i < rows.length; i++)
+    writeDefined(from, words, at + i * NLIST_WORDS, rows[i], macho.N_EXT, 0, macho.N_WEAK_DEF)
+}
+
+/** As `defineLocals` with N_EXT, all of them in the order of the symbols' rows, whose columns are then read from front to back. */
 export function defineExternals(link: Link, words: Uint32Array, at: number): void {
   const from = definitionsOf(link)
   const { externals, byRow } = link.table

@@ -37,12 +37,18 @@ forEachTarget((target) => {
 test('what a patch cannot do is a full link that says why, and the next run patches again', async () => {
   const program = createProgram(createTarget('arm64', 'chained'))
   await run(program)
-  edit(program, { constant: 5, statements: 4, more: 'int another(int y) { return y + 1; }' })
+  edit(program, { constant: 5, statements: 4, more: 'double another(double y) { return y * 0.3; }' })
   const [mode, reason, doubts] = await runLikeFresh(program)
   assert.deepEqual([mode, doubts], ['full', []])
-  assert.match(reason, /edited\.o has another size; it has other/)
-  edit(program, { constant: 6, statements: 4, more: 'int another(int y) { return y + 1; }' })
+  assert.match(reason, /edited\.o has another size; it has blocks of __text that leave their room$/)
+  edit(program, { constant: 6, statements: 4, more: 'double another(double y) { return y * 0.3; }' })
   assert.equal((await runLikeFresh(program))[0], 'patch')
+  edit(program, {
+    constant: 6,
+    statements: 4,
+    more: 'double another(double y) { return y * 0.3; } int added(void) { return 2; }',
+  })
+  assert.deepEqual((await runLikeFresh(program))[0], 'patch', 'a function more has rows and room')
 })
 
 test('other options, inputs, directories and linkers mean a full link', async () => {

@@ -49,7 +49,7 @@ function isNew(entry: number, before: number): boolean {
 }
 
 /** A personality that is a place of a section would be given a symbol. */
-function hasUnnamedPersonality(link: Link, file: number): boolean {
+export function hasUnnamedPersonality(link: Link, file: number): boolean {
   const { section, sections } = link.files.Ranges
   const { words } = link.arenas.list[link.files.Source.arena[file]]
   for (let at = section[file]; at < section[file] + sections[file]; at++) {
@@ -65,10 +65,17 @@ function hasUnnamedPersonality(link: Link, file: number): boolean {
   return false
 }
 
-function unwindsOf(link: Link, file: number, heads: Uint32Array): Unwinds {
+/** `see` is shown the first row of each block, by block, while `heads` has them. */
+export function unwindsOf(
+  link: Link,
+  file: number,
+  heads: Uint32Array,
+  see: (heads: Uint32Array) => void = () => undefined,
+): Unwinds {
   const unwinds = createUnwinds(mostUnwinds(link, file), false)
   const blocks = { ...link.blocks, Links: { ...link.blocks.Links, unwind: heads as Column } }
   gatherFile({ ...link, unwinds, blocks }, file, createSite(), createFrame(), { symbols: [], targets: [] })
+  see(heads)
   for (let row = 1; row <= unwinds.count; row++) heads[unwinds.Range.block[row]] = 0
   return unwinds
 }

@@ -2,6 +2,7 @@
 import { createBlocks } from '../../../components/blocks.ts'
 import { createFiles, FILE_HIDDEN, FILE_OBJECT } from '../../../components/files.ts'
 import type { Link } from '../../../components/link.ts'
+import type { Mentions } from '../../../components/names.ts'
 import { createSections } from '../../../components/sections.ts'
 import { createSymbols } from '../../../components/symbols.ts'
 import { createLoadScratch, fillObject, reserveMentions } from '../../../systems/load/fillObject.ts'
@@ -18,10 +19,15 @@ export interface Place {
   size: number
 }
 
-/** File 1 of `link`, which shares with the whole link what is not its rows; what its load commands ask for, as text. */
+/**
+ * File 1 of `link`, which shares with the whole link what is not its rows; what its load commands ask for, as text; the first
+ * `mentioned` of `mentions` are its external names, which have no rows yet.
+ */
 export interface Alone {
   link: Link
   options: string
+  mentions: Mentions
+  mentioned: number
 }
 
 /** Null when it cannot be linked, which the messages of a full link tell. @throws FormatError for a header that cannot be read */
@@ -35,9 +41,10 @@ export function loadAlone(whole: Link, file: number, place: Place): Alone | null
   if (opened === null) return null
   const scratch = createLoadScratch()
   reserveMentions(scratch, opened.symbolCount)
-  if (fillObject(link, 1, opened, scratch.mentions, 0, scratch) < 0) return null
+  const mentioned = fillObject(link, 1, opened, scratch.mentions, 0, scratch)
+  if (mentioned < 0) return null
   const words = readLinkerOptions(bytes, place.position, opened, (from, to) => toText(bytes, from, to))
-  return { link, options: JSON.stringify(words) }
+  return { link, options: JSON.stringify(words), mentions: scratch.mentions, mentioned }
 }
 
 function createAlone(whole: Link, file: number, place: Place, header: ObjectHeader, blocks: number): Link {

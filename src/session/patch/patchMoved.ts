@@ -30,7 +30,7 @@ export function patchMoved(link: Link, reverse: Reverse, symbols: readonly numbe
 }
 
 /** An entry of the GOT is a pointer that is rebased. */
-function moveGot(link: Link, symbol: number, dirty: DirtyPages): void {
+export function moveGot(link: Link, symbol: number, dirty: DirtyPages): void {
   const got = findGot(link.gots, KEY_LOCAL, symbol)
   if (got === 0 || link.symbols.Definition.flags[symbol] & SYMBOL_ABSOLUTE) return
   const at = imageOffset(link, link.tables.got, gotAddress(link, got))
@@ -52,7 +52,8 @@ function moveRow(link: Link, row: number, value: number, dirty: DirtyPages): voi
   markDirty(link, dirty, at, at + 8)
 }
 
-function exportMoved(link: Link, symbol: number, external: number, dirty: DirtyPages): boolean {
+/** `external` is the symbol's place in link.table.externals. False when its address takes another number of bytes. */
+export function exportMoved(link: Link, symbol: number, external: number, dirty: DirtyPages): boolean {
   const table = link.linkedit.exports
   if (table === undefined) return true
   const at = table.offset - link.image.length

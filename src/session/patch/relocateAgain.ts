@@ -3,7 +3,8 @@ import type { Fixups } from '../../../components/fixups.ts'
 import type { Link } from '../../../components/link.ts'
 import { numbersAtOnce } from '../../../systems/kernels/fixups.ts'
 import type { DirtyPages } from './dirtyPages.ts'
-import { clearExtents, keepChains, markExtents, type saveExtents } from './extents.ts'
+import { clearExtents, keepChains, markExtents, saveExtents } from './extents.ts'
+import { patchStabs } from './patchTables.ts'
 import { replaceFixups } from './pointers.ts'
 import { bindSame } from './rechain.ts'
 import { areSameFixups, chainFile, fixupOffsets, relaxFile, relocateFile } from './relocateFile.ts'
@@ -26,4 +27,21 @@ export function relocateAgain(
   else if (link.settings.fixupChains) keepChains(link, extents, fixupOffsets(link, fixed))
   if (!relaxFile(link, file)) return 'has a bad optimization hint'
   return markExtents(link, extents, dirty)
+}
+
+/** More objects than this are relocated by a full link, on all threads. */
+export const MOST_OTHERS = 200
+
+/** Relocates unchanged objects again; returns how many of their blocks have changed. */
+export function relocateOthers(link: Link, files: ReadonlySet<number>, dirty: DirtyPages): number | string {
+  let count = 0
+  for (const other of files) {
+    const extents = saveExtents(link, other, null, null)
+    const changed = relocateAgain(link, other, extents, relocateFile(link, other), dirty)
+    if (typeof changed === 'string')
+      return `is referred to by ${link.paths[link.files.Source.path[other]]}, which ${changed}`
+    patchStabs(link, other, dirty)
+    count += changed
+  }
+  return count
 }

@@ -44,10 +44,14 @@ export function differenceOf(whole: Link, file: number, before: Alone, after: Al
 }
 
 function otherFile(before: Link, after: Link): string {
+  const [old, now] = [before.files.Ranges, after.files.Ranges]
+  return otherKind(before, after) || (old.symbols[1] !== now.symbols[1] ? 'has other symbols' : '')
+}
+
+export function otherKind(before: Link, after: Link): string {
   const [old, now] = [before.files, after.files]
   if (old.Source.flags[1] !== now.Source.flags[1]) return 'is split in another way'
   if (old.Ranges.sections[1] !== now.Ranges.sections[1]) return 'has other sections'
-  if (old.Ranges.symbols[1] !== now.Ranges.symbols[1]) return 'has other symbols'
   if (before.profiles.length + after.profiles.length > 0) return 'has a call profile'
   if (unitText(before) !== unitText(after)) return 'is compiled from another source file'
   const texts = (link: Link) => JSON.stringify(link.messages.list.map(({ text }) => text))
@@ -63,13 +67,9 @@ function otherSections(whole: Link, file: number, before: Link, after: Link, sha
   const [old, now] = [before.sections, after.sections]
   const { name } = old.Header
   for (let section = 1; section <= before.files.Ranges.sections[1]; section++) {
-    const same =
-      name[section] === now.Header.name[section] &&
-      old.Header.flags[section] === now.Header.flags[section] &&
-      old.Header.alignPow2[section] === now.Header.alignPow2[section]
-    if (!same) return 'has other sections'
+    const other = otherSection(before, after, section)
+    if (other !== '') return other
     const text = `${before.sectionNames.segments[name[section]]},${before.sectionNames.sections[name[section]]}`
-    if (isObjectiveC(old.Header.content[section], text)) return `has Objective-C data in ${text}`
     if (old.Blocks.count[section] !== now.Blocks.count[section]) return `has more or fewer pieces of ${text}`
     if (isKept(before, after, section)) continue
     const literals = [CONTENT_CSTRING, CONTENT_LITERAL].includes(old.Header.content[section])
@@ -79,12 +79,25 @@ function otherSections(whole: Link, file: number, before: Link, after: Link, sha
   return ''
 }
 
+/** Headers of one section, counted from 1; objects with Objective-C data are not compared. */
+export function otherSection(before: Link, after: Link, section: number): string {
+  const [old, now] = [before.sections.Header, after.sections.Header]
+  const { name } = old
+  const same =
+    name[section] === now.name[section] &&
+    old.flags[section] === now.flags[section] &&
+    old.alignPow2[section] === now.alignPow2[section]
+  if (!same) return 'has other sections'
+  const text = `${before.sectionNames.segments[name[section]]},${before.sectionNames.sections[name[section]]}`
+  return isObjectiveC(old.content[section], text) ? `has Objective-C data in ${text}` : ''
+}
+
 function isObjectiveC(content: number, text: string): boolean {
   return content === CONTENT_IMAGE_INFO || /,__objc_/.test(text)
 }
 
 /** Literals, of which others may be copies, and records stay as they are; of initializers there must be as many. */
-function isKept(before: Link, after: Link, section: number): boolean {
+export function isKept(before: Link, after: Link, section: number): boolean {
   const content = before.sections.Header.content[section]
   const records = [before, after].map((link) => link.sections.Relocations.count[section])
   if (content === CONTENT_INIT_POINTERS) return records[0] === records[1]
@@ -172,7 +185,7 @@ function shapes(link: Link, section: number): number[] {
   return liveBlocks(link, section).flatMap((block) => [size[block], alignPow2[block]])
 }
 
-function liveBlocks(link: Link, section: number): number[] {
+export function liveBlocks(link: Link, section: number): number[] {
   const { first, count } = link.sections.Blocks
   const { flags } = link.blocks.Extent
   const found: number[] = []

@@ -3,6 +3,18 @@ import type { Link } from '../../../components/link.ts'
 
 /** `after` as of `loadAlone`; `modified` in seconds. What systems after load have decided of the rows stays. */
 export function swapRows(link: Link, file: number, after: Link, modified: number): void {
+  swapFile(link, file, after, modified)
+  const block = link.files.Ranges.block[file]
+  const blocks = link.files.Ranges.blocks[file]
+  copy(link.blocks.Extent.offset, after.blocks.Extent.offset, block, blocks)
+  copy(link.blocks.Extent.size, after.blocks.Extent.size, block, blocks)
+  copyAlignments(link, file, after)
+  copy(link.blocks.Relocations.first, after.blocks.Relocations.first, block, blocks)
+  copy(link.blocks.Relocations.count, after.blocks.Relocations.count, block, blocks)
+}
+
+/** Where the object lies, and its sections, of which there are as many. */
+export function swapFile(link: Link, file: number, after: Link, modified: number): void {
   const { Source, Tables, Ranges } = link.files
   const new1 = after.files
   Source.arena[file] = new1.Source.arena[1]
@@ -18,13 +30,6 @@ export function swapRows(link: Link, file: number, after: Link, modified: number
   copy(link.sections.Relocations.position, after.sections.Relocations.position, section, sections)
   copy(link.sections.Relocations.count, after.sections.Relocations.count, section, sections)
   copy(link.sections.Relocations.order, after.sections.Relocations.order, section, sections)
-  const block = Ranges.block[file]
-  const blocks = Ranges.blocks[file]
-  copy(link.blocks.Extent.offset, after.blocks.Extent.offset, block, blocks)
-  copy(link.blocks.Extent.size, after.blocks.Extent.size, block, blocks)
-  copyAlignments(link, file, after)
-  copy(link.blocks.Relocations.first, after.blocks.Relocations.first, block, blocks)
-  copy(link.blocks.Relocations.count, after.blocks.Relocations.count, block, blocks)
 }
 
 /** Where blocks have room, alignments may differ; elsewhere that of a literal may be a copy's. */
@@ -36,8 +41,9 @@ function copyAlignments(link: Link, file: number, after: Link): void {
       alignPow2[first + i] = after.blocks.Extent.alignPow2[i + 1]
 }
 
-type Column = Uint8Array | Uint32Array | Float64Array
+type Column = Uint8Array | Uint16Array | Uint32Array | Float64Array
 
-function copy<C extends Column>(to: C, from: C, first: number, count: number): void {
+/** Rows 1 .. count of an object alone to those from `first` on. */
+export function copy<C extends Column>(to: C, from: C, first: number, count: number): void {
   to.set(from.subarray(1, 1 + count), first)
 }

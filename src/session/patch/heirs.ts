@@ -1,0 +1,120 @@
+// Which symbols and blocks of an object's new version stand for those that others know by number, and who knows them.
+import { KEY_LOCAL, rehashGots } from '../../../components/gots.ts'
+import type { Link } from '../../../components/link.ts'
+import { SYMBOL_DEFINED, SYMBOL_EXTERNAL, TARGET_IMPORT } from '../../../components/symbols.ts'
+import { symbolText } from '../../../systems/kernels/places.ts'
+import type { Folding } from './regions.ts'
+import type { Heirs, OldSymbols } from './renames.ts'
+
+/** Local symbols that have entries in the GOT, or are personalities, find their heirs by name. False if one has none. */
+export function findLocalHeirs(link: Link, file: number, after: Link, heirs: Heirs): boolean {
+  const first = link.files.Ranges.symbol[file]
+  for (const symbol of knownSymbols(link, first, heirs.length)) {
+    if (heirs[symbol - first] !== 0) continue
+    if (link.symbols.Definition.flags[symbol] & SYMBOL_EXTERNAL) return false
+    const heir = localNamed(after, symbolText(link, file, symbol))
+    if (heir === 0) return false
+    heirs[symbol - first] = first + heir - 1
+  }
+  return true
+}
+
+function knownSymbols({ gots, personalities }: Link, first: number, count: number): Set<number> {
+  const found = new Set<number>()
+  for (let got = 1; got <= gots.count; got++) if (gots.Key.kind[got] === KEY_LOCAL) found.add(gots.Key.index[got])
+  for (const target of personalities) found.add(target)
+  return new Set([...found].filter((symbol) => symbol >= first && symbol < first + count))
+}
+
+/** Of an object alone; 0 for none, and for several. */
+function localNamed(after: Link, text: string): number {
+  const { flags } = after.symbols.Definition
+  let found = 0
+  for (let symbol = 1; symbol <= after.files.Ranges.symbols[1]; symbol++) {
+    if ((flags[symbol] & (SYMBOL_DEFINED | SYMBOL_EXTERNAL)) !== SYMBOL_DEFINED) continue
+    if (symbolText(after, 1, symbol) !== text) continue
+    if (found !== 0) return 0
+    found = symbol
+  }
+  return found
+}
+
+/** The heir of a symbol of the object, any other one itself. */
+export function heirOf(link: Link, file: number, heirs: Heirs, symbol: number): number {
+  const at = symbol - link.files.Ranges.symbol[file]
+  return at >= 0 && at < heirs.length ? heirs[at] : symbol
+}
+
+/** Symbols that tables of the link know by number become their heirs. */
+export function replaceKnown(link: Link, file: number, heirs: Heirs): void {
+  const replaced = (symbol: number) => heirOf(link, file, heirs, symbol)
+  const { Key } = link.gots
+  for (let got = 1; got <= link.gots.count; got++)
+    if (Key.kind[got] === KEY_LOCAL) Key.index[got] = replaced(Key.index[got])
+  rehashGots(link.gots)
+  const target = (meant: number) => (meant & TARGET_IMPORT ? meant : replaced(meant))
+  link.personalities = link.personalities.map(target)
+  const { personality } = link.unwinds.Entry
+  for (let row = 1; row <= link.unwinds.count; row++)
+    if (personality[row] !== 0) personality[row] = target(personality[row])
+}
+
+/** Of a key as of `keyOf`. */
+export function keyHeir(link: Link, file: number, heirs: Heirs, key: number): number {
+  return (key & 3) === KEY_LOCAL ? heirOf(link, file, heirs, key >>> 2) * 4 + KEY_LOCAL : key
+}
+
+/** By block of the old version, counted from the object's first: that which stands for it; 0: none. */
+export type BlockHeirs = Uint32Array
+
+/** Blocks of definitions that others may share, and literals, which are as before. `old` and `foldings` are of the old version. */
+export function findBlockHeirs(
+  link: Link,
+  file: number,
+  heirs: Heirs,
+  old: OldSymbols,
+  foldings: readonly (Folding | null)[],
+): BlockHeirs {
+  const { block, section } = link.files.Ranges
+  const found = new Uint32Array(old.blocks)
+  heirs.forEach((heir, i) => {
+    const at = old.block[i] - block[file]
+    if (heir !== 0 && at >= 0 && at < found.length) found[at] = link.symbols.Definition.block[heir]
+  })
+  foldings.forEach((folding, i) => {
+    const first = link.sections.Blocks.first[section[file] + i]
+    folding?.flags.forEach((_, at) => {
+      found[folding.first - block[file] + at] = first + at
+    })
+  })
+  return found
+}
+
+/** Blocks of other objects follow the heirs of their leaders; returns those objects, or null where a leader has no heir. */
+export function leadAgain(link: Link, file: number, heirs: BlockHeirs): Set<number> | null {
+  const { leader } = link.blocks.Placement
+  const { block } = link.files.Ranges
+  const [from, to] = [block[file], block[file + 1]]
+  const led = new Set<number>()
+  for (let other = 1; other <= link.blocks.count; other++) {
+    const at = leader[other] - from
+    if (at < 0 || at >= heirs.length || (other >= from && other < to)) continue
+    if (heirs[at] === 0) return null
+    leader[other] = heirs[at]
+    led.add(link.sections.Header.file[link.blocks.Extent.section[other]])
+  }
+  return led
+}
+
+/** Whether a symbol lies in a block of another object than its own, on one side of which this one is: an alias. */
+export function hasGuests(link: Link, file: number): boolean {
+  const { symbol, symbols, block, blocks } = link.files.Ranges
+  const home = link.symbols.Definition.block
+  const [from, to] = [block[file], block[file] + blocks[file]]
+  const [first, end] = [symbol[file], symbol[file] + symbols[file]]
+  for (let row = 1; row <= link.symbols.count; row++) {
+    const inside = home[row] >= from && home[row] < to
+    if (home[row] !== 0 && inside !== (row >= first && row < end)) return true
+  }
+  return false
+}

@@ -1,0 +1,308 @@
+// The rows of the symbol table after an object has other symbols: its own are made anew, the others move. The last rows stay where they
+// are, for there is room in front of the table; names stay where they are, for those of each file have room.
+import { createStabs, type Link, type StabTable } from '../../../components/link.ts'
+import { type Listing, listFile } from '../../../systems/numberSymbols/byFile.ts'
+import { localFilter } from '../../../systems/numberSymbols/localFilter.ts'
+import { addSymbol, endFile, fileWithStab } from '../../../systems/numberSymbols/stabs.ts'
+import { createSizing, measureFile } from '../../../systems/numberSymbols/symbolSizes.ts'
+import { debugUnits } from '../../../systems/kernels/debugUnits.ts'
+import { nameRoom, rowRoom } from '../../../systems/kernels/linkeditRooms.ts'
+import { contentParts } from '../../../systems/sign/contentDigest.ts'
+import { defineLocals, defineSomeExternals } from '../../../systems/writeSymtab/defined.ts'
+import { nameLocals } from '../../../systems/writeSymtab/names.ts'
+import { ByteSink } from '../../core/bytes.ts'
+import * as macho from '../../formats/macho/constants.ts'
+import { type DirtyPages, markDirty } from './dirtyPages.ts'
+
+const NLIST_WORDS = macho.NLIST_SIZE / 4
+/** As in writeSymtab: an empty name. */
+const EMPTY_NAME = 1
+
+/** The rows of an object in the parts of the table: `at` in the part, how many there were, and how many there are. */
+interface Part {
+  at: number
+  old: number
+  now: number
+}
+
+interface Parts {
+  stabs: Part
+  locals: Part
+  externals: Part
+}
+
+/** Rows that a table begins with, and where its parts begin. */
+interface Places {
+  room: number
+  locals: number
+  externals: number
+  undefineds: number
+}
+
+/** Returns why the symbols cannot be listed within their room, in words. */
+export function patchRows(link: Link, file: number, dirty: DirtyPages): string {
+  const { table, files } = link
+  const { symbols } = files.Ranges
+  const [locals, externals] = [new Uint32Array(symbols[file]), new Uint32Array(symbols[file])]
+  const listing: Listing = { locals, localCount: 0, externals, externalCount: 0 }
+  listFile(link, file, localFilter(link), listing)
+  const { Rows } = files
+  const before = placesOf(link)
+  const parts: Parts = {
+    locals: { at: Rows.local[file], old: Rows.locals[file], now: listing.localCount },
+    externals: { at: Rows.external[file], old: Rows.externals[file], now: listing.externalCount },
+    stabs: stabsOf(link, file),
+  }
+  if (!nameExternals(link, file, listing, parts.externals, dirty))
+    return 'has more or longer names than there is room for'
+  table.locals = splice(table.locals.subarray(0, table.localCount), parts.locals, locals)
+  table.externals = splice(table.externals, parts.externals, externals)
+  table.localCount += parts.locals.now - parts.locals.old
+  table.externalCount += parts.externals.now - parts.externals.old
+  shiftFiles(link, file, parts)
+  const isMapped = !link.settings.stripDebug && debugUnits({ ...link, order: Uint32Array.of(file) }).has(file)
+  if (parts.stabs.at >= 0 !== (isMapped && rowsWithStab(link, file, parts).length > 0))
+    return 'comes into or out of the debug map'
+  const stabs = parts.stabs.at < 0 ? table.stabs : stabsAgain(link, file, parts)
+  const count = stabs.count + table.localCount + table.externalCount + table.undefineds.length
+  const total = link.linkedit.symbols!.bytes.length / macho.NLIST_SIZE
+  if (rowRoom(link, count) !== total) return 'has more or fewer symbols than there is room for'
+  parts.stabs.now += stabs.count - table.stabs.count
+  table.stabs = stabs
+  table.room = total - count
+  link.symtab.locals = table.room + stabs.count + table.localCount
+  link.symtab.externals = table.externalCount
+  return writeRows(link, file, parts, before, dirty)
+}
+
+function placesOf({ table, symtab }: Link): Places {
+  const { locals, externals } = symtab
+  return {
+    room: table.room,
+    locals: table.room + table.stabs.count,
+    externals: locals,
+    undefineds: locals + externals,
+  }
+}
+
+function splice(rows: Uint32Array, { at, old, now }: Part, fresh: Uint32Array): Uint32Array {
+  const made = new Uint32Array(rows.length - old + now)
+  made.set(rows.subarray(0, at))
+  made.set(fresh.subarray(0, now), at)
+  made.set(rows.subarray(at + old), at + now)
+  return made
+}
+
+function shiftFiles(link: Link, file: number, { locals, externals }: Parts): void {
+  const { Rows } = link.files
+  const order = [...link.order, link.internal.file]
+  Rows.locals[file] = locals.now
+  Rows.externals[file] = externals.now
+  for (const other of order.slice(order.indexOf(file) + 1)) {
+    Rows.local[other] += locals.now - locals.old
+    Rows.external[other] += externals.now - externals.old
+  }
+}
+
+/** Names in the externals' buffer and in the string table; false when they leave their room. */
+function nameExternals(link: Link, file: number, { externals }: Listing, part: Part, dirty: DirtyPages): boolean {
+  const { Rows } = link.files
+  const { externalNames: names, externalStrings } = link.table
+  const { arena, offset, length } = link.names.Text
+  const start = Rows.externalNames[file]
+  const room = Rows.externalRoom[file]
+  const rows = Array.from(externals.subarray(0, part.now), (symbol) => link.symbols.Definition.name[symbol])
+  const size = rows.reduce((sum, name) => sum + length[name] + 1, 0)
+  if (nameRoom(size) !== room) return false
+  const made = new Uint8Array(room)
+  const places = new Uint32Array(part.now)
+  let at = 0
+  rows.forEach((name, i) => {
+    places[i] = start + at
+    made.set(link.arenas.list[arena[name]].bytes.subarray(offset[name], offset[name] + length[name]), at)
+    at += length[name] + 1
+  })
+  names.bytes.set(made, start)
+  names.offset = splice(names.offset, part, places)
+  names.length = splice(
+    names.length,
+    part,
+    Uint32Array.from(rows, (name) => length[name]),
+  )
+  replaceBytes(link, dirty, link.linkedit.strings!.offset + externalStrings + start, made)
+  return true
+}
+
+/** The debug map's entries of the object; `at` is -1 where it has none. */
+function stabsOf({ table }: Link, file: number): Part {
+  const { stabs } = table
+  for (let i = 0; i < stabs.files.length; i += 2) {
+    if (stabs.files[i] !== file) continue
+    const at = stabs.files[i + 1] - 1
+    let end = at + 2
+    while (stabs.type[end] !== macho.N_SO) end++
+    return { at, old: end + 1 - at, now: end + 1 - at }
+  }
+  return { at: -1, old: 0, now: 0 }
+}
+
+const STAB_COLUMNS = ['type', 'section', 'desc', 'value', 'text', 'row'] as const
+
+/** N_SO and N_OSO of the object stay, its symbols follow as they stand in the table. */
+function stabsAgain(link: Link, file: number, parts: Parts): StabTable {
+  const old = link.table.stabs
+  const { at, old: count } = parts.stabs
+  const rows = rowsWithStab(link, file, parts)
+  const made = createStabs(old.count - count + 3 + rows.length * 2)
+  Object.assign(made, { texts: old.texts, files: old.files, strings: old.strings })
+  copyStabs(made, old, 0, at + 2)
+  made.value[at + 1] = link.settings.zeroArDate ? 0 : link.files.Source.modified[file]
+  const sizing = createSizing()
+  measureFile(link, file, sizing)
+  for (const row of rows) addSymbol(link, made, row, sizing)
+  endFile(made)
+  const grown = made.count - (at + count)
+  copyStabs(made, old, at + count, old.count)
+  for (let i = 0; i < made.files.length; i += 2) if (made.files[i + 1] > at + 1) made.files[i + 1] += grown
+  for (let i = 0; i < made.count; i++)
+    if (made.row[i] !== 0 && (i < at || i >= at + count + grown))
+      made.row[i] = movedRow(link, parts, made.row[i] - 1) + 1
+  return made
+}
+
+/** Appends entries from .. to - 1. */
+function copyStabs(made: StabTable, old: StabTable, from: number, to: number): void {
+  for (const name of STAB_COLUMNS) made[name].set(old[name].subarray(from, to), made.count)
+  made.count += to - from
+}
+
+/** Rows of link.table (locals, then externals) of the object that have entries in its debug map. */
+function rowsWithStab(link: Link, file: number, { locals, externals }: Parts): number[] {
+  const { table } = link
+  const found: number[] = []
+  for (let i = locals.at; i < locals.at + locals.now; i++)
+    if (fileWithStab(link, table.locals[i]) === file) found.push(i)
+  for (let i = externals.at; i < externals.at + externals.now; i++)
+    if (fileWithStab(link, table.externals[i]) === file) found.push(table.localCount + i)
+  return found
+}
+
+/** Where a row of another object (locals, then externals) has gone. */
+function movedRow(link: Link, { locals, externals }: Parts, row: number): number {
+  const more = locals.now - locals.old
+  const before = link.table.localCount - more
+  if (row < before) return row < locals.at + locals.old ? row : row + more
+  const external = row - before
+  return (
+    link.table.localCount +
+    (external < externals.at + externals.old ? external : external + externals.now - externals.old)
+  )
+}
+
+function writeRows(link: Link, file: number, parts: Parts, before: Places, dirty: DirtyPages): string {
+  const { table, linkedit } = link
+  const { offset, bytes } = linkedit.symbols!
+  const start = offset - link.image.length
+  const old = new Uint32Array(link.tail.slice(start, start + bytes.length).buffer)
+  const words = new Uint32Array(old.length)
+  const now = placesOf(link)
+  for (let row = 0; row < now.room; row++) writeStab(words, row, EMPTY_NAME, macho.N_OPT, 0, 0, 0)
+  if (parts.stabs.at >= 0) moveRows(words, old, now.room, before.room, parts.stabs, before.locals - before.room)
+  else words.set(old.subarray(before.room * NLIST_WORDS, before.locals * NLIST_WORDS), now.room * NLIST_WORDS)
+  moveRows(words, old, now.locals, before.locals, parts.locals, before.externals - before.locals)
+  moveRows(words, old, now.externals, before.externals, parts.externals, before.undefineds - before.externals)
+  words.set(old.subarray(before.undefineds * NLIST_WORDS), now.undefineds * NLIST_WORDS)
+  if (!writeOwnLocals(link, file, words, now.locals + parts.locals.at, dirty))
+    return 'has more or longer names than there is room for'
+  writeOwnExternals(link, words, now.externals, parts.externals)
+  if (parts.stabs.at >= 0) {
+    writeOwnStabs(table.stabs, words, now, parts.stabs)
+    for (const i of [0, 1])
+      words[(now.room + parts.stabs.at + i) * NLIST_WORDS] = old[(before.room + parts.stabs.at + i) * NLIST_WORDS]
+  }
+  replaceBytes(link, dirty, offset, new Uint8Array(words.buffer))
+  // What the UUID is made of begins elsewhere: its hash is due even where no byte in it has changed.
+  if (link.digests !== null && link.digests.parts.length > 0) {
+    link.digests.parts = contentParts(link)
+    dirty.tail.push(start + now.locals * macho.NLIST_SIZE, start + now.locals * macho.NLIST_SIZE + 1)
+  }
+  return ''
+}
+
+/** Copies a part of `count` old rows but for those of the object. */
+function moveRows(
+  words: Uint32Array,
+  old: Uint32Array,
+  to: number,
+  from: number,
+  { at, old: gone, now }: Part,
+  count: number,
+): void {
+  words.set(old.subarray(from * NLIST_WORDS, (from + at) * NLIST_WORDS), to * NLIST_WORDS)
+  words.set(old.subarray((from + at + gone) * NLIST_WORDS, (from + count) * NLIST_WORDS), (to + at + now) * NLIST_WORDS)
+}
+
+/** False when the names leave their room. */
+function writeOwnLocals(link: Link, file: number, words: Uint32Array, row: number, dirty: DirtyPages): boolean {
+  const { Rows } = link.files
+  const [from, count] = [Rows.local[file], Rows.locals[file]]
+  const strings = new ByteSink(0)
+  strings.bytes = new Uint8Array(Rows.localRoom[file])
+  nameLocals(link, words, row * NLIST_WORDS, strings, from, from + count)
+  if (nameRoom(strings.length) !== Rows.localRoom[file]) return false
+  for (let i = 0; i < count; i++) words[(row + i) * NLIST_WORDS] += Rows.localNames[file]
+  const { locals } = link.table
+  defineLocals(link, words, row * NLIST_WORDS, locals.subarray(from, from + count), count)
+  const names = new Uint8Array(Rows.localRoom[file])
+  names.set(strings.finish())
+  replaceBytes(link, dirty, link.linkedit.strings!.offset + Rows.localNames[file], names)
+  return true
+}
+
+function writeOwnExternals(link: Link, words: Uint32Array, first: number, { at, now }: Part): void {
+  const { externals, externalNames, externalStrings } = link.table
+  for (let i = at; i < at + now; i++) words[(first + i) * NLIST_WORDS] = externalStrings + externalNames.offset[i]
+  defineSomeExternals(link, words, (first + at) * NLIST_WORDS, externals.subarray(at, at + now))
+}
+
+/** The texts of N_SO and N_OSO stay where they are. */
+function writeOwnStabs(stabs: StabTable, words: Uint32Array, { room, locals }: Places, { at, now }: Part): void {
+  for (let i = at; i < at + now; i++) {
+    const row = stabs.row[i]
+    const name = row === 0 ? EMPTY_NAME : words[(locals + row - 1) * NLIST_WORDS]
+    writeStab(words, room + i, name, stabs.type[i], stabs.section[i], stabs.desc[i], stabs.value[i])
+  }
+}
+
+function writeStab(
+  words: Uint32Array,
+  row: number,
+  name: number,
+  type: number,
+  section: number,
+  desc: number,
+  value: number,
+): void {
+  const at = row * NLIST_WORDS
+  words[at] = name
+  words[at + 1] = type | (section << 8) | (desc << 16)
+  words[at + 2] = value % 4294967296
+  words[at + 3] = Math.floor(value / 4294967296)
+}
+
+/** Bytes compared at a time. */
+const STEP = 4096
+
+/** Writes bytes of __LINKEDIT where they differ. */
+function replaceBytes(link: Link, dirty: DirtyPages, offset: number, bytes: Uint8Array): void {
+  const { tail } = link
+  const at = offset - link.image.length
+  for (let from = 0; from < bytes.length; from += STEP) {
+    const to = Math.min(bytes.length, from + STEP)
+    let i = from
+    while (i < to && tail[at + i] === bytes[i]) i++
+    if (i === to) continue
+    tail.set(bytes.subarray(from, to), at + from)
+    markDirty(link, dirty, offset + from, offset + to)
+  }
+}
