@@ -7,13 +7,16 @@ import { median } from './compare/statistics.ts'
 import { editBody } from './incremental/editBody.ts'
 import { runOnce } from './measure.ts'
 import { PEER, PEER_COMMAND } from './rivals/contestants.ts'
-import { makePreset, type Preset, type SyntheticFiles } from './synthetic.ts'
+import { makePreset, type Preset, presets, type SyntheticFiles } from './synthetic.ts'
+import { syntheticObjectWith } from './synthetic/program.ts'
 
 /** What is edited between two rebuilds, and how long the second may take as a part of the peer's full link. */
 interface Work {
   name: string
   /** Objects edited, as a part of all; 0: none. One at least otherwise. */
   edited: number
+  /** One object gets a function more, and the next time loses it. */
+  added?: boolean
   mode: RebuildMode
   goal: Partial<Record<Preset, number>>
 }
@@ -21,6 +24,7 @@ interface Work {
 const works: readonly Work[] = [
   { name: 'nothing changed', edited: 0, mode: 'noop', goal: { large: 0.003 } },
   { name: 'one function body', edited: Number.MIN_VALUE, mode: 'patch', goal: { medium: 0.02, large: 0.01 } },
+  { name: 'one function more or less', edited: 0, added: true, mode: 'patch', goal: {} },
   { name: '1 % of the objects', edited: 0.01, mode: 'patch', goal: { large: 0.05 } },
 ]
 
@@ -39,11 +43,16 @@ export interface IncrementalLine {
 
 interface Program {
   arch: Arch
+  size: Preset
   files: SyntheticFiles
   options: LinkOptions
-  /** Copies of every hundredth object, which are edited. */
+  /** Copies of every hundredth object, which are edited, and of one that gets a function more. */
   copies: string[]
+  grown: string
 }
+
+/** Number in the program of the object that grows; main.o is the first input. */
+const GROWN = 9
 
 const MACOS_13 = { name: 'macos', minVersion: 13 << 16, sdkVersion: 13 << 16 } as const
 
@@ -89,7 +98,10 @@ function prepare(arch: Arch, size: Preset, cache: string): Program {
   const folder = join(cache, `incremental-${arch}-${size}`)
   mkdirSync(folder, { recursive: true })
   const copies: string[] = []
+  const grown = join(folder, basename(files.inputs[GROWN + 1]))
+  cpSync(files.inputs[GROWN + 1], grown)
   const inputs = files.inputs.map((path, i): string | Input => {
+    if (i === GROWN + 1) return grown
     if (i % 100 !== 50) return path
     const copy = join(folder, basename(path))
     cpSync(path, copy)
@@ -98,7 +110,14 @@ function prepare(arch: Arch, size: Preset, cache: string): Program {
   })
   inputs.push({ library: 'System' })
   const output = join(folder, 'out')
-  return { arch, files, copies, options: { arch, platform: MACOS_13, inputs, syslibroots: [files.folder], output } }
+  return {
+    arch,
+    size,
+    files,
+    copies,
+    grown,
+    options: { arch, platform: MACOS_13, inputs, syslibroots: [files.folder], output },
+  }
 }
 
 function peerLink({ files }: Program, cache: string): number {
@@ -106,7 +125,16 @@ function peerLink({ files }: Program, cache: string): number {
   return runOnce({ name: PEER, command: [PEER_COMMAND, `@${files.response}`, '-o', output], output }).wall
 }
 
-function edit({ arch, copies, files }: Program, { edited }: Work, round: number): void {
+function edit({ arch, size, copies, grown, files }: Program, { edited, added }: Work, round: number): void {
+  if (added) {
+    const isMore = Math.floor(round / works.length) % 2 === 0
+    writeFileSync(
+      grown,
+      isMore
+        ? syntheticObjectWith({ arch, ...presets[size] }, GROWN, `_added_${round}`)
+        : readFileSync(files.inputs[GROWN + 1]),
+    )
+  }
   if (edited === 0) return
   const count = Math.min(copies.length, Math.max(1, Math.round(edited * files.inputs.length)))
   for (let i = 0; i < count; i++) {

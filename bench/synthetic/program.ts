@@ -260,12 +260,13 @@ function addFunction(draft: Draft, j: number): number {
   return value
 }
 
-function addWeakFunction(draft: Draft, weak: number): void {
+/** A function of the value and the string of a weak one. */
+function addLeaf(draft: Draft, symbol: number, weak: number): void {
   const { program, object, text } = draft
   const target = stringTarget(draft, textOf(program, 0, weak % program.textPool))
   alignCode(program.arch, text)
   const start = text.bytes.length
-  object.values[draft.known.get(`weak ${weak}`)!] = start
+  object.values[symbol] = start
   program.code.leaf(text, draw(program, DRAW.weakValue, weak, 0), target)
   unwindFunction(object, start, text.bytes.length - start, program.code.leafEncoding)
 }
@@ -345,11 +346,44 @@ function allTables(program: Program): Uint8Array {
  */
 export function* syntheticObjects(options: SyntheticOptions): Generator<SyntheticObject, number> {
   const { objects, functions } = options
+  const program = createProgram(options)
+  let sum = 0
+  for (let i = 0; i < objects; i++) {
+    const draft = newDraft(program, i)
+    declare(draft)
+    for (let j = 0; j < functions; j++) sum = step(sum, addFunction(draft, j))
+    yield { name: `u${pad(i, 5)}.o`, bytes: endObject(draft) }
+  }
+  yield { name: 'tables.o', bytes: allTables(program) }
+  return sum
+}
+
+/** Object `index` of the program as it is after an edit: with one more function, which nothing calls. @throws as `syntheticObjects` */
+export function syntheticObjectWith(options: SyntheticOptions, index: number, added: string): Uint8Array {
+  const program = createProgram(options)
+  const draft = newDraft(program, index)
+  declare(draft)
+  const symbol = addSymbol(draft.object, added, GLOBAL, TEXT)
+  for (let j = 0; j < program.functions; j++) addFunction(draft, j)
+  addLeaf(draft, symbol, draft.weak[0])
+  return endObject(draft)
+}
+
+function endObject(draft: Draft): Uint8Array {
+  const { program, index, object, text } = draft
+  for (const id of draft.weak) addLeaf(draft, draft.known.get(`weak ${id}`)!, id)
+  addTable(draft)
+  if (program.debug) addDebugInfo(object, `u${pad(index, 5)}`, text.bytes.length)
+  return finishObject(object)
+}
+
+function createProgram(options: SyntheticOptions): Program {
+  const { objects, functions } = options
   if (!(objects >= 1 && objects <= 99999 && functions >= 10 && functions <= 9999))
     throw new RangeError(`expected 1 to 99999 objects and 10 to 9999 functions, got ${objects} and ${functions}`)
   const weakPool = Math.max(40, Math.floor((objects * functions) / 100))
   const textPool = Math.max(50, Math.floor((objects * functions) / 20))
-  const program = {
+  return {
     references: 8,
     seed: 1,
     space: 'bench',
@@ -359,16 +393,4 @@ export function* syntheticObjects(options: SyntheticOptions): Generator<Syntheti
     weakPool,
     textPool,
   }
-  let sum = 0
-  for (let i = 0; i < objects; i++) {
-    const draft = newDraft(program, i)
-    declare(draft)
-    for (let j = 0; j < functions; j++) sum = step(sum, addFunction(draft, j))
-    for (const id of draft.weak) addWeakFunction(draft, id)
-    addTable(draft)
-    if (program.debug) addDebugInfo(draft.object, `u${pad(i, 5)}`, draft.text.bytes.length)
-    yield { name: `u${pad(i, 5)}.o`, bytes: finishObject(draft.object) }
-  }
-  yield { name: 'tables.o', bytes: allTables(program) }
-  return sum
 }
