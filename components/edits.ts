@@ -77,6 +77,14 @@ export type Descriptors = ReturnType<typeof createDescriptors>
 
 export type EditBlocks = ReturnType<typeof createEditBlocks>
 
+/** By block: the source file of its lines, and the file's other blocks. */
+export function createEditSources(rows: number) {
+  const Source = columns(rows, { file: 'u32', previous: 'u32', next: 'u32' })
+  return { rows, Source }
+}
+
+export type EditSources = ReturnType<typeof createEditSources>
+
 export function createReferences(rows: number) {
   /**
    * In `block` at `offset`, of relocation type `type`, `width` bytes wide, to `target`: a block, or TARGET_IMPORT | import; `through`

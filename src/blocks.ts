@@ -9,7 +9,9 @@ import {
   EDIT_WAITING,
 } from '../components/edits.ts'
 import { TARGET_IMPORT } from '../components/symbols.ts'
+import { dropLines } from './blocks/debug.ts'
 import { forgetName, wait } from './blocks/definitions.ts'
+import { encodeDsym } from './blocks/dsym.ts'
 import { definitionOf, gotAddress, gotOf, stubAddress, stubOf, symbolAddress } from './blocks/entries.ts'
 import { declareUndefined, endReexport, exportBlock, reexport, rename, unexport } from './blocks/exports.ts'
 import { compactImage } from './blocks/compact.ts'
@@ -37,6 +39,7 @@ import { type Host, HostError } from './host/host.ts'
 export type {
   BlockHandle,
   BlockImage,
+  BlockLine,
   BlockRelocation,
   BlockSection,
   BlockUpdate,
@@ -149,6 +152,7 @@ function imageOver(state: State): BlockImage {
       if (record && state.object !== null) throw new TypeError('flush: an object has no record')
       return flushImage(state, record)
     },
+    debugFile: () => encodeDsym(state),
     dispose: () => {
       if (state.file !== null) closeImageFile(state.file)
     },
@@ -172,6 +176,7 @@ function free(state: State, block: number): void {
   if (Place.flags[block] & EDIT_REEXPORT) endReexport(state, block)
   else unexport(state, block)
   endThreadLocal(state, block)
+  dropLines(state, block)
   if (Place.flags[block] & EDIT_PLACED) {
     leavePlace(state, block)
     dropSymbol(state, block)

@@ -2,6 +2,7 @@
 export {
   type BlockHandle,
   type BlockImage,
+  type BlockLine,
   type BlockRelocation,
   type BlockSection,
   type BlockUpdate,

@@ -10,6 +10,7 @@ import {
 } from '../../components/edits.ts'
 import { TARGET_IMPORT } from '../../components/symbols.ts'
 import { toText } from '../core/bytes.ts'
+import { touchLines } from './debug.ts'
 import { forgetName, settleName, wait } from './definitions.ts'
 import { forgetEntry } from './entryPoint.ts'
 import { blockOf } from './handles.ts'
@@ -140,6 +141,7 @@ function setGlobal(state: State, block: number, wanted: number): void {
   const { flags } = state.blocks.Place
   const placed = (flags[block] & EDIT_PLACED) !== 0
   forgetEntry(state, block)
+  touchLines(state, block)
   if (placed) dropSymbol(state, block)
   flags[block] = (flags[block] & ~GLOBAL) | wanted
   if (placed) addSymbol(state, block)
@@ -158,6 +160,7 @@ export function rename(state: State, block: number, text: string): void {
   forgetEntry(state, block)
   freeString(state, Entry.string[block])
   Entry.string[block] = addString(state, name)
+  touchLines(state, block)
   if (known) {
     addToIndex(state, block)
     settleName(state, Entry.string[block])

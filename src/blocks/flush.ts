@@ -16,7 +16,9 @@ import { createMessages, error, type Messages } from '../core/messages.ts'
 import { entityExists, highestId } from '../ecs.ts'
 import type { FilePart } from '../host/host.ts'
 import { encodeHeader } from '../../systems/kernels/commands.ts'
+import { isDebugStale, touchAllLines } from './debug.ts'
 import { lookUp } from './definitions.ts'
+import { writeDsym } from './dsym.ts'
 import { writeDyldTables } from './dyldInfo.ts'
 import { blockAddress, isThere, writeAllEntries, writeGot, writeIndirect, writeStub } from './entries.ts'
 import { findEntry } from './entryPoint.ts'
@@ -64,9 +66,10 @@ export function flushImage(state: State, record = false): FlushResult {
   const ranges = state.resized ? [{ at: 0, bytes: contents }] : dirtyRanges(state)
   if (state.file !== null && !writeImage(state, state.file, contents, ranges.length > 0, messages))
     return { messages: messages.list, contents: null, ranges: [] }
+  if (state.file !== null && isDebugStale(state, ranges.length > 0)) writeDsym(state, state.file.host, messages)
   state.pages.fill(0)
   state.resized = false
-  return { messages: [], contents, ranges }
+  return { messages: messages.list, contents, ranges }
 }
 
 /** The load command that finds the record may need more room than there is. */
@@ -211,7 +214,10 @@ function settle(state: State): void {
   }
   writeDescriptors(state)
   state.dirtyGots.length = state.dirtyStubs.length = 0
-  if (state.relocated) writeSymbols(state)
+  if (state.relocated) {
+    writeSymbols(state)
+    touchAllLines(state)
+  }
   state.relocated = false
 }
 

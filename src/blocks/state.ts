@@ -30,6 +30,7 @@ import { sha256Into } from '../core/sha256.ts'
 import { addEntity } from '../ecs.ts'
 import type { Sha256 } from '../formats/codesign.ts'
 import { type Settings, settle, version } from '../settings.ts'
+import type { Debug } from './debug.ts'
 import { createTable, TABLE_ORDER, type Table, type TableName } from './table.ts'
 import type { ImageOptions } from './types.ts'
 import { createImageFile, type ImageFile } from './writeFile.ts'
@@ -120,6 +121,8 @@ export interface State extends HeaderSource {
   dirtyGots: number[]
   dirtyStubs: number[]
   dirtyDescriptors: number[]
+  /** Null where no block has brought lines. */
+  debug: Debug | null
   /** Thunks that no branch goes through, and the one that was made last. */
   idleThunks: number[]
   lastThunk: number
@@ -201,6 +204,7 @@ export function createState(options: ImageOptions): State {
     dirtyGots: [],
     dirtyStubs: [],
     dirtyDescriptors: [],
+    debug: null,
     idleThunks: [],
     lastThunk: 0,
     movedExports: [],

@@ -86,6 +86,13 @@ export interface BlockRelocation {
   size?: 4 | 8
 }
 
+/** The code from `offset` on, up to the next row, is that of a line; column 0 where it is not known. */
+export interface BlockLine {
+  offset: number
+  line: number
+  column?: number
+}
+
 export interface BlockUpdate {
   /**
    * Default `__TEXT,__text`. In `__DATA,__common` an exported block is a tentative definition: the largest of its name counts, and
@@ -102,6 +109,12 @@ export interface BlockUpdate {
   /** The contents; for `__bss` and `__common` their size. */
   code: Uint8Array | number
   relocations?: readonly BlockRelocation[]
+  /**
+   * Where code comes from, in the order of offsets, and the path of its source: for the companion file, which `flush` keeps in step in
+   * `OUTPUT.dSYM` where `write` is set.
+   */
+  lines?: readonly BlockLine[]
+  file?: string
 }
 
 export interface ExportOptions {
@@ -181,6 +194,8 @@ export interface BlockImage {
    * that only `gotAddressOf` and `stubAddressOf` asked for go. Addresses change, and the next edits make room again, once.
    */
   compact(): void
+  /** DWARF of the image that the last flush gave, as a Mach-O of type MH_DSYM; null where no block has brought lines. */
+  debugFile(): Uint8Array | null
   /** Removes what is kept beside the file to write it by pieces. Without `write` there is nothing. */
   dispose(): void
 }

@@ -8,6 +8,7 @@ import {
   EDIT_UNDEFINED,
 } from '../../components/edits.ts'
 import { isZeroFillType } from '../../systems/kernels/outputKinds.ts'
+import { type CheckedLines, checkLines, setLines } from './debug.ts'
 import { definitionMoved, settleName } from './definitions.ts'
 import { checkStrong } from './exports.ts'
 import { checkRelocations, refuse } from './checkRelocations.ts'
@@ -36,6 +37,7 @@ interface Checked {
   bytes: Uint8Array | null
   /** As `checkRelocations` gives them. */
   references: number[]
+  lines: CheckedLines | null
 }
 
 export function updateBlock(state: State, block: number, update: BlockUpdate): void {
@@ -51,6 +53,7 @@ export function updateBlock(state: State, block: number, update: BlockUpdate): v
   }
   addReferences(state, block, checked.references)
   markDirty(state, block, moved ? EDIT_MOVED : 0)
+  if (checked.lines !== null || state.debug !== null) setLines(state, block, checked.lines)
   if (Place.flags[block] & EDIT_EXPORTED) settle(state, block, moved)
 }
 
@@ -142,7 +145,16 @@ function checkUpdate(state: State, block: number, update: BlockUpdate): Checked 
     size,
     bytes: zero ? null : (code as Uint8Array),
     references: checked.references,
+    lines: codeLines(state, section, update, size),
   }
+}
+
+function codeLines(state: State, section: number, { file, lines }: BlockUpdate, size: number): CheckedLines | null {
+  const checked = checkLines(file, lines, size)
+  if (checked === null) return null
+  if (section !== state.sections.text) refuse('lines are for code')
+  if (state.object !== null) refuse('an object has no companion file for lines')
+  return checked
 }
 
 function sectionOf(state: State, { section, threadLocal, code }: BlockUpdate): number {

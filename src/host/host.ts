@@ -73,6 +73,8 @@ export interface Host {
    */
   exchangeFile?(path: string, kept: string, parts: readonly FilePart[]): void
   removeFile?(path: string): void
+  /** Makes a folder, and those above it, where there is none. Throws a HostError when it cannot. */
+  makeFolder?(path: string): void
   /** Absolute path without symbolic links, or `path` made absolute where it does not exist. */
   realPath(path: string): string
   resolvePath(path: string): string

@@ -49,6 +49,7 @@ function basicHost(): Host {
     keepFile,
     exchangeFile,
     removeFile: (name) => fs.rmSync(name, { force: true }),
+    makeFolder,
     realPath,
     resolvePath: (name) => path.resolve(name),
     cwd: () => process.cwd(),
@@ -181,6 +182,14 @@ function replaceFile(name: string, chunks: readonly Uint8Array[], mode: number):
     if (open) fs.closeSync(fd)
     fs.rmSync(temporary, { force: true })
     throw cause
+  }
+}
+
+function makeFolder(name: string): void {
+  try {
+    fs.mkdirSync(name, { recursive: true })
+  } catch (cause) {
+    throw toHostError(cause)
   }
 }
 

@@ -7,9 +7,22 @@ export const DW_UT_split_compile = 0x05
 export const DW_UT_split_type = 0x06
 
 export const DW_TAG_compile_unit = 0x11
+export const DW_TAG_subprogram = 0x2e
+
+export const DW_LANG_C99 = 0x0c
 
 export const DW_AT_name = 0x03
+export const DW_AT_stmt_list = 0x10
+export const DW_AT_low_pc = 0x11
+export const DW_AT_high_pc = 0x12
+export const DW_AT_language = 0x13
 export const DW_AT_comp_dir = 0x1b
+export const DW_AT_producer = 0x25
+export const DW_AT_decl_file = 0x3a
+export const DW_AT_decl_line = 0x3b
+export const DW_AT_external = 0x3f
+export const DW_AT_ranges = 0x55
+export const DW_AT_linkage_name = 0x6e
 export const DW_AT_str_offsets_base = 0x72
 export const DW_AT_dwo_name = 0x76
 export const DW_AT_GNU_dwo_name = 0x2130
