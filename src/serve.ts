@@ -4,6 +4,7 @@ import type { Link } from '../components/link.ts'
 import { addressChunks } from '../systems/allocate/addressChunks.ts'
 import { branchChunks, measureChunks } from '../systems/allocate/branchChunks.ts'
 import { exportChunks } from '../systems/beginExports/exportChunks.ts'
+import { hashLiteralChunks, leadLiteralChunks } from '../systems/fold/literalChunks.ts'
 import { fillChunks, findChunks, nameChunks } from '../systems/load/fillChunks.ts'
 import { hintChunks } from '../systems/relocate/hints.ts'
 import { relocateChunks } from '../systems/relocate/relocateChunks.ts'
@@ -19,7 +20,9 @@ const KERNELS: Readonly<Record<string, unknown>> = {
   fillChunks,
   findChunks,
   hashChunks,
+  hashLiteralChunks,
   hintChunks,
+  leadLiteralChunks,
   measureChunks,
   nameChunks,
   readChunks,

@@ -12,9 +12,9 @@ import { isFoldableSection } from './fold/foldable.ts'
 import { foldIdentical } from './fold/identical.ts'
 import { foldLiterals } from './fold/literals.ts'
 
-export function fold(link: Link): void {
+export async function fold(link: Link): Promise<void> {
   const { icf = 'none' } = link.settings
-  foldLiterals(link)
+  await foldLiterals(link)
   followLeaders(link)
   if (icf === 'safe') markAddressTaken(link)
   if (icf !== 'none') foldIdentical(link, (section) => isFoldableSection(link, section))

@@ -1,28 +1,53 @@
 // Literals of equal content become one: each copy's leader is the first live one in command-line order.
-import { BLOCK_COALESCED, BLOCK_FOLDED, BLOCK_LIVE } from '../../components/blocks.ts'
+import { memory } from '../../components/columns.ts'
 import type { Link } from '../../components/link.ts'
+import { runKernel } from '../../components/mirror.ts'
 import { CONTENT_CSTRING, CONTENT_LITERAL } from '../../components/sections.ts'
-import { hashBytes, mix, sameBytes } from '../../src/core/hash.ts'
 import { isCommonString } from '../kernels/strings.ts'
+import { hashLiteralChunks, leadLiteralChunks, type LiteralJob } from './literalChunks.ts'
 
-export function foldLiterals(link: Link): void {
-  const total = countLiterals(link)
-  if (total === 0) return
-  let size = 1024
-  while (size < total * 2) size *= 2
-  const table: LiteralTable = { index: new Uint32Array(size), hash: new Uint32Array(size), mask: size - 1 }
-  const { files } = link
-  for (const file of link.order) {
-    const first = files.Ranges.section[file]
-    for (let section = first; section < first + files.Ranges.sections[file]; section++)
-      if (isFolded(link, section)) foldSection(link, section, table)
+const PARTS = ['arenas', 'files', 'sections', 'blocks'] as const
+const SECTIONS_A_CHUNK = 64
+/** With threads: so many shards that the last ones to be taken are short. */
+const SHARD_BITS = 4
+
+export async function foldLiterals(link: Link): Promise<void> {
+  const job = createJob(link)
+  const count = job.sections.length
+  if (count === 0) return
+  await runKernel(link, 'hashLiteralChunks', PARTS, hashLiteralChunks, job, Math.ceil(count / job.step))
+  await runKernel(link, 'leadLiteralChunks', PARTS, leadLiteralChunks, job, 2 ** job.shardBits)
+}
+
+function createJob(link: Link): LiteralJob {
+  const { Blocks } = link.sections
+  const sections = Uint32Array.from(listSections(link))
+  const poolIds = new Uint32Array(link.sections.count + 1)
+  const bases = new Uint32Array(sections.length + 1)
+  sections.forEach((section, i) => {
+    poolIds[section] = poolOf(link, section)
+    bases[i + 1] = bases[i] + Blocks.count[section]
+  })
+  return {
+    sections,
+    pools: sections.map((section) => poolIds[section]),
+    bases,
+    hash: new Uint32Array(memory(bases[sections.length] * 4, link.arenas.shared)),
+    step: SECTIONS_A_CHUNK,
+    shardBits: link.pool.workers.length === 0 ? 0 : SHARD_BITS,
+    poolOf: poolIds,
   }
 }
 
-interface LiteralTable {
-  index: Uint32Array
-  hash: Uint32Array
-  mask: number
+function listSections(link: Link): number[] {
+  const { files, sections } = link
+  const list: number[] = []
+  for (const file of link.order) {
+    const first = files.Ranges.section[file]
+    for (let section = first; section < first + files.Ranges.sections[file]; section++)
+      if (isFolded(link, section) && sections.Blocks.count[section] > 0) list.push(section)
+  }
+  return list
 }
 
 function isFolded(link: Link, section: number): boolean {
@@ -35,75 +60,10 @@ function isFolded(link: Link, section: number): boolean {
   )
 }
 
-function countLiterals(link: Link): number {
-  const { files, sections } = link
-  let total = 0
-  for (const file of link.order) {
-    const first = files.Ranges.section[file]
-    for (let section = first; section < first + files.Ranges.sections[file]; section++)
-      if (isFolded(link, section)) total += sections.Blocks.count[section]
-  }
-  return total
-}
-
 const STRINGS = 0x7fffffff
 
 /** Literals of sections of one name and kind are one pool, whatever file they come from. */
 export function poolOf(link: Link, section: number): number {
   if (isCommonString(link, section)) return STRINGS
   return link.sections.Header.content[section] === CONTENT_LITERAL ? 0 : link.sections.Header.name[section]
-}
-
-function foldSection(link: Link, section: number, table: LiteralTable): void {
-  const { blocks, sections, files } = link
-  const { flags, offset, size, alignPow2 } = blocks.Extent
-  const { bytes } = link.arenas.list[files.Source.arena[sections.Header.file[section]]]
-  const base = sections.Bytes.position[section]
-  const pool = poolOf(link, section)
-  const first = sections.Blocks.first[section]
-  const end = first + sections.Blocks.count[section]
-  for (let block = first; block < end; block++) {
-    if ((flags[block] & (BLOCK_LIVE | BLOCK_COALESCED)) !== BLOCK_LIVE) continue
-    const from = base + offset[block]
-    const hash = mix(hashBytes(bytes, from, from + size[block]) + pool)
-    const leader = findLiteral(link, table, block, hash, bytes, from, pool)
-    if (leader === block) continue
-    blocks.Placement.leader[block] = leader
-    flags[block] |= BLOCK_FOLDED
-    if (alignPow2[block] > alignPow2[leader]) alignPow2[leader] = alignPow2[block]
-  }
-  link.visited.rows += end - first
-  link.visited.hashed += sections.Header.size[section]
-}
-
-/** The first literal of this content, or `block` itself, which then stands for it. */
-function findLiteral(
-  link: Link,
-  table: LiteralTable,
-  block: number,
-  hash: number,
-  bytes: Uint8Array,
-  from: number,
-  pool: number,
-): number {
-  const { blocks, sections, files } = link
-  const { size, section, offset } = blocks.Extent
-  let probe = hash & table.mask
-  for (let other = table.index[probe]; other !== 0; other = table.index[probe]) {
-    if (table.hash[probe] === hash && size[other] === size[block]) {
-      const home = section[other]
-      const otherPool = poolOf(link, home)
-      const otherBytes = link.arenas.list[files.Source.arena[sections.Header.file[home]]].bytes
-      if (
-        otherPool === pool &&
-        sameBytes(otherBytes, sections.Bytes.position[home] + offset[other], bytes, from, size[block])
-      )
-        return other
-    }
-    probe = (probe + 1) & table.mask
-    link.visited.probes++
-  }
-  table.index[probe] = block
-  table.hash[probe] = hash
-  return block
 }
