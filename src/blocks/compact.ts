@@ -8,6 +8,7 @@ import { R_GOT, R_TLV } from '../arch/arch.ts'
 import { alignUp } from '../core/align.ts'
 import { entityExists, highestId } from '../ecs.ts'
 import { isLazy } from './entries.ts'
+import { packLines } from './debug.ts'
 import { settleLookUps } from './definitions.ts'
 import { setImportRow } from './importRows.ts'
 import { layOut, sectionSize, setBytes } from './layout.ts'
@@ -36,6 +37,7 @@ export function compactImage(state: State): void {
   packEntries(state, blocks, imports)
   packBlocks(state, blocks)
   packStrings(state, blocks, imports)
+  packLines(state, blocks)
   packSymbols(state, symbolOwners(state, blocks, imports))
   state.packing = true
 }

@@ -12,7 +12,7 @@ import type { BlockLine } from './types.ts'
 
 export const PRODUCER = 'colonnade'
 /** Numbers of a row. */
-const FIELDS = 3
+export const FIELDS = 3
 
 /** `name` is where the path stands in .debug_str; `first` leads its blocks. */
 interface SourceFile {
@@ -109,6 +109,26 @@ export function dropLines({ debug }: State, block: number): void {
   if (next[block] !== 0) previous[next[block]] = previous[block]
   of.unit = null
   debug.lines[block] = undefined
+}
+
+export function linesOf({ debug }: State, block: number): CheckedLines | null {
+  const rows = debug?.lines[block]
+  if (debug === null || rows === undefined) return null
+  return { file: debug.files[debug.sources.Source.file[block]].path, rows }
+}
+
+/** Files in the order of their paths, and of `blocks` in each. */
+export function packLines(state: State, blocks: readonly number[]): void {
+  const { debug } = state
+  if (debug === null) return
+  const lines = new Map(blocks.map((block) => [block, linesOf(state, block)]))
+  debug.files.length = 1
+  debug.byPath.clear()
+  debug.nextName = fromText(PRODUCER).length + 1
+  debug.lines = []
+  const paths = new Set([...lines.values()].flatMap((its) => (its === null ? [] : [its.file])))
+  for (const path of [...paths].sort()) fileOf(debug, path)
+  for (const [block, its] of lines) if (its !== null) setLines(state, block, its)
 }
 
 /** Something of the block that shows in its unit is another. */

@@ -4,6 +4,7 @@ import { FormatError, readU32, toText } from '../core/bytes.ts'
 import { hashBytes } from '../core/hash.ts'
 import { type Cursor, cursorOver, readByte, readSleb, readUleb } from '../formats/dyld/cursor.ts'
 import { RECORD_MAGIC, RECORD_START } from './record.ts'
+import type { BlockLine } from './types.ts'
 
 export interface RecordedReference {
   offset: number
@@ -26,6 +27,9 @@ export interface RecordedBlock {
   size: number
   offset: number
   references: RecordedReference[]
+  /** Number and 1, or 0. */
+  source: number
+  lines: BlockLine[]
 }
 
 export interface RecordedImport {
@@ -40,12 +44,13 @@ export interface EditRecord {
   headerPad: number
   entry: string
   output: string
+  sources: string[]
   imports: RecordedImport[]
   blocks: RecordedBlock[]
 }
 
 /** The fewest bytes that one takes: counts are held against them. */
-const [IMPORT_SIZE, BLOCK_SIZE, REFERENCE_SIZE] = [3, 2, 5]
+const [IMPORT_SIZE, BLOCK_SIZE, REFERENCE_SIZE, LINE_SIZE] = [3, 2, 5, 3]
 
 /** @throws FormatError `bad-edit-record` and those of numbers, each with the offset in `bytes`. */
 export function readRecord(bytes: Uint8Array, from: number, to: number): EditRecord {
@@ -56,11 +61,12 @@ export function readRecord(bytes: Uint8Array, from: number, to: number): EditRec
   const cursor = cursorOver(bytes, from + RECORD_START, to)
   const [flags, headerPad] = [readUleb(cursor), readUleb(cursor)]
   const [entry, output] = [readName(cursor), readName(cursor)]
+  const sources = readList(cursor, 1, readName)
   const imports = readList(cursor, IMPORT_SIZE, readImport)
   const blocks = readList(cursor, BLOCK_SIZE, readBlock)
   if (cursor.at !== to)
     throw new FormatError('bad-edit-record', `${to - cursor.at} bytes are left of the record of blocks`, cursor.at)
-  return { flags, headerPad, entry, output, imports, blocks }
+  return { flags, headerPad, entry, output, sources, imports, blocks }
 }
 
 function readList<T>(cursor: Cursor, size: number, read: (cursor: Cursor) => T): T[] {
@@ -91,7 +97,17 @@ function readBlock(cursor: Cursor): RecordedBlock {
   const { at } = cursor
   const name = readName(cursor)
   const flags = readUleb(cursor)
-  const none = { import: 0, resolver: 0, section: 0, alignPow2: 0, size: 0, offset: 0, references: [] }
+  const none = {
+    import: 0,
+    resolver: 0,
+    section: 0,
+    alignPow2: 0,
+    size: 0,
+    offset: 0,
+    references: [],
+    source: 0,
+    lines: [],
+  }
   const block: RecordedBlock = { at, name, flags, ...none }
   if (flags & EDIT_REEXPORT) return { ...block, import: readUleb(cursor) }
   if (flags & EDIT_EXPORTED) block.resolver = readUleb(cursor)
@@ -101,7 +117,13 @@ function readBlock(cursor: Cursor): RecordedBlock {
   block.size = readUleb(cursor)
   block.offset = readUleb(cursor)
   block.references = readList(cursor, REFERENCE_SIZE, readReference)
+  block.source = readUleb(cursor)
+  if (block.source !== 0) block.lines = readList(cursor, LINE_SIZE, readLine)
   return block
+}
+
+function readLine(cursor: Cursor): BlockLine {
+  return { offset: readUleb(cursor), line: readUleb(cursor), column: readUleb(cursor) }
 }
 
 function readReference(cursor: Cursor): RecordedReference {

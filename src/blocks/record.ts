@@ -2,11 +2,12 @@
 // LC_NOTE finds it. Numbers are LEB128, names a length and bytes:
 //   magic, hash of all that follows (4 bytes each, little-endian)
 //   flags RECORD_*, headerPad, entry point's name, output's name
+//   source files: count; path
 //   imports   count; name, ordinal (signed), flags IMPORT_WEAK and IMPORT_WEAK_DEF
 //   blocks    count; name, flags EDIT_* and RECORD_THREAD_LOCAL, then
 //             a re-export's import (number); an exported block's resolver (number + 1, or 0); of one with contents its section (number),
 //             log2 alignment, size, offset in the section, references: count; offset, type, width, target (twice the number of a block,
-//             or that of an import and 1), addend (signed)
+//             or that of an import and 1), addend (signed); source file (number + 1, or 0) and its rows: count; offset, line, column
 // Blocks are in the order of their names, references as they were given.
 import {
   EDIT_EXPORTED,
@@ -21,13 +22,14 @@ import { TARGET_IMPORT } from '../../components/symbols.ts'
 import { ByteSink, fromText, writeU32 } from '../core/bytes.ts'
 import { hashBytes } from '../core/hash.ts'
 import { blocksInOrder, importsInOrder } from './compact.ts'
+import { FIELDS, linesOf } from './debug.ts'
 import { signatureName } from './linkedit.ts'
 import type { State } from './state.ts'
 import { stringBytes } from './strings.ts'
 
 export const RECORD_OWNER = 'colonnade.blocks'
-/** `CBR1` */
-export const RECORD_MAGIC = 0x31524243
+/** `CBR2` */
+export const RECORD_MAGIC = 0x32524243
 export const RECORD_START = 8
 export const RECORD_THROUGH_GOT = 1
 export const RECORD_LOOK_UP = 2
@@ -43,9 +45,14 @@ export function encodeRecord(state: State): Uint8Array {
   sink.uleb(state.settings.headerPad)
   appendName(sink, state.entryName)
   appendName(sink, fromText(signatureName(state)))
-  const numbers = { blocks: new Uint32Array(state.blocks.rows + 1), imports: new Uint32Array(state.imports.rows + 1) }
-  appendImports(state, sink, numbers.imports)
+  const numbers: Numbers = {
+    blocks: new Uint32Array(state.blocks.rows + 1),
+    imports: new Uint32Array(state.imports.rows + 1),
+    sources: new Map(),
+  }
   const blocks = blocksInOrder(state).filter((block) => block !== state.loaderCache)
+  appendSources(state, sink, numbers.sources, blocks)
+  appendImports(state, sink, numbers.imports)
   for (const [number, block] of blocks.entries()) numbers.blocks[block] = number
   sink.uleb(blocks.length)
   for (const block of blocks) appendBlock(state, sink, numbers, block)
@@ -57,11 +64,21 @@ export function encodeRecord(state: State): Uint8Array {
 interface Numbers {
   blocks: Uint32Array
   imports: Uint32Array
+  sources: Map<string, number>
 }
 
 function appendName(sink: ByteSink, name: Uint8Array): void {
   sink.uleb(name.length)
   sink.append(name)
+}
+
+function appendSources(state: State, sink: ByteSink, numbers: Map<string, number>, blocks: readonly number[]): void {
+  for (const block of blocks) {
+    const lines = linesOf(state, block)
+    if (lines !== null && !numbers.has(lines.file)) numbers.set(lines.file, numbers.size)
+  }
+  sink.uleb(numbers.size)
+  for (const path of numbers.keys()) appendName(sink, fromText(path))
 }
 
 /** Those that were asked for; others are made again where they are needed. */
@@ -93,6 +110,11 @@ function appendBlock(state: State, sink: ByteSink, numbers: Numbers, block: numb
   sink.uleb(Place.size[block])
   sink.uleb(Place.offset[block])
   appendReferences(state, sink, numbers, block)
+  const lines = linesOf(state, block)
+  if (lines === null) return sink.u8(0)
+  sink.uleb(numbers.sources.get(lines.file)! + 1)
+  sink.uleb(lines.rows.length / FIELDS)
+  for (const number of lines.rows) sink.uleb(number)
 }
 
 function appendReferences(state: State, sink: ByteSink, numbers: Numbers, block: number): void {

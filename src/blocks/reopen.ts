@@ -140,7 +140,15 @@ function contentsOf(filling: Filling, block: RecordedBlock): BlockUpdate {
   const code = zero ? size : image.bytes.subarray(start, start + size)
   const name = `${section.segment},${section.name}` as BlockSection
   const place = block.flags & RECORD_THREAD_LOCAL ? { threadLocal: true } : { section: name }
-  return { ...place, align: 2 ** Math.min(alignPow2, 32), code, relocations }
+  const lines = linesOf(filling, block)
+  return { ...lines, ...place, align: 2 ** Math.min(alignPow2, 32), code, relocations }
+}
+
+function linesOf({ file }: Filling, { source, lines }: RecordedBlock): Pick<BlockUpdate, 'file' | 'lines'> {
+  if (source === 0) return {}
+  const path = file.record.sources[source - 1]
+  if (path === undefined) throw new TypeError(`there is no source file ${source}`)
+  return { file: path, lines }
 }
 
 function relocationOf(

@@ -10,6 +10,7 @@ import {
   createImage,
   type FlushResult,
   type ImageOptions,
+  openImage,
 } from '../../src/blocks.ts'
 import { link } from '../../src/node.ts'
 import { readImage } from '../../src/formats/macho/image.ts'
@@ -243,4 +244,27 @@ test('of definitions of one name the same counts, whichever came last', () => {
       assert.ok(build(order).equals(wanted))
     verifyImage(target, save({ contents: wanted, messages: [], ranges: [] }))
   }
+})
+
+test('the companion file of a compacted image is that of a fresh one, and of one that was opened again', () => {
+  const names = ['_main', '_b', '_a', '_c']
+  const build = (order: readonly number[]) => {
+    const image = newImage(createTarget('arm64', 'chained'))
+    const blocks = new Map(order.map((i) => [i, image.declareBlock(names[i])]))
+    for (const i of order) {
+      const lines = [0, 4, 8].map((offset) => ({ offset, line: 10 * i + offset, column: i }))
+      image.updateBlock(blocks.get(i)!, { ...functionOf('arm64', [{ add: i }]), file: `/src/${i % 2}.toy`, lines })
+    }
+    return image
+  }
+  const pack = (image: BlockImage) => {
+    image.compact()
+    flush(image)
+    return Buffer.from(image.debugFile()!)
+  }
+  const image = build([3, 2, 1, 0])
+  const left = Uint8Array.from(image.flush({ record: true }).contents!)
+  const wanted = pack(build([0, 1, 2, 3]))
+  assert.ok(pack(image).equals(wanted))
+  assert.ok(pack(openImage(left)).equals(wanted))
 })
