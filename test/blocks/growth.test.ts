@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { readImage } from '../../src/formats/macho/image.ts'
 import { verify } from '../../src/verify.ts'
+import { decodeFixups } from '../compare/fixups.ts'
+import { readMachO } from '../compare/machOFile.ts'
 import { runImage, verifyImage } from '../helpers/run.ts'
 import { forEachTarget } from '../helpers/targets.ts'
 import { functionOf, host, LIBSYSTEM, newImage, save, type Step, textOf } from './build.ts'
@@ -93,5 +95,95 @@ forEachTarget((target) => {
       assert.ok(again.last <= first.last + 0x4000)
       assert.deepEqual(again.entries, first.entries)
     }
+  })
+})
+
+/** Where the tables of a file are. */
+function placesOf(contents: Uint8Array): Record<string, number> {
+  const { sections, symtab, dysymtab } = readImage(contents)
+  const address = (name: string) => sections.find((section) => section.name === name)!.address
+  return {
+    got: address('__got'),
+    stubs: address('__stubs'),
+    data: address('__data'),
+    symbols: symtab!.symbolOffset,
+    strings: symtab!.stringOffset,
+    indirect: dysymtab!.indirectOffset,
+  }
+}
+
+forEachTarget((target) => {
+  test(`each table that outgrows its room makes more, and what lies behind it moves (${target.name})`, () => {
+    const image = newImage(target)
+    const [main, format] = ['_main', '_format'].map(image.declareBlock)
+    const [printf, exit] = ['_printf', '_exit'].map((name) => image.addImport(name, LIBSYSTEM))
+    image.updateBlock(format, textOf('%d\n'))
+    image.updateBlock(
+      main,
+      functionOf(target.arch, [{ add: 7 }, { print: format, with: printf }, { add: -7 }, { call: exit }], 'zero'),
+    )
+    const flush = () => {
+      const result = image.flush()
+      assert.deepEqual(result.messages, [])
+      return placesOf(result.contents!)
+    }
+    const weak = (name: string) => image.addImport(name, -2, { weak: true })
+    /** Grows until what lies behind the table stands elsewhere. */
+    const grow = (moved: string, step: (i: number) => void) => {
+      const before = flush()
+      let after = before
+      for (let i = 0; after[moved] === before[moved] && i < 4000; i++) {
+        step(i)
+        if (i % 50 === 49) after = flush()
+      }
+      assert.notEqual(after[moved], before[moved], moved)
+      const path = save(image.flush())
+      verifyImage(target, path)
+      assert.equal(runImage(target, path).stdout, '7\n')
+    }
+    grow('data', (i) => image.gotAddressOf(weak(`_got${i}`)))
+    grow('got', (i) => image.stubAddressOf(weak(`_stub${i}`)))
+    grow('indirect', (i) =>
+      image.updateBlock(image.declareBlock(`_s${i}`), { section: '__TEXT,__const', align: 1, code: new Uint8Array(1) }),
+    )
+    grow('strings', (i) => image.gotAddressOf(weak(`_indirect${i}`)))
+    const size = () => readImage(image.flush().contents!).symtab!.stringSize
+    const before = size()
+    grow('symbols', (i) => image.exportSymbol(image.lookup(`_s${i}`)!))
+    for (let i = 0; i < 200; i++) image.renameBlock(image.lookup(`_s${i}`)!, `_${'long'.repeat(100)}${i}`)
+    assert.ok(size() > before + 200 * 400)
+    verifyImage(target, save(image.flush()))
+  })
+
+  test(`imports come from libraries of any ordinal (${target.name})`, () => {
+    const libraries = Array.from({ length: 253 }, (_, i) => ({ installName: `/usr/lib/lib${i}.dylib`, weak: true }))
+    const image = newImage(target, { libraries: [LIBSYSTEM, ...libraries.slice(1)], outputType: 'dylib' })
+    const type = target.arch === 'arm64' ? 'ARM64_RELOC_UNSIGNED' : 'X86_64_RELOC_UNSIGNED'
+    const ordinals = [1, 2, 15, 16, 127, 128, 252, 253, -1, -2]
+    const made = ordinals.map((ordinal) => image.addImport(`_from${ordinal}`, ordinal, { weak: ordinal !== 1 }))
+    const relocations = made.map((target, i) => ({ offset: i * 8, type, target }))
+    image.updateBlock(image.declareBlock('_table'), {
+      section: '__DATA,__data',
+      code: new Uint8Array(8 * made.length),
+      relocations,
+    })
+    image.updateBlock(
+      image.declareBlock('_f'),
+      functionOf(
+        target.arch,
+        made.map((call) => ({ call })),
+      ),
+    )
+    const result = image.flush()
+    assert.deepEqual(
+      verify(result.contents!, { host }).filter(({ id }) => id !== 'unsigned'),
+      [],
+    )
+    const { binds, lazyBinds } = decodeFixups(readMachO(result.contents!))
+    const found = new Map([...binds.values(), ...lazyBinds.values()].map(({ name, ordinal }) => [name, ordinal]))
+    for (const ordinal of ordinals) assert.equal(found.get(`_from${ordinal}`), ordinal)
+    assert.equal(image.addImport('_from16', '/usr/lib/lib15.dylib', { weak: true }), made[3])
+    for (const wrong of [0, 254, -3, -4, 1.5, Number.NaN]) assert.throws(() => image.addImport('_x', wrong), TypeError)
+    assert.throws(() => image.addImport('_x', '/usr/lib/one_too_many.dylib'), /at most 253 libraries/)
   })
 })
