@@ -11,7 +11,7 @@ import {
 import { TARGET_IMPORT } from '../components/symbols.ts'
 import { dropLines } from './blocks/debug.ts'
 import { forgetName, wait } from './blocks/definitions.ts'
-import { encodeDsym } from './blocks/dsym.ts'
+import { companionOf } from './blocks/dsym.ts'
 import { definitionOf, gotAddress, gotOf, stubAddress, stubOf, symbolAddress } from './blocks/entries.ts'
 import { declareUndefined, endReexport, exportBlock, reexport, rename, unexport } from './blocks/exports.ts'
 import { compactImage } from './blocks/compact.ts'
@@ -152,7 +152,7 @@ function imageOver(state: State): BlockImage {
       if (record && state.object !== null) throw new TypeError('flush: an object has no record')
       return flushImage(state, record)
     },
-    debugFile: () => encodeDsym(state),
+    debugFile: () => companionOf(state),
     dispose: () => {
       if (state.file !== null) closeImageFile(state.file)
     },

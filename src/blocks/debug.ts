@@ -14,12 +14,23 @@ export const PRODUCER = 'colonnade'
 /** Numbers of a row. */
 export const FIELDS = 3
 
-/** `name` is where the path stands in .debug_str; `first` leads its blocks. */
-interface SourceFile {
+/** Where a unit's parts stand in the companion file. */
+export type UnitPlaces = { info: number; lines: number; ranges: number; addresses: number }
+
+/** `name` is where the path stands in .debug_str; `first` leads its blocks. `unit` is `stale` where something in it is another. */
+export interface SourceFile {
   path: string
   name: number
   first: number
   unit: EncodedUnit | null
+  stale: boolean
+  places: UnitPlaces
+}
+
+export interface DwarfSection {
+  name: string
+  size: number
+  offset: number
 }
 
 export interface Debug {
@@ -30,8 +41,10 @@ export interface Debug {
   files: SourceFile[]
   byPath: Map<string, number>
   nextName: number
-  /** What the last flush made, and how it was left where it was written. */
+  /** What the last flush wrote, where its symbols begin, and how it was left. */
   bytes: Uint8Array | null
+  symbolsAt: number
+  sections: DwarfSection[]
   stat: FileStat | null
 }
 
@@ -63,10 +76,15 @@ export function checkLines(file: unknown, lines: readonly BlockLine[] | undefine
 }
 
 function createDebug(rows: number): Debug {
-  const nobody = { path: '', name: 0, first: 0, unit: null }
+  const nobody = newFile('', 0)
   const nextName = fromText(PRODUCER).length + 1
   const files = { files: [nobody], byPath: new Map<string, number>(), nextName }
-  return { sources: createEditSources(rows), lines: [], ...files, bytes: null, stat: null }
+  return { sources: createEditSources(rows), lines: [], ...files, bytes: null, symbolsAt: 0, sections: [], stat: null }
+}
+
+function newFile(path: string, name: number): SourceFile {
+  const places = { info: 0, lines: 0, ranges: 0, addresses: 0 }
+  return { path, name, first: 0, unit: null, stale: false, places }
 }
 
 /** The block has these lines from now on. */
@@ -87,7 +105,7 @@ export function setLines(state: State, block: number, lines: CheckedLines | null
   next[block] = first
   if (first !== 0) previous[first] = block
   files[of].first = block
-  files[of].unit = null
+  files[of].stale = true
   state.debug.lines[block] = lines.rows
 }
 
@@ -95,7 +113,7 @@ function fileOf(debug: Debug, path: string): number {
   const known = debug.byPath.get(path)
   if (known !== undefined) return known
   debug.byPath.set(path, debug.files.length)
-  debug.files.push({ path, name: debug.nextName, first: 0, unit: null })
+  debug.files.push(newFile(path, debug.nextName))
   debug.nextName += fromText(path).length + 1
   return debug.files.length - 1
 }
@@ -107,7 +125,7 @@ export function dropLines({ debug }: State, block: number): void {
   if (previous[block] !== 0) next[previous[block]] = next[block]
   else of.first = next[block]
   if (next[block] !== 0) previous[next[block]] = previous[block]
-  of.unit = null
+  of.stale = true
   debug.lines[block] = undefined
 }
 
@@ -133,29 +151,31 @@ export function packLines(state: State, blocks: readonly number[]): void {
 
 /** Something of the block that shows in its unit is another. */
 export function touchLines({ debug }: State, block: number): void {
-  if (debug?.lines[block] !== undefined) debug.files[debug.sources.Source.file[block]].unit = null
+  if (debug?.lines[block] !== undefined) debug.files[debug.sources.Source.file[block]].stale = true
 }
 
 /** All addresses are others. */
 export function touchAllLines({ debug }: State): void {
-  if (debug !== null) for (const file of debug.files) file.unit = null
+  if (debug !== null) for (const file of debug.files) file.stale = true
 }
 
 /** Whether the companion file, where there is one, is to be written: with another image it has another UUID. */
 export function isDebugStale({ debug }: State, changed: boolean): boolean {
   if (debug === null) return false
-  return changed || debug.stat === null || debug.files.some(({ first, unit }) => first !== 0 && unit === null)
+  return changed || debug.stat === null || debug.files.some(({ stale }) => stale)
 }
 
-/** A unit for each file that has blocks; those that are there still are used again. */
-export function unitsOf(state: State, debug: Debug): EncodedUnit[] {
-  const units: EncodedUnit[] = []
+/** The files that have blocks, each with its unit; those that are not stale are used again. */
+export function filesWithUnits(state: State, debug: Debug): SourceFile[] {
   for (const file of debug.files) {
-    if (file.first === 0) continue
-    file.unit ??= encodeUnit(file.path, file.name, 0, functionsOf(state, debug, file.first))
-    units.push(file.unit)
+    if (file.stale) file.unit = file.first === 0 ? null : newUnit(state, debug, file)
+    file.stale = false
   }
-  return units
+  return debug.files.filter(({ unit }) => unit !== null)
+}
+
+export function newUnit(state: State, debug: Debug, { path, name, first }: SourceFile): EncodedUnit {
+  return encodeUnit(path, name, 0, functionsOf(state, debug, first))
 }
 
 function functionsOf(state: State, debug: Debug, first: number): DebugFunction[] {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { randomFrom } from '../../bench/random.ts'
 import type { BlockImage, BlockUpdate } from '../../src/blocks.ts'
 import { readImage } from '../../src/formats/macho/image.ts'
 import { command } from '../helpers/command.ts'
@@ -206,4 +207,34 @@ test('lines that make no sense are refused', () => {
     assert.throws(() => image.updateBlock(block, update as BlockUpdate), TypeError, JSON.stringify(update))
   image.updateBlock(block, { code, lines: [] })
   assert.equal(image.debugFile(), null)
+})
+
+test('a bundle that is patched is the one that is made at once', () => {
+  const target = createTarget('arm64', 'chained')
+  const output = join(tempFolder(), 'program')
+  const images = [newImage(target, { output, write: true }), newImage(target, { output })]
+  const handles = images.map((image) =>
+    Array.from({ length: 40 }, (_, i) => image.declareBlock(i === 0 ? '_main' : `_f${i}`)),
+  )
+  const random = randomFrom(9)
+  let patched = 0
+  for (let round = 0; round < 60; round++) {
+    const block = Math.floor(random() * 40)
+    const kind = round < 40 ? 0 : Math.floor(random() * 8)
+    const [size, line, file] = [1 + Math.floor(random() * 20), Math.floor(random() * 1000), Math.floor(random() * 3)]
+    for (const [i, image] of images.entries()) {
+      const handle = handles[i][round < 40 ? round : block]
+      if (kind === 1) image.renameBlock(handle, block === 0 ? '_main' : `_renamed${round}`)
+      else if (kind === 2) image.exportSymbol(handle, { hidden: round % 2 === 0 })
+      else if (kind === 3) image.updateBlock(handle, functionOf('arm64', adds(size), 'zero'))
+      else image.updateBlock(handle, withLines(functionOf('arm64', adds(size), 'zero'), `file${file}.toy`, line + 1))
+    }
+    const before = existsSync(dwarfOf(output)) ? statSync(dwarfOf(output)).ino : 0
+    for (const image of images) flush(image)
+    if (statSync(dwarfOf(output)).ino === before) patched++
+    assert.ok(readFileSync(dwarfOf(output)).equals(images[1].debugFile()!), `round ${round}`)
+  }
+  assert.ok(patched > 5, `${patched}`)
+  checkDwarf(output)
+  images[0].dispose()
 })

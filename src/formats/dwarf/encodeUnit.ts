@@ -1,5 +1,6 @@
 // DWARF 4 for functions of one source file: a unit, its line table and its ranges, each complete but for where the others stand.
 import { ByteSink, fromText } from '../../core/bytes.ts'
+import { sizeClass } from '../../core/sizeClass.ts'
 import * as dw from './constants.ts'
 
 /** `lines`: three numbers a row, in the order of offsets: offset in the function, line, column (0: none). */
@@ -43,7 +44,7 @@ const FUNCTION: readonly (readonly [number, number])[] = [
   [dw.DW_AT_low_pc, dw.DW_FORM_addr],
   [dw.DW_AT_high_pc, dw.DW_FORM_data4],
   [dw.DW_AT_decl_file, dw.DW_FORM_data1],
-  [dw.DW_AT_decl_line, dw.DW_FORM_udata],
+  [dw.DW_AT_decl_line, dw.DW_FORM_data4],
 ]
 
 /** The abbreviations (.debug_abbrev) of all units. */
@@ -80,7 +81,10 @@ function abbreviation(
   }
 }
 
-/** `path` stands at `name` of .debug_str, and the producer at `producer`; functions are in the order of addresses. */
+/**
+ * `path` stands at `name` of .debug_str, and the producer at `producer`; functions are in the order of addresses. Other lines and
+ * addresses of the same functions seldom make a unit of other sizes.
+ */
 export function encodeUnit(
   path: string,
   name: number,
@@ -128,7 +132,7 @@ function appendFunction(sink: ByteSink, { name, external, address, size, lines }
   sink.u64(address)
   sink.u32(size)
   sink.u8(1)
-  sink.uleb(lines[1])
+  sink.u32(lines[1])
 }
 
 function encodeRanges(functions: readonly DebugFunction[]): Uint8Array {
@@ -175,6 +179,8 @@ function encodeLines(path: string, functions: readonly DebugFunction[]): Uint8Ar
   sink.u8(0)
   const program = sink.length
   for (const one of functions) appendSequence(sink, one)
+  // No row follows, so that what the opcode says of one is void.
+  for (const end = sizeClass(sink.length + 1, 2, 64); sink.length < end; ) sink.u8(dw.DW_LNS_set_basic_block)
   const bytes = withLength(sink)
   new DataView(bytes.buffer, bytes.byteOffset).setUint32(start - 4, program - start, true)
   return bytes
