@@ -20,7 +20,7 @@ const NLIST_WORDS = macho.NLIST_SIZE / 4
 const EMPTY_NAME = 1
 
 /** nlist_64 as words: n_strx; n_type, n_sect, n_desc; n_value in two. */
-interface Writing {
+export interface Writing {
   words: Uint32Array
   at: number
   strings: ByteSink
@@ -135,7 +135,8 @@ function writeExternals(link: Link, writing: Writing): void {
   writing.at += externalCount * NLIST_WORDS
 }
 
-function writeUndefined(link: Link, writing: Writing, made: number): void {
+/** Also for a patch that lists the undefined names anew. */
+export function writeUndefined(link: Link, writing: Writing, made: number): void {
   const { Library } = link.imports
   const ordinal = Library.ordinal[made]
   const encoded =

@@ -115,7 +115,8 @@ function isLinkerName(link: Link, name: number): boolean {
   return text.startsWith('_objc_msgSend$') || text.startsWith('___dtrace_')
 }
 
-function importFromDylib(link: Link, name: number, weakly: number): void {
+/** The name becomes an import of what `findInDylibs` has found. */
+export function importFromDylib(link: Link, name: number, weakly: number): void {
   const { Resolution, Offer } = link.names
   const exporter = link.dylibs[Offer.dylib[name] - 1].exporter
   const dylib = link.dylibs[exporter]

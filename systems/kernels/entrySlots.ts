@@ -11,12 +11,12 @@ import { symbolText } from './places.ts'
 import { fileOfSymbol, ranksBefore } from './ranks.ts'
 
 /**
- * At most three quarters of the slots are taken, in classes an eighth of the power of two apart, so that a table of 192 entries or
- * more takes at most half as much again; a class is 32 slots at least, for a table that is small changes its class too often else.
+ * At most three quarters of the slots are taken, in classes an eighth of the power of two apart, so that a table of 384 entries or
+ * more takes at most half as much again; a class is 64 slots at least (half a kilobyte), for a table that is small changes its class too often else.
  */
 const LOAD = 0.75
 const SLOT_STEPS = 3
-const LEAST_SLOTS = 32
+const LEAST_SLOTS = 64
 /** Parts the keys of local symbols from those of imports. */
 const LOCAL_SEED = 0x2545f491
 /** Where an entry is sought first must not follow from what orders the entries: more of them would move. */

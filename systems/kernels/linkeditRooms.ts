@@ -10,10 +10,11 @@ import * as macho from '../../src/formats/macho/constants.ts'
 /** Steps of size classes to a power of two, as log2, and the smallest step in bytes. */
 const TABLE_STEPS = 3
 const TABLE_STEP = 64
-/** Of what dyld reads of pointers, where one more takes some 15 bytes. */
+/** Of what dyld reads of pointers, where one more takes some 15 bytes, and of the string table, where one more takes 20. */
 const POINTERS_STEP = 256
+const STRINGS_STEP = 1024
 /** The smallest step of the symbol table, in rows. */
-const ROW_STEP = 16
+const ROW_STEP = 64
 /** Of the names of a file's symbols, in bytes. */
 const NAME_STEPS = 2
 const NAME_STEP = 64
@@ -23,7 +24,8 @@ const POINTERS: readonly LinkeditName[] = ['rebase', 'bind', 'weakBind', 'lazyBi
 /** Bytes that a table of `size` bytes takes. An empty one has no room; nor has that of indirect symbols, which sections count. */
 export function tableRoom(link: Link, name: LinkeditName, size: number): number {
   if (link.settings.layout !== 'padded' || name === 'indirect') return size
-  return sizeClass(alignUp(size, 8), TABLE_STEPS, POINTERS.includes(name) ? POINTERS_STEP : TABLE_STEP)
+  const step = name === 'strings' ? STRINGS_STEP : POINTERS.includes(name) ? POINTERS_STEP : TABLE_STEP
+  return sizeClass(alignUp(size, 8), TABLE_STEPS, step)
 }
 
 /** Bytes that the names of a file's symbols take in the padded layout: there is room for the first one too. */

@@ -31,20 +31,22 @@ export function assignOrdinals(link: Link): void {
 }
 
 /** Not referenced and not asked for by itself: no load command (-dead_strip_dylibs, re-exports, dead-strippable ones). */
-function isLinked(link: Link, dylib: Dylib): boolean {
+export function isLinked(link: Link, dylib: Dylib): boolean {
   if (!dylib.active && dylib.referenced === 0) return false
   if (dylib.referenced > 0 || dylib.needed) return true
   return dylib.explicit && !dylib.deadStrippable && !link.settings.deadStripDylibs
 }
 
 function ordinalImports(link: Link): void {
+  for (let made = 1; made <= link.imports.count; made++) ordinalImport(link, made)
+}
+
+export function ordinalImport(link: Link, made: number): void {
   const { Library } = link.imports
   const flat = link.settings.flatNamespace === true
-  for (let made = 1; made <= link.imports.count; made++) {
-    if (Library.dylib[made] !== 0 && flat) Library.ordinal[made] = BIND_SPECIAL_DYLIB_FLAT_LOOKUP
-    else if (Library.dylib[made] !== 0) Library.ordinal[made] = link.dylibs[Library.dylib[made] - 1].ordinal
-    else if (Library.flags[made] & IMPORT_WEAK_DEF) Library.ordinal[made] = BIND_SPECIAL_DYLIB_SELF
-  }
+  if (Library.dylib[made] !== 0 && flat) Library.ordinal[made] = BIND_SPECIAL_DYLIB_FLAT_LOOKUP
+  else if (Library.dylib[made] !== 0) Library.ordinal[made] = link.dylibs[Library.dylib[made] - 1].ordinal
+  else if (Library.flags[made] & IMPORT_WEAK_DEF) Library.ordinal[made] = BIND_SPECIAL_DYLIB_SELF
 }
 
 /** The ordinal in chained imports, where a weak definition is looked up in all images. */

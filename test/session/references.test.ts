@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { copyFileSync, utimesSync } from 'node:fs'
+import { copyFileSync, readFileSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { context, link } from '../../src/node.ts'
@@ -7,7 +7,7 @@ import type { LinkOptions } from '../../src/types.ts'
 import { compile } from '../helpers/clang.ts'
 import { libSystem, tempFolder } from '../helpers/paths.ts'
 import { runImage, verifyImage } from '../helpers/run.ts'
-import { forEachTarget, type Target } from '../helpers/targets.ts'
+import { createTarget, forEachTarget, type Target } from '../helpers/targets.ts'
 import {
   createReferring,
   editReferring,
@@ -64,30 +64,57 @@ function check({ target, files, options }: Program, what: string): void {
   assert.equal(runImage(target, options.output!).stdout, outputOf(files), what)
 }
 
+/** Edits at random; returns how many bring a mention of something new, and why those that are no patches are none. */
+async function editAtRandom(program: Program, seed: number): Promise<{ fresh: number; reasons: string[] }> {
+  const pick = picker(seed)
+  program.files.forEach((referring, file) => {
+    for (let i = 0; i < 16; i++) editReferring(referring, pick)
+    put(program, file)
+  })
+  const session = context(program.options)
+  await session.rebuild()
+  check(program, 'at first')
+  const found = { fresh: 0, reasons: [] as string[] }
+  for (let step = 0; step < STEPS; step++) {
+    const file = pick(FILES)
+    const isNew = editReferring(program.files[file], pick)
+    put(program, file)
+    const { mode, reason } = await session.rebuild()
+    if (isNew) found.fresh++
+    if (isNew && mode !== 'patch') found.reasons.push(reason)
+    if (step % 4 === 3) check(program, `step ${step}`)
+  }
+  await session.dispose()
+  return found
+}
+
 forEachTarget((target) => {
-  test(`references to what a dylib has come and go by patch, and the program does what they say (${target.name})`, async () => {
-    const program = await createProgram(target, true)
-    const pick = picker(21)
-    program.files.forEach((referring, file) => {
-      for (let i = 0; i < 16; i++) editReferring(referring, pick)
-      put(program, file)
+  for (const [all, what] of [
+    [true, 'references to what objects mention anyway'],
+    [false, 'mentions of what a dylib has'],
+  ] as const)
+    test(`${what} come and go by patch, and the program does what they say (${target.name})`, async () => {
+      const { fresh, reasons } = await editAtRandom(await createProgram(target, all), all ? 21 : 3)
+      assert.ok(fresh >= STEPS / 4, `${fresh} of ${STEPS}`)
+      assert.ok(reasons.length <= fresh * MOST_FULL, reasons.join('\n'))
     })
+})
+
+for (const fixups of ['chained', 'opcodes'] as const)
+  test(`in the tight layout too a rebuild writes what a fresh link writes, whatever is referred to (${fixups})`, async () => {
+    const program = await createProgram(createTarget('arm64', fixups), true, { layout: 'tight' })
+    const pick = picker(5)
+    for (const file of program.files.keys()) put(program, file)
     const session = context(program.options)
     await session.rebuild()
-    check(program, 'at first')
-    const reasons: string[] = []
-    let fresh = 0
-    for (let step = 0; step < STEPS; step++) {
+    for (let step = 0; step < 6; step++) {
       const file = pick(FILES)
-      const isNew = editReferring(program.files[file], pick)
+      editReferring(program.files[file], pick)
       put(program, file)
-      const { mode, reason } = await session.rebuild()
-      if (isNew) fresh++
-      if (isNew && mode !== 'patch') reasons.push(reason)
-      if (step % 4 === 3) check(program, `step ${step}`)
+      await session.rebuild()
+      const fresh = await link({ ...program.options, write: false })
+      assert.ok(readFileSync(program.options.output!).equals(fresh.outputFiles[0].contents))
     }
-    assert.ok(fresh >= STEPS / 3, `${fresh} of ${STEPS}`)
-    assert.ok(reasons.length <= fresh * MOST_FULL, reasons.join('\n'))
+    check(program, 'at last')
     await session.dispose()
   })
-})

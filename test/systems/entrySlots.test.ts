@@ -74,14 +74,14 @@ forEachTarget((target) => {
     assert.equal(runImage(target, output).stdout, 'yes\n1\n')
     const dump = (...flags: string[]) => mustRun('llvm-objdump-22', ['--macho', ...flags, output])
     const indirect = dump('--indirect-symbols')
-    assert.match(indirect, /__stubs\) 32 entries/)
+    assert.match(indirect, /__stubs\) 64 entries/)
     assert.match(indirect, /LOCAL ABSOLUTE/)
     assert.equal(indirect.match(/_getpid/g)?.length, 2)
     const disassembly = dump('-d', '--section=__TEXT,__text')
     for (const name of ['getpid', 'printf']) assert.match(disassembly, new RegExp(`symbol stub for: _${name}\\b`))
     if (target.fixups === 'chained') {
       const chained = dump('--chained-fixups')
-      assert.match(chained, /imports_count {2}= 32/)
+      assert.match(chained, /imports_count {2}= 64/)
       for (const name of ['_getpid', '_puts', '_strlen']) assert.match(chained, new RegExp(`\\(${name}\\)`))
     } else {
       assert.match(dump('--bind'), /__const .* _puts\n/)

@@ -294,7 +294,7 @@ function writeStab(
 const STEP = 4096
 
 /** Writes bytes of __LINKEDIT where they differ. */
-function replaceBytes(link: Link, dirty: DirtyPages, offset: number, bytes: Uint8Array): void {
+export function replaceBytes(link: Link, dirty: DirtyPages, offset: number, bytes: Uint8Array): void {
   const { tail } = link
   const at = offset - link.image.length
   for (let from = 0; from < bytes.length; from += STEP) {

@@ -91,7 +91,7 @@ function finishChains(link: Link, pointers: Pointers, dirty: DirtyPages): string
     if (link.chained.imports.length !== rows) return 'binds to more or fewer imports than their table has room for'
     rewriteBinds(link, dirty)
   }
-  const trouble = 'has pointers on other pages'
-  if (!rechain(link, pointers.pages, dirty)) return trouble
-  return replaceTable(link, dirty, 'chainedFixups', encodeChains(link)) ? '' : trouble
+  if (!rechain(link, pointers.pages, dirty)) return 'has pointers in segments that had none, or has none there any more'
+  if (replaceTable(link, dirty, 'chainedFixups', encodeChains(link))) return ''
+  return 'has more or fewer pointers than their table has room for'
 }

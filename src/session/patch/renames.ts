@@ -32,6 +32,7 @@ import { AHEAD } from '../../../systems/load/fillObject.ts'
 import { mergeSymbol } from '../../../systems/resolve/merge.ts'
 import { spawnRange } from '../../ecs.ts'
 import { findExport } from '../../formats/exportTable.ts'
+import { forgetImport, importName, whyNotForgotten, whyNotImported } from './imports.ts'
 import type { Alone } from './loadAlone.ts'
 
 /** By symbol of the old version, counted from the object's first: the new one that stands for it, in the link's rows; 0: none. */
@@ -42,6 +43,9 @@ export interface Renames {
   /** Names that the object defines now, and that it does not define any more. */
   fresh: number[]
   gone: number[]
+  /** Names that become imports by its first mention, and that stop being some with its last one. */
+  imported: number[]
+  forgotten: number[]
 }
 
 /** Gives the new version's external names their rows. */
@@ -68,19 +72,28 @@ export function findRenames(link: Link, file: number, before: Link, after: Link)
   const pairs = pairNames(link, file, before, after)
   if (pairs === null) return 'names a symbol twice'
   const first = link.files.Ranges.symbol[file]
-  const renames: Renames = { heirs: new Uint32Array(before.files.Ranges.symbols[1]), fresh: [], gone: [] }
+  const heirs = new Uint32Array(before.files.Ranges.symbols[1])
+  const renames: Renames = { heirs, fresh: [], gone: [], imported: [], forgotten: [] }
   const dropped: number[] = []
   for (const [name, { old, now }] of pairs) {
     const [was, is] = [before.symbols.Definition.flags[old], after.symbols.Definition.flags[now]]
     let trouble = ''
-    if (old === 0) trouble = is & SYMBOL_DEFINED ? whyNotFresh(link, renames, name, is) : whyNotAsked(link, name, is)
+    if (old === 0)
+      trouble = is & SYMBOL_DEFINED ? whyNotFresh(link, renames, name, is) : whyNotAsked(link, renames, name, is)
     else if (now === 0) trouble = whyNotGone(link, renames, dropped, name, first + old - 1, was)
     else if (was !== is) trouble = 'is defined or mentioned in another way'
     else renames.heirs[old - 1] = first + now - 1
     if (trouble !== '') return `has other symbols: ${nameText(link, name)} ${trouble}`
   }
-  const missed = mentionedElsewhere(link, file, renames.gone, dropped)
-  return missed === 0 ? renames : `has other symbols: ${nameText(link, missed)} is not what it was to other objects`
+  const seen = mentionedElsewhere(link, file, renames.gone.length + dropped.length)
+  const missed = renames.gone.find((name) => seen[name] === 1)
+  if (missed !== undefined) return `has other symbols: ${nameText(link, missed)} is not what it was to other objects`
+  renames.forgotten.push(...dropped.filter((name) => seen[name] === 0))
+  for (const name of renames.forgotten) {
+    const trouble = whyNotForgotten(link, name)
+    if (trouble !== '') return `has other symbols: ${nameText(link, name)} ${trouble}`
+  }
+  return renames
 }
 
 function pairNames(link: Link, file: number, before: Link, after: Link): Map<number, Pair> | null {
@@ -124,13 +137,15 @@ function isExported(link: Link, name: number): boolean {
   )
 }
 
-/** A reference to what the image has, or imports because somebody else refers to it in the same way. */
-function whyNotAsked(link: Link, name: number, is: number): string {
+/** A reference to what the image has or imports, because somebody else refers to it in the same way or from now on. */
+function whyNotAsked(link: Link, { imported }: Renames, name: number, is: number): string {
   const { where, flags } = link.names.Resolution
   if (is & SYMBOL_WEAK_REF) return 'is asked for weakly'
   if (where[name] === WHERE_GLOBAL) return ''
   const strong = (flags[name] & (NAME_STRONG_REF | NAME_WEAK_REF)) === NAME_STRONG_REF
-  return where[name] === WHERE_IMPORT && strong ? '' : 'is asked for by no other object'
+  if (where[name] === WHERE_IMPORT) return strong ? '' : 'is asked for weakly by others'
+  imported.push(name)
+  return whyNotImported(link, name)
 }
 
 function whyNotGone(
@@ -159,16 +174,16 @@ function isLoadedOnDemand(link: Link, symbol: number): boolean {
   return link.files.Order.parent[file] !== 0 || (link.files.Source.flags[file] & FILE_LAZY) !== 0
 }
 
-/** The first name that goes although other objects mention it, or that no other one mentions although it must stay; 0: none. */
-function mentionedElsewhere(link: Link, file: number, gone: readonly number[], dropped: readonly number[]): number {
-  if (gone.length + dropped.length === 0) return 0
+/** By name: 1 where another object mentions it. All 0 where `count`, of names that are looked up, is. */
+function mentionedElsewhere(link: Link, file: number, count: number): Uint8Array {
   const seen = new Uint8Array(link.names.count + 1)
+  if (count === 0) return seen
   const { name } = link.symbols.Definition
   const first = link.files.Ranges.symbol[file]
   const end = first + link.files.Ranges.symbols[file]
   for (let symbol = 1; symbol < first; symbol++) seen[name[symbol]] = 1
   for (let symbol = end; symbol <= link.symbols.count; symbol++) seen[name[symbol]] = 1
-  return gone.find((at) => seen[at] === 1) ?? dropped.find((at) => seen[at] === 0) ?? 0
+  return seen
 }
 
 /** The old version's symbols, as the link has decided on them. */
@@ -192,8 +207,14 @@ export function saveSymbols(link: Link, file: number): OldSymbols {
   }
 }
 
+/** Imports that come and go. */
+export interface OtherImports {
+  fresh: number[]
+  gone: Set<number>
+}
+
 /** The new version's rows stand in the link: names come to mean its symbols, and its symbols get their targets. */
-export function applyRenames(link: Link, file: number, renames: Renames, old: OldSymbols): void {
+export function applyRenames(link: Link, file: number, renames: Renames, old: OldSymbols): OtherImports {
   const { where, flags, symbol: winner, import: imported } = link.names.Resolution
   const { Definition } = link.symbols
   const first = link.files.Ranges.symbol[file]
@@ -207,8 +228,12 @@ export function applyRenames(link: Link, file: number, renames: Renames, old: Ol
     if (imported[name] !== 0) link.imports.Library.symbol[imported[name]] = heir
   })
   defineFresh(link, file, renames.fresh)
+  // A row that goes is not given to one that comes until the tables of entries have changed.
+  const fresh = renames.imported.map((name) => importName(link, name))
+  const gone = new Set(renames.forgotten.map((name) => forgetImport(link, name)))
   pointOthers(link, file, renames.heirs, old.flags.length)
   pointOwn(link, file)
+  return { fresh, gone }
 }
 
 function defineFresh(link: Link, file: number, fresh: readonly number[]): void {

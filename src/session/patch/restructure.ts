@@ -24,7 +24,16 @@ import { rewriteUnwind } from './patchUnwind.ts'
 import { foldAgain, placeAgain, type Region, saveRegions } from './regions.ts'
 import { MOST_OTHERS, relocateAgain, relocateOthers } from './relocateAgain.ts'
 import { relocateFile } from './relocateFile.ts'
-import { applyRenames, findRenames, nameMentioned, type OldSymbols, type Renames, saveSymbols } from './renames.ts'
+import {
+  applyRenames,
+  findRenames,
+  nameMentioned,
+  type OldSymbols,
+  type OtherImports,
+  type Renames,
+  saveSymbols,
+} from './renames.ts'
+import { patchUndefineds } from './undefineds.ts'
 
 /** A new version of an object, as `whyNoOther` lets pass. */
 export interface Restructure {
@@ -73,6 +82,8 @@ export function restructure(patching: Patching, change: Restructure, dirty: Dirt
   }
   patching.reverse = null
   installRows(link, file, after.link, modified)
+  replaceKnown(link, file, renames.heirs)
+  const imports = applyRenames(link, file, renames, old.symbols)
   const led = decide(patching, file, renames, old)
   if (typeof led === 'string') return led
   const misfit = placeAgain(link, file, old.regions)
@@ -86,7 +97,7 @@ export function restructure(patching: Patching, change: Restructure, dirty: Dirt
   if (typeof count === 'string') return count
   const more = relocateOthers(link, new Set([...files, ...affected]), dirty)
   if (typeof more === 'string') return more
-  return patchTables(link, file, old, dirty) || count + more
+  return patchTables(link, file, old, imports, dirty) || count + more
 }
 
 /** Symbols of the object that stand in the symbol table as exports. */
@@ -102,8 +113,6 @@ function namesOf(link: Link, symbols: Uint32Array): Uint32Array {
 /** What the systems up to fold decide of one object. Returns the objects that have blocks which follow this one's, or why not. */
 function decide(patching: Patching, file: number, renames: Renames, { symbols, regions }: Old): Set<number> | string {
   const { link, heads, live } = patching
-  replaceKnown(link, file, renames.heirs)
-  applyRenames(link, file, renames, symbols)
   if (hasGuests(link, file)) return 'has other symbols, and aliases of other objects'
   if (!gatherAgain(link, file, heads)) return 'has more unwind entries than rows are kept free for it'
   if (link.settings.deadStrip) {
@@ -134,8 +143,8 @@ function changeEntries(
 }
 
 /** What holds symbols or their addresses; returns why it cannot, in words. */
-function patchTables(link: Link, file: number, old: Old, dirty: DirtyPages): string {
-  const rows = patchRows(link, file, dirty)
+function patchTables(link: Link, file: number, old: Old, imports: OtherImports, dirty: DirtyPages): string {
+  const rows = patchRows(link, file, dirty) || patchUndefineds(link, imports, dirty)
   if (rows !== '') return rows
   const exports = exportsOf(link, file)
   const names = namesOf(link, exports)

@@ -1,0 +1,88 @@
+// The undefined names of the symbol table, listed anew when an import comes or goes: their rows stand last, their strings behind all
+// names, so that all rows in front of them move up or down by as many as there are more or fewer.
+import { IMPORT_OWN } from '../../../components/imports.ts'
+import type { Link } from '../../../components/link.ts'
+import { rowRoom, tableRoom } from '../../../systems/kernels/linkeditRooms.ts'
+import { orderUndefineds } from '../../../systems/numberSymbols/orderUndefineds.ts'
+import { contentParts } from '../../../systems/sign/contentDigest.ts'
+import { indirectSymbols } from '../../../systems/writeIndirect.ts'
+import { writeUndefined, type Writing } from '../../../systems/writeSymtab.ts'
+import { ByteSink } from '../../core/bytes.ts'
+import { N_OPT, NLIST_SIZE } from '../../formats/macho/constants.ts'
+import type { DirtyPages } from './dirtyPages.ts'
+import { patchHeader } from './patchMoved.ts'
+import { replaceBytes } from './patchRows.ts'
+import { replaceTable } from './patchTables.ts'
+import type { OtherImports } from './renames.ts'
+
+const NLIST_WORDS = NLIST_SIZE / 4
+/** As in writeSymtab: an empty name. */
+const EMPTY_NAME = 1
+
+/** Returns why they cannot be listed within their room, in words; empty when it is done. */
+export function patchUndefineds(link: Link, { fresh, gone }: OtherImports, dirty: DirtyPages): string {
+  if (fresh.length + gone.size === 0) return ''
+  const { table, symtab, linkedit } = link
+  const old = table.undefineds.length
+  table.undefineds = [...table.undefineds.filter((made) => !gone.has(made)), ...fresh]
+  orderUndefineds(link)
+  const more = table.undefineds.length - old
+  const total = linkedit.symbols!.bytes.length / NLIST_SIZE
+  const count = total - table.room + more
+  if (rowRoom(link, count) !== total) return 'has more or fewer symbols than there is room for'
+  table.room -= more
+  symtab.locals -= more
+  symtab.undefineds += more
+  numberImports(link, gone, more)
+  const start = linkedit.symbols!.offset - link.image.length
+  const words = new Uint32Array(link.tail.slice(start, start + total * NLIST_SIZE).buffer)
+  moveRows(words, total - old, more)
+  for (let row = 0; row < table.room; row++) words.set([EMPTY_NAME, N_OPT, 0, 0], row * NLIST_WORDS)
+  if (!writeUndefineds(link, words, dirty)) return 'has more or longer names of imports than there is room for'
+  replaceBytes(link, dirty, linkedit.symbols!.offset, new Uint8Array(words.buffer))
+  if (!replaceTable(link, dirty, 'indirect', indirectSymbols(link))) return 'has other indirect symbols'
+  patchHeader(link, dirty)
+  rehash(link, dirty)
+  return ''
+}
+
+/** Numbers of rows; those of the image's own definitions move with all rows. */
+function numberImports(link: Link, gone: ReadonlySet<number>, more: number): void {
+  const { Use, Library } = link.imports
+  for (let made = 1; made <= link.imports.count; made++)
+    if (Library.flags[made] & IMPORT_OWN && Use.symtab[made] !== 0) Use.symtab[made] -= more
+  for (const made of gone) Use.symtab[made] = 0
+  const { locals, externals } = link.symtab
+  link.table.undefineds.forEach((made, i) => {
+    Use.symtab[made] = locals + externals + i + 1
+  })
+}
+
+/** The first `count` rows go `by` rows to the front. */
+function moveRows(words: Uint32Array, count: number, by: number): void {
+  if (by > 0) words.copyWithin(0, by * NLIST_WORDS, count * NLIST_WORDS)
+  else words.copyWithin(-by * NLIST_WORDS, 0, count * NLIST_WORDS)
+}
+
+/** False when the names leave their room. */
+function writeUndefineds(link: Link, words: Uint32Array, dirty: DirtyPages): boolean {
+  const { table, symtab, linkedit } = link
+  const from = table.externalStrings + table.externalNames.bytes.length
+  const end = table.stabs.strings
+  const strings = new ByteSink(0)
+  strings.bytes = new Uint8Array(end)
+  strings.length = from
+  const writing: Writing = { words, at: (symtab.locals + symtab.externals) * NLIST_WORDS, strings }
+  for (const made of table.undefineds) writeUndefined(link, writing, made)
+  if (tableRoom(link, 'strings', strings.length) !== end) return false
+  replaceBytes(link, dirty, linkedit.strings!.offset + from, strings.bytes.subarray(from, end))
+  return true
+}
+
+/** What the UUID is made of begins elsewhere: its hash is due even where no byte in it has changed. */
+function rehash(link: Link, dirty: DirtyPages): void {
+  if (link.digests === null || link.digests.parts.length === 0) return
+  link.digests.parts = contentParts(link)
+  const at = link.linkedit.symbols!.offset - link.image.length + link.symtab.locals * NLIST_SIZE
+  dirty.tail.push(at, at + 1)
+}
