@@ -4,6 +4,7 @@ import { basename, join } from 'node:path'
 import { context, type Input, link, type LinkOptions, type RebuildMode, type Session } from '../src/node.ts'
 import type { Arch } from '../src/types.ts'
 import { median } from './compare/statistics.ts'
+import { commandArguments, runCommand } from './incremental/commandRun.ts'
 import { editBody } from './incremental/editBody.ts'
 import { runOnce } from './measure.ts'
 import { PEER, PEER_COMMAND } from './rivals/contestants.ts'
@@ -19,6 +20,8 @@ interface Work {
   added?: boolean
   mode: RebuildMode
   goal: Partial<Record<Preset, number>>
+  /** By the command with --incremental, in a process of its own, instead of by the session. */
+  command?: boolean
 }
 
 const works: readonly Work[] = [
@@ -26,6 +29,8 @@ const works: readonly Work[] = [
   { name: 'one function body', edited: Number.MIN_VALUE, mode: 'patch', goal: { medium: 0.02, large: 0.01 } },
   { name: 'one function more or less', edited: 0, added: true, mode: 'patch', goal: {} },
   { name: '1 % of the objects', edited: 0.01, mode: 'patch', goal: { large: 0.05 } },
+  { name: 'command, nothing changed', edited: 0, mode: 'noop', goal: {}, command: true },
+  { name: 'command, one function body', edited: Number.MIN_VALUE, mode: 'patch', goal: {}, command: true },
 ]
 
 export interface IncrementalLine {
@@ -46,6 +51,8 @@ interface Program {
   size: Preset
   files: SyntheticFiles
   options: LinkOptions
+  /** Of the command. */
+  args: string[]
   /** Copies of every hundredth object, which are edited, and of one that gets a function more. */
   copies: string[]
   grown: string
@@ -73,6 +80,7 @@ async function runProgram(arch: Arch, size: Preset, runs: number, cache: string)
   const scenario = `synthetic ${size} ${arch}`
   const session = context(program.options)
   const first = await timed(session)
+  runCommand(program.args)
   console.log(`\n${scenario}, median of ${runs}; first link of the session ${first.milliseconds.toFixed(0)} ms`)
   const peer: number[] = []
   const samples = works.map((): Sample[] => [])
@@ -80,11 +88,15 @@ async function runProgram(arch: Arch, size: Preset, runs: number, cache: string)
     const full = peerLink(program, cache)
     if (round > 0) peer.push(full)
     for (const [i, work] of works.entries()) {
+      // The other's edits are no part of the work.
+      await session.rebuild()
+      runCommand(program.args)
       edit(program, work, round * works.length + i + 1)
-      const sample = await timed(session)
+      const sample = work.command ? { ...runCommand(program.args), ...NOTHING } : await timed(session)
       if (round > 0) samples[i].push(sample)
     }
   }
+  await session.rebuild()
   await checkOutput(program)
   await session.dispose()
   const whole = median(peer)
@@ -100,7 +112,7 @@ function prepare(arch: Arch, size: Preset, cache: string): Program {
   const copies: string[] = []
   const grown = join(folder, basename(files.inputs[GROWN + 1]))
   cpSync(files.inputs[GROWN + 1], grown)
-  const inputs = files.inputs.map((path, i): string | Input => {
+  const inputs = files.inputs.map((path, i) => {
     if (i === GROWN + 1) return grown
     if (i % 100 !== 50) return path
     const copy = join(folder, basename(path))
@@ -108,16 +120,11 @@ function prepare(arch: Arch, size: Preset, cache: string): Program {
     copies.push(copy)
     return copy
   })
-  inputs.push({ library: 'System' })
+  const args = commandArguments(arch, folder, files.folder, inputs)
   const output = join(folder, 'out')
-  return {
-    arch,
-    size,
-    files,
-    copies,
-    grown,
-    options: { arch, platform: MACOS_13, inputs, syslibroots: [files.folder], output },
-  }
+  const all: Input[] = [...inputs.map((path) => ({ path })), { library: 'System' }]
+  const options = { arch, platform: MACOS_13, inputs: all, syslibroots: [files.folder], output }
+  return { arch, size, files, copies, grown, args, options }
 }
 
 function peerLink({ files }: Program, cache: string): number {
@@ -152,6 +159,9 @@ interface Sample {
   dirtyPages: number
 }
 
+/** The command does not tell. */
+const NOTHING = { dirtyBlocks: 0, dirtyPages: 0 }
+
 async function timed(session: Session): Promise<Sample> {
   const started = performance.now()
   const { mode, reason, dirtyBlocks, dirtyPages } = await session.rebuild()
@@ -159,8 +169,14 @@ async function timed(session: Session): Promise<Sample> {
 }
 
 /** A fast rebuild that is wrong is no result. */
-async function checkOutput({ options }: Program): Promise<void> {
-  const { outputFiles } = await link({ ...options, layout: 'padded', write: false })
+async function checkOutput({ options, args }: Program): Promise<void> {
+  await checkFile({ ...options, layout: 'padded', write: false })
+  runCommand(args)
+  await checkFile({ ...options, layout: 'padded', write: false, output: args.at(-1)!, zeroArDate: true })
+}
+
+async function checkFile(options: LinkOptions): Promise<void> {
+  const { outputFiles } = await link(options)
   if (!readFileSync(options.output!).equals(outputFiles[0].contents))
     throw new Error(`${options.output}: a fresh link writes something else`)
 }
@@ -187,8 +203,8 @@ function report(work: Work, scenario: string, size: Preset, samples: readonly Sa
 
 function incrementalLine(line: IncrementalLine, unexpected: boolean): string {
   const { work, mode, reason, milliseconds, ratio, goal, dirtyBlocks, dirtyPages } = line
-  const dirty = `${dirtyBlocks} blocks, ${dirtyPages} pages`
+  const dirty = dirtyPages === 0 ? '' : `, ${dirtyBlocks} blocks, ${dirtyPages} pages`
   const met = goal === null ? '' : `, at most ${goal}: ${ratio <= goal && !unexpected ? 'met' : 'NOT MET'}`
   const why = unexpected ? ` (${reason})` : ''
-  return `  ${work.padEnd(32)}${milliseconds.toFixed(1).padStart(10)} ms  ${mode}${why}, ${dirty}, ratio ${ratio.toFixed(4)}${met}`
+  return `  ${work.padEnd(32)}${milliseconds.toFixed(1).padStart(10)} ms  ${mode}${why}${dirty}, ratio ${ratio.toFixed(4)}${met}`
 }
