@@ -1,5 +1,7 @@
 // Memory in chunks: the unit that a snapshot stores, checks and replaces.
 
+import { memory } from '../../components/columns.ts'
+
 /** A page of most systems. The row of an object in a column lies in one or two of them. */
 export const CHUNK = 4096
 const WORDS = CHUNK / 4
@@ -41,9 +43,9 @@ export function seedOf(id: number, buffer: number, chunk: number): number {
   return Math.imul(Math.imul(id ^ buffer, 0x9e3779b1) ^ chunk, 0xc2b2ae3d)
 }
 
-/** Memory for `size` bytes in whole chunks. */
+/** Memory for `size` bytes in whole chunks. Shared where it can be: buffers of one thread make V8 collect garbage by their sizes. */
 export function chunkMemory(size: number): ArrayBuffer {
-  return new ArrayBuffer(Math.ceil(size / CHUNK) * CHUNK)
+  return memory(Math.ceil(size / CHUNK) * CHUNK, typeof SharedArrayBuffer === 'function')
 }
 
 /** Hash of any bytes, as of whole chunks that are zero behind them. */

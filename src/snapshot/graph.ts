@@ -110,7 +110,7 @@ function encodeView(encoder: Encoder, view: View): Encoded {
   const { views, buffers } = encoder
   const known = views.get(view)
   if (known !== undefined) return [known, 0]
-  const type = VIEWS.findIndex((Type) => view.constructor === Type)
+  const type = VIEWS.indexOf(view.constructor as (typeof VIEWS)[number])
   if (type < 0) return { word: MISSING }
   if (!buffers.numbers.has(view.buffer))
     buffers.numbers.set(view.buffer, buffers.sizes.push(view.buffer.byteLength) - 1)
@@ -171,9 +171,10 @@ function decodeObject(decoder: Decoder, object: object, parts: readonly Encoded[
   }
 }
 
-/** Also for names that an object has by its prototype. */
+/** Also where the object has an accessor, or its prototype has one. */
 function set(object: object, key: string, value: unknown): void {
-  Object.defineProperty(object, key, { value, writable: true, configurable: true, enumerable: true })
+  if (!(key in object)) (object as Record<string, unknown>)[key] = value
+  else Object.defineProperty(object, key, { value, writable: true, configurable: true, enumerable: true })
 }
 
 type Late = (() => unknown) & { source?: Source | typeof MISSING }
