@@ -82,13 +82,16 @@ function use({ kind, name }: Part): string {
   return kind === 'constant' ? `${name}[x & 1]` : `*${name}[x & 1]`
 }
 
-/** What a file exports to others stays: a weak definition that all share, a function and a variable. */
+/** What a file exports to others stays, and moves: weak definitions that all share, a function and a variable. */
 export function partsSource({ index, parts }: PartsFile): string {
+  const half = parts.length >> 1
+  const definitions = parts.map((part) => definition(part, index))
   return `
     int abs(int); int getpid(void);
     int near${index} = ${index};
-    __attribute__((weak)) int both(int y) { return y * 5; }
-    ${parts.map((part) => definition(part, index)).join('\n    ')}
+    ${definitions.slice(0, half).join('\n    ')}
+    __attribute__((weak)) int shared = 3; __attribute__((weak)) int both(int y) { return y * 5 + shared; }
+    ${definitions.slice(half).join('\n    ')}
     int file${index}(int x) {
       return ${parts
         .filter((_, i) => i % 3 !== 2)

@@ -1,9 +1,9 @@
 // Brings up to date what holds the addresses of symbols that have moved: table entries, the symbol table, exports, function starts,
 // the header.
-import { findGot, KEY_LOCAL } from '../../../components/gots.ts'
+import { findGot, KEY_IMPORT, KEY_LOCAL } from '../../../components/gots.ts'
 import type { Link } from '../../../components/link.ts'
 import { SYMBOL_ABSOLUTE } from '../../../components/symbols.ts'
-import { gotAddress, imageOffset } from '../../../systems/kernels/addresses.ts'
+import { gotAddress, imageOffset, lazyAddress, tlvAddress } from '../../../systems/kernels/addresses.ts'
 import { encodeHeader, entryAddress } from '../../../systems/kernels/commands.ts'
 import { POINTER_FORMAT, writePointer } from '../../../systems/kernels/fixups.ts'
 import { functionStarts } from '../../../systems/writeSymtab/functionStarts.ts'
@@ -17,7 +17,7 @@ import { replaceTable } from './patchTables.ts'
 /** Returns why it cannot, in words; empty when it is done. */
 export function patchMoved(link: Link, reverse: Reverse, symbols: readonly number[], dirty: DirtyPages): string {
   for (const symbol of symbols) {
-    moveGot(link, symbol, dirty)
+    moveEntries(link, symbol, dirty)
     const place = reverse.places[symbol]
     if (place === 0) continue
     moveRow(link, place - 1, link.symbols.Reference.address[symbol], dirty)
@@ -29,8 +29,32 @@ export function patchMoved(link: Link, reverse: Reverse, symbols: readonly numbe
   return ''
 }
 
+/** Table entries that hold the address of a symbol of this image. */
+export function moveEntries(link: Link, symbol: number, dirty: DirtyPages): void {
+  moveGot(link, symbol, dirty)
+  const made = link.names.Resolution.import[link.symbols.Definition.name[symbol]]
+  if (made !== 0 && link.imports.Library.symbol[made] === symbol && !link.settings.fixupChains)
+    moveOwn(link, made, link.symbols.Reference.address[symbol], dirty)
+}
+
+/** Entries that dyld binds hold the image's own definition until then; chained ones do not. */
+function moveOwn(link: Link, made: number, value: number, dirty: DirtyPages): void {
+  const { tables, imports, stubs } = link
+  const [got, tlv, stub] = [imports.Use.got[made], findGot(link.tlvs, KEY_IMPORT, made), imports.Use.stub[made]]
+  const places: number[] = []
+  if (got !== 0) places.push(imageOffset(link, tables.got, gotAddress(link, got)))
+  if (tlv !== 0) places.push(imageOffset(link, tables.tlvPointers, tlvAddress(link, tlv)))
+  if (stub !== 0 && stubs.Stub.lazy[stub] !== 0)
+    places.push(imageOffset(link, tables.lazyPointers, lazyAddress(link, stub)))
+  for (const at of places) {
+    const before = link.image.slice(at, at + 8)
+    writePointer(new DataView(link.image.buffer), at, value)
+    markChanges(link, dirty, at, before)
+  }
+}
+
 /** An entry of the GOT is a pointer that is rebased. */
-export function moveGot(link: Link, symbol: number, dirty: DirtyPages): void {
+function moveGot(link: Link, symbol: number, dirty: DirtyPages): void {
   const got = findGot(link.gots, KEY_LOCAL, symbol)
   if (got === 0 || link.symbols.Definition.flags[symbol] & SYMBOL_ABSOLUTE) return
   const at = imageOffset(link, link.tables.got, gotAddress(link, got))

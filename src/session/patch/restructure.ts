@@ -1,7 +1,7 @@
 // Puts a new version of an object with other symbols and blocks in the place of the old one: what the systems decide of one object
 // is decided anew, and what follows from it elsewhere is brought up to date.
-import { KEY_LOCAL } from '../../../components/gots.ts'
 import type { Link } from '../../../components/link.ts'
+import { SYMBOL_DEFINED } from '../../../components/symbols.ts'
 import { orderByRow } from '../../../systems/numberSymbols.ts'
 import { encodeExports } from '../../../systems/beginExports.ts'
 import { indirectSymbols } from '../../../systems/writeIndirect.ts'
@@ -17,7 +17,7 @@ import { installRows } from './installRows.ts'
 import { keepAgain, stripAgain } from './liveAgain.ts'
 import { livenessOf } from './liveness.ts'
 import type { Alone } from './loadAlone.ts'
-import { exportMoved, moveGot, patchFunctionStarts, patchHeader } from './patchMoved.ts'
+import { exportMoved, moveEntries, patchFunctionStarts, patchHeader } from './patchMoved.ts'
 import { patchRows } from './patchRows.ts'
 import { patchInitOffsets, replaceTable } from './patchTables.ts'
 import { rewriteUnwind } from './patchUnwind.ts'
@@ -156,7 +156,7 @@ function patchTables(link: Link, file: number, old: Old, imports: OtherImports, 
   if (!(isSame && moveExports(link, file, exports, old, dirty)))
     if (!replaceTable(link, dirty, 'exports', encodeExports(link)))
       return 'has more or fewer exports than there is room for'
-  moveGots(link, file, dirty)
+  moveAllEntries(link, file, dirty)
   if (!unwindAgain(link)) return 'has other personalities'
   if (link.unwind !== null && !rewriteUnwind(link, dirty)) return 'has other unwind entries'
   if (!patchFunctionStarts(link, dirty)) return 'makes the list of functions longer or shorter'
@@ -174,11 +174,10 @@ function moveExports(link: Link, file: number, exports: Uint32Array, old: Old, d
   )
 }
 
-function moveGots(link: Link, file: number, dirty: DirtyPages): void {
-  const { Key, count } = link.gots
-  const { symbol, symbols } = link.files.Ranges
-  for (let got = 1; got <= count; got++) {
-    const at = Key.index[got] - symbol[file]
-    if (Key.kind[got] === KEY_LOCAL && at >= 0 && at < symbols[file]) moveGot(link, Key.index[got], dirty)
-  }
+/** Symbols that were where they are have their entries as before. */
+function moveAllEntries(link: Link, file: number, dirty: DirtyPages): void {
+  const { flags } = link.symbols.Definition
+  const { symbol: first, symbols } = link.files.Ranges
+  for (let symbol = first[file]; symbol < first[file] + symbols[file]; symbol++)
+    if (flags[symbol] & SYMBOL_DEFINED) moveEntries(link, symbol, dirty)
 }
