@@ -60,7 +60,8 @@ export function exportBlock(state: State, block: number, options: ExportOptions)
   const resolver = checkResolver(state, block, options)
   const { string, resolver: resolvers } = state.blocks.Entry
   if ((flags[block] & GLOBAL) === wanted && resolvers[block] === resolver) return
-  checkStrong(state, 'exportSymbol', block, stringBytes(state, string[block]), flags[block] | wanted, section[block])
+  const flagged = (flags[block] & ~GLOBAL) | wanted
+  checkStrong(state, 'exportSymbol', block, stringBytes(state, string[block]), flagged, section[block])
   unexport(state, block)
   setResolver(state, block, resolver)
   setGlobal(state, block, wanted)
