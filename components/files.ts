@@ -30,6 +30,8 @@ export const FILE_FORCE_LOAD = 1 << 7
 export const FILE_BROKEN = 1 << 8
 /** Its symbols and strings lie in the arena beside that of the rest, at the positions that they have in the file. */
 export const FILE_SPLIT = 1 << 9
+/** Sections of DWARF that only messages read were left in the file. */
+export const FILE_SKIPPED = 1 << 10
 /** Its external symbols (or, for an archive, its index) have been put into the resolver. */
 export const FILE_RESOLVED = 1 << 11
 /** Defines absolute or thread-local symbols or refers to some: its references need a closer look. */

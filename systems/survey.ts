@@ -77,7 +77,8 @@ export async function survey(
   found.expected = expectedBytes(found, pool)
   if (keeps) found.slice = sliceOf(found.expected)
   found.arenas.shared = startThreads(pool, settings, host, found.expected)
-  if (!keeps && isLarge(settings, found.expected)) found.scratch = createReadScratch()
+  found.splits = !keeps && isLarge(settings, found.expected)
+  if (found.splits || (!keeps && hasLargeFile(found))) found.scratch = createReadScratch()
   found.ahead = createReadAhead(pool, host, found)
   if (settings.bundleLoader !== undefined) await addBundleLoader(found, settings.bundleLoader)
   await addInputs(found)
@@ -219,6 +220,14 @@ async function addBundleLoader(found: Survey, path: string): Promise<void> {
   }
 }
 
+/** An object of which it is worth to leave debug information in the file. */
+const LARGE_FILE = 1 << 20
+
+function hasLargeFile(found: Survey): boolean {
+  for (const { size } of found.stats.values()) if (size >= LARGE_FILE) return true
+  return false
+}
+
 /** Makes the worlds, each at its final capacity, and moves the survey's columns into the file rows. */
 // long: one line for each part of the link
 function reserve(found: Survey, pool: Pool, keeps: boolean): Link {
@@ -332,7 +341,7 @@ function reserve(found: Survey, pool: Pool, keeps: boolean): Link {
   fillFiles(link, found)
   addInternalFile(link)
   addNamePool(link, found)
-  if (found.scratch !== null) addLocalsPool(link, found)
+  if (found.splits) addLocalsPool(link, found)
   return link
 }
 

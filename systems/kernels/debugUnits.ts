@@ -3,14 +3,7 @@ import { type Link, warnFile } from '../../components/link.ts'
 import { FormatError } from '../../src/core/bytes.ts'
 import { type ByteRange, type CompileUnit, readCompileUnit } from '../../src/formats/dwarf.ts'
 import { isAbsolutePath } from '../../src/formats/dwarf/compileUnit.ts'
-
-const NAMES: readonly string[] = [
-  '__debug_info',
-  '__debug_abbrev',
-  '__debug_str',
-  '__debug_line_str',
-  '__debug_str_offs',
-]
+import { UNIT_SECTIONS } from './debugSections.ts'
 
 const NOWHERE: ByteRange = { from: 0, to: 0 }
 
@@ -20,7 +13,7 @@ export function debugUnits(link: Link): Map<number, CompileUnit> {
   const kinds = dwarfKinds(link)
   if (!kinds.includes(1)) return units
   for (const file of link.order) {
-    const ranges = NAMES.map(() => NOWHERE)
+    const ranges = UNIT_SECTIONS.map(() => NOWHERE)
     const first = link.files.Ranges.section[file]
     for (let section = first; section < first + link.files.Ranges.sections[file]; section++) {
       const kind = kinds[link.sections.Header.name[section]]
@@ -34,12 +27,12 @@ export function debugUnits(link: Link): Map<number, CompileUnit> {
   return units
 }
 
-/** By id of a section's name: which of NAMES it is, from 1. */
+/** By id of a section's name: which of UNIT_SECTIONS it is, from 1. */
 function dwarfKinds(link: Link): Uint8Array {
   const { sectionNames } = link
   const kinds = new Uint8Array(sectionNames.count + 1)
   for (let id = 1; id <= sectionNames.count; id++)
-    if (sectionNames.segments[id] === '__DWARF') kinds[id] = NAMES.indexOf(sectionNames.sections[id]) + 1
+    if (sectionNames.segments[id] === '__DWARF') kinds[id] = UNIT_SECTIONS.indexOf(sectionNames.sections[id]) + 1
   return kinds
 }
 

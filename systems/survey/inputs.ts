@@ -13,6 +13,7 @@ import {
   FILE_MISSING,
   FILE_OBJECT,
   FILE_OTHER,
+  FILE_SKIPPED,
   FILE_SPLIT,
 } from '../../components/files.ts'
 import { FormatError, toText } from '../../src/core/bytes.ts'
@@ -59,9 +60,9 @@ export function readInput(survey: Survey, path: string, contents: Uint8Array | u
     const place = placeInArena(survey.arenas, stat.size, arenaHint(survey))
     survey.expected = Math.max(0, survey.expected - stat.size)
     const started = survey.host.now()
-    const { got, split } = readWhereItGoes(survey, path, stat.size, place)
+    const { got, split, skipped } = readWhereItGoes(survey, path, stat.size, place)
     traceStep(survey.observer, 'Read file', started, path)
-    return { ...place, size: got, modified: stat.mtimeSeconds, split }
+    return { ...place, size: got, modified: stat.mtimeSeconds, split, skipped }
   } catch (trouble) {
     if (!(trouble instanceof HostError)) throw trouble
     error(survey.messages, 'cannot-open', `cannot open ${path}: ${trouble.message}`, { file: path })
@@ -70,14 +71,17 @@ export function readInput(survey: Survey, path: string, contents: Uint8Array | u
 }
 
 function readWhereItGoes(
-  { host, arenas, scratch }: Survey,
+  { host, arenas, scratch, splits }: Survey,
   path: string,
   size: number,
   { arena, position }: { arena: number; position: number },
 ): SplitRead {
   const target = arenas.list[arena]
-  if (scratch === null) return { got: host.readInto(path, target.bytes, position, size, 0), split: false }
-  return readSplit(host, path, size, target, arenas.list[tablesBeside(arenas, arena)], position, scratch)
+  if (scratch === null)
+    return { got: host.readInto(path, target.bytes, position, size, 0), split: false, skipped: false }
+  const tables = splits ? arenas.list[tablesBeside(arenas, arena)] : target
+  const read = readSplit(host, path, size, target, tables, position, scratch)
+  return { ...read, split: read.split && splits }
 }
 
 function copyIn(survey: Survey, contents: Uint8Array): Place {
@@ -127,6 +131,7 @@ export function addObject(survey: Survey, path: string, found: Place, rank: numb
   rows.parent[file] = parent
   rows.flags[file] =
     (place.split ? FILE_SPLIT : 0) |
+    (place.skipped ? FILE_SKIPPED : 0) |
     fileFlags(input, parent === 0) |
     (parent === 0 && !input.lazy ? FILE_LOADED : 0) |
     (input.lazy ? FILE_LAZY : 0)

@@ -9,7 +9,7 @@ import { alignUp } from '../../src/core/align.ts'
 import type { Pool } from '../../src/core/pool.ts'
 import type { Host } from '../../src/host/host.ts'
 import { COUNTS } from './counts.ts'
-import { type ReadJob, readChunks } from './readChunks.ts'
+import { type ReadJob, readChunks, SKIPPED, SPLIT } from './readChunks.ts'
 import { placeParts } from './readSplit.ts'
 import { arenaHint, type HeldBatch, type Place, type ReadAhead, type ReadBatch, type Survey } from './survey.ts'
 
@@ -90,7 +90,7 @@ function holdBatch(ahead: ReadAhead, { size }: ReadJob): HeldBatch {
 function planBatch(survey: Survey, { threads }: ReadAhead, from: number): Omit<ReadBatch, 'done' | 'held'> {
   const { inputs } = survey.settings
   const [mostBytes, mostFiles] = threads ? [BATCH_BYTES, inputs.length] : [BESIDE_BYTES, BESIDE_FILES]
-  const mostSize = !threads && survey.scratch !== null ? BESIDE_BYTES : ARENA_LIMIT
+  const mostSize = !threads && survey.scratch !== null ? survey.scratch.length : ARENA_LIMIT
   const paths: string[] = []
   const places: { arena: number; position: number }[] = []
   const sizes: number[] = []
@@ -102,14 +102,14 @@ function planBatch(survey: Survey, { threads }: ReadAhead, from: number): Omit<R
     const stat = survey.stats.get(path)
     if (stat === undefined || !stat.isFile || stat.size > mostSize) continue
     const place = placeInArena(survey.arenas, stat.size, arenaHint(survey))
-    if (survey.scratch !== null) tablesBeside(survey.arenas, place.arena)
+    if (survey.splits) tablesBeside(survey.arenas, place.arena)
     places.push(place)
     survey.expected = Math.max(0, survey.expected - stat.size)
     sizes.push(stat.size)
     rows.set(path, paths.push(path) - 1)
     bytes += stat.size
   }
-  return { end, rows, job: createJob(paths, places, sizes, threads, survey.scratch !== null) }
+  return { end, rows, job: createJob(paths, places, sizes, threads, survey.splits) }
 }
 
 function createJob(
@@ -143,7 +143,15 @@ export function takeAhead(survey: Survey, path: string, modified: number): Place
   if (got[row] < 0) return null
   if (held !== null) placeHeld(survey, job, held, row)
   const counts = counted[row] === 1 ? row * COUNTS : -1
-  return { arena: arena[row], position: position[row], size: got[row], modified, counts, split: split[row] === 1 }
+  return {
+    arena: arena[row],
+    position: position[row],
+    size: got[row],
+    modified,
+    counts,
+    split: (split[row] & SPLIT) !== 0,
+    skipped: (split[row] & SKIPPED) !== 0,
+  }
 }
 
 function placeHeld(
@@ -155,5 +163,5 @@ function placeHeld(
   const target = arenas.list[arena[row]]
   const tables = arenas.list[target.tables]
   const point = placeParts(held.bytes, held.at[row], got[row], size[row], target, tables, position[row])
-  split[row] = point < size[row] ? 1 : 0
+  split[row] = point < size[row] ? SPLIT : 0
 }

@@ -7,6 +7,9 @@ import { COUNTS, countObject } from './counts.ts'
 import { kindOf } from './kindOf.ts'
 import { createReadScratch, readSplit } from './readSplit.ts'
 
+export const SPLIT = 1
+export const SKIPPED = 2
+
 /** Places in the arenas, by file; what the kernel writes lies in shared memory. */
 export interface ReadJob {
   paths: string[]
@@ -18,7 +21,7 @@ export interface ReadJob {
   /** 1: an object without errors in its headers, whose `counts` are known: COUNTS words a file (counts.ts). */
   counted: Uint8Array
   counts: Float64Array
-  /** 1: read in two parts (readSplit.ts). No files are where `splits` is false. */
+  /** SPLIT, SKIPPED: how it was read (readSplit.ts). No file is where `splits` is false. */
   split: Uint8Array
   splits: boolean
 }
@@ -49,8 +52,8 @@ function readOne({ host, arenas }: Link, job: ReadJob, i: number, scratch: Uint8
     return arena.bytes
   }
   const tables = arenas.list[arena.tables]
-  const { got, split } = readSplit(host, job.paths[i], job.size[i], arena, tables, job.position[i], scratch)
+  const { got, split, skipped } = readSplit(host, job.paths[i], job.size[i], arena, tables, job.position[i], scratch)
   job.got[i] = got
-  job.split[i] = split ? 1 : 0
+  job.split[i] = (split ? SPLIT : 0) | (skipped ? SKIPPED : 0)
   return split ? tables.bytes : arena.bytes
 }

@@ -5,10 +5,13 @@ import { FormatError, readU32 } from '../../src/core/bytes.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
 import { type ObjectHeader, readObjectHeader } from '../../src/formats/macho/object.ts'
 import type { Host } from '../../src/host/host.ts'
+import { skippedRanges } from '../kernels/debugSections.ts'
 import { kindOf } from './kindOf.ts'
 
-/** Most objects are smaller; of larger ones the load commands are within this. It fits the L2 cache, so that copies out of it are cheap. */
+/** Most objects are smaller. It fits the L2 cache, so that copies out of it are cheap. */
 const SCRATCH = 512 << 10
+/** Of larger ones so much is read first: the load commands. */
+const HEAD = 32 << 10
 
 export function createReadScratch(): Uint8Array {
   return new Uint8Array(SCRATCH)
@@ -18,11 +21,13 @@ export interface SplitRead {
   /** Bytes that were there. */
   got: number
   split: boolean
+  /** Something was left in the file (debugSections.ts). */
+  skipped: boolean
 }
 
 /**
  * Reads a file of `size` bytes to `position` of `arena`, and from its symbol table on to the same place of `tables`, if it is an object
- * in which nothing else lies behind that. @throws HostError
+ * in which nothing else lies behind that. Of large objects, DWARF that only messages need is not read. @throws HostError
  */
 export function readSplit(
   host: Host,
@@ -33,13 +38,38 @@ export function readSplit(
   position: number,
   scratch: Uint8Array,
 ): SplitRead {
-  const most = Math.min(size, scratch.length)
-  let got = host.readInto(path, scratch, 0, most, 0)
+  const most = size <= scratch.length ? size : HEAD
+  const got = host.readInto(path, scratch, 0, most, 0)
+  const header = headerIn(scratch, 0, got, size)
   const point = placeParts(scratch, 0, got, size, arena, tables, position)
-  if (got === most && got < point) got += host.readInto(path, arena.bytes, position + got, point - got, got)
-  if (got >= Math.max(most, point) && got < size)
-    got += host.readInto(path, tables.bytes, position + got, size - got, got)
-  return { got, split: point < size }
+  if (got < most || got === size) return { got, split: point < size, skipped: false }
+  const ranges = header === null ? [] : skippedRanges(scratch, 0, header)
+  const skipped = ranges.length > 0 && ranges[ranges.length - 1] > got
+  let at = got
+  for (let i = 0; i <= ranges.length; i += 2) {
+    const to = Math.min(i < ranges.length ? ranges[i] : size, size)
+    at = readFrom(host, path, arena, tables, position, point, at, to)
+    if (at < to) return { got: at, split: point < size, skipped }
+    if (i < ranges.length) at = Math.max(at, ranges[i + 1])
+  }
+  return { got: size, split: point < size, skipped }
+}
+
+/** Reads bytes[at, to) of the file, those from `point` on to `tables`. Returns how far it came. */
+function readFrom(
+  host: Host,
+  path: string,
+  arena: Arena,
+  tables: Arena,
+  position: number,
+  point: number,
+  at: number,
+  to: number,
+): number {
+  const middle = Math.min(to, Math.max(at, point))
+  if (at < middle) at += host.readInto(path, arena.bytes, position + at, middle - at, at)
+  if (at >= middle && at < to) at += host.readInto(path, tables.bytes, position + at, to - at, at)
+  return at
 }
 
 /**
@@ -63,17 +93,22 @@ export function placeParts(
 }
 
 function splitPoint(bytes: Uint8Array, from: number, there: number, size: number): number {
-  if (there < macho.HEADER_SIZE || kindOf(bytes, from, there) !== 'object') return size
-  const commandsEnd = macho.HEADER_SIZE + readU32(bytes, from + 20)
-  if (commandsEnd > there) return size
+  const header = headerIn(bytes, from, there, size)
+  if (header === null) return size
+  const point = Math.min(header.nlist, header.strings) - from
+  const end = Math.max(macho.HEADER_SIZE + readU32(bytes, from + 20), endOfRest(bytes, from, header))
+  return header.symbolCount > 0 && end <= point ? point : size
+}
+
+/** null when it is no object, or one with an error, or its load commands are not all there. */
+function headerIn(bytes: Uint8Array, from: number, there: number, size: number): ObjectHeader | null {
+  if (there < macho.HEADER_SIZE || kindOf(bytes, from, there) !== 'object') return null
+  if (macho.HEADER_SIZE + readU32(bytes, from + 20) > there) return null
   try {
-    const header = readObjectHeader(bytes, from, size)
-    const point = Math.min(header.nlist, header.strings) - from
-    const end = Math.max(commandsEnd, endOfRest(bytes, from, header))
-    return header.symbolCount > 0 && end <= point ? point : size
+    return readObjectHeader(bytes, from, size)
   } catch (trouble) {
     if (!(trouble instanceof FormatError)) throw trouble
-    return size
+    return null
   }
 }
 

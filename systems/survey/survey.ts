@@ -73,7 +73,9 @@ export interface Survey {
   ahead: ReadAhead | null
   /** Counts of the object at hand. */
   counts: Float64Array
-  /** Room to read objects in two parts; null where they are read whole. */
+  /** Objects are read in two parts. */
+  splits: boolean
+  /** Room to read parts of objects; null where they are read whole. */
   scratch: Uint8Array | null
   /** Bytes still to be read, to size arenas well. */
   expected: number
@@ -154,6 +156,7 @@ export function createSurvey(
     dependencies: { read: [], missing: [], members: [] },
     ahead: null,
     counts: new Float64Array(COUNTS),
+    splits: false,
     scratch: null,
     expected: 0,
     slice: 0,
@@ -204,6 +207,8 @@ export interface Place {
   counts?: number
   /** Its symbols and strings lie in the arena beside. */
   split?: boolean
+  /** Some of its DWARF was left in the file. */
+  skipped?: boolean
 }
 
 const SLICES = 64

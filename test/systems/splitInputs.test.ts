@@ -127,3 +127,39 @@ test('a relocation that does not fit names a local symbol whose name has gone', 
   assert.ok(small.texts.length > 0 && small.texts[0].includes('_odd'), small.texts.join())
   assert.deepEqual(large.texts, small.texts)
 })
+
+const DEBUG_SOURCE = `
+  extern int missing(void);
+  ${Array.from(
+    { length: 4000 },
+    (_, i) => `int f${i}(int x) { int y${i} = x * ${i}; return y${i} > 3 ? f0(y${i}) : x; }`,
+  )
+    .join('\n  ')
+    .replaceAll('f0(y0)', 'y0')}
+  int main(void) { return f1(2) + missing(); }`
+
+test('debug information that only messages read is left in large objects, and read when there is a message', async () => {
+  const object = compile('arm64', DEBUG_SOURCE, { flags: ['-g'], name: 'large' })
+  const contents = new Uint8Array(readFileSync(object))
+  assert.ok(contents.length > 1 << 20)
+  const requests: [number, number][] = []
+  const host = { ...createMemoryHost(), collect: () => {} }
+  host.put('/large.o', contents)
+  const { readInto } = host
+  const readLarge: typeof readInto = (path, target, at, length, position) => {
+    if (path === '/large.o') requests.push([position, length])
+    return readInto(path, target, at, length, position)
+  }
+  const said = async (inputs: LinkOptions['inputs'], last: string) => {
+    const messages = createMessages()
+    const settings = settle({ inputs: [...inputs, { library: 'System' }] }, 'arm64', PLATFORM)
+    await runPipeline(settings, arm64, { ...host, readInto: readLarge }, messages, last)
+    return messages.list.map(({ text, notes }) => [text, ...notes].join('\n'))
+  }
+  await said([{ path: '/large.o' }], 'load')
+  const read = requests.reduce((sum, [, length]) => sum + length, 0)
+  assert.ok(read < contents.length * 0.9, `read ${read} of ${contents.length} bytes`)
+  const fromFile = await said([{ path: '/large.o' }], '')
+  assert.match(fromFile.join(), /undefined symbol: _missing\n.*large\.c:\d+/)
+  assert.deepEqual(fromFile, await said([{ path: '/large.o', contents }], ''))
+})
