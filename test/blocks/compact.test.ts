@@ -153,6 +153,54 @@ test('compacted images are those built afresh where several blocks have one name
   }
 })
 
+test('compacted images are those built afresh where branches do not reach', async () => {
+  for (const [fixups, calls] of [
+    ['chained', 'direct'],
+    ['opcodes', 'got'],
+  ] as const) {
+    const subject = begin(createTarget('arm64', fixups), 'execute', calls, 29)
+    subject.options = { ...subject.options, branchReach: 0x1000 }
+    subject.editor.shared = true // Thunks are no part of what is compared by meaning.
+    subject.editor.image = newImage(subject.target, subject.options)
+    for (const [name, library] of subject.editor.model.imports.values())
+      addImport(subject.editor.image, subject.editor.handles, name, library)
+    for (let round = 0; round < 5; round++) {
+      for (let i = 0; i < EDITS; i++) edit(subject.editor)
+      await check(subject)
+    }
+    const contents = flush(subject.editor.image).contents!
+    const text = readImage(contents).sections.find(({ name }) => name === '__text')!
+    const words = new Uint32Array(contents.slice(text.offset, text.offset + (text.size & ~3)).buffer)
+    assert.ok(words.includes(0xd61f0200), 'there are thunks, which end in br x16')
+  }
+})
+
+test('what is missing when an image is compacted may still come', () => {
+  const target = createTarget('x86_64', 'opcodes')
+  const image = newImage(target)
+  const [main, later, gone] = ['_main', '_later', '_gone'].map(image.declareBlock)
+  image.updateBlock(gone, functionOf('x86_64', []))
+  image.updateBlock(main, functionOf('x86_64', [{ call: later }, { callThroughGot: gone }], 'zero'))
+  image.freeBlock(gone)
+  image.compact()
+  assert.deepEqual(
+    image.flush().messages.map(({ text }) => text),
+    ['undefined block: _later', 'undefined block: _gone'],
+  )
+  image.updateBlock(later, functionOf('x86_64', [{ add: 9 }]))
+  image.updateBlock(main, functionOf('x86_64', [{ call: later }], 'zero'))
+  const path = save(flush(image))
+  verifyImage(target, path)
+  assert.equal(runImage(target, path).status, 9)
+  image.compact()
+  const fresh = newImage(target)
+  const [again, its] = ['_main', '_later'].map(fresh.declareBlock)
+  fresh.updateBlock(its, functionOf('x86_64', [{ add: 9 }]))
+  fresh.updateBlock(again, functionOf('x86_64', [{ call: its }], 'zero'))
+  fresh.compact()
+  assert.ok(Buffer.from(flush(image).contents!).equals(flush(fresh).contents!))
+})
+
 test('compacting twice changes nothing, and handles stay', () => {
   const image = newImage(createTarget('arm64', 'chained'))
   const [main, called, waiting] = ['_main', '_called', '_waiting'].map(image.declareBlock)
