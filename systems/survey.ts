@@ -42,7 +42,7 @@ import { addDylib, addReexports, addStubLibrary } from './survey/dylibs.ts'
 import { addArchive, addObject, classify, pickArchitecture, readInput } from './survey/inputs.ts'
 import { recallLibrary } from './survey/keptLibraries.ts'
 import { createReadAhead, readAhead } from './survey/readAhead.ts'
-import { createReadScratch } from './survey/readSplit.ts'
+import { createReadScratch, LARGE_FILE } from './survey/readSplit.ts'
 import { checkClients, checkExtensionSafety, markReexports } from './survey/reexports.ts'
 import { findDirectories, findFramework, findLibrary } from './survey/search.ts'
 import { createSurvey, sliceOf, type Survey } from './survey/survey.ts'
@@ -219,9 +219,6 @@ async function addBundleLoader(found: Survey, path: string): Promise<void> {
     error(found.messages, trouble.id, `${path}: ${trouble.message}`, { file: path, offset: trouble.offset })
   }
 }
-
-/** An object of which it is worth to leave debug information in the file. */
-const LARGE_FILE = 1 << 20
 
 function hasLargeFile(found: Survey): boolean {
   for (const { size } of found.stats.values()) if (size >= LARGE_FILE) return true

@@ -10,13 +10,13 @@ import type { Pool } from '../../src/core/pool.ts'
 import type { Host } from '../../src/host/host.ts'
 import { COUNTS } from './counts.ts'
 import { type ReadJob, readChunks, SKIPPED, SPLIT } from './readChunks.ts'
-import { placeParts } from './readSplit.ts'
+import { LARGE_FILE, placeParts } from './readSplit.ts'
 import { arenaHint, type HeldBatch, type Place, type ReadAhead, type ReadBatch, type Survey } from './survey.ts'
 
 /** With workers: so much that threads seldom wait for each other, and so little that aborts and progress are not kept waiting. */
 const BATCH_BYTES = 64 << 20
 /** Without: the host reads one batch while the survey counts the one before. */
-const BESIDE_BYTES = 4 << 20
+const BESIDE_BYTES = LARGE_FILE
 /** All files of a batch are open at once. */
 const BESIDE_FILES = 128
 /** Smaller links are read before a first batch would be. */
@@ -90,7 +90,7 @@ function holdBatch(ahead: ReadAhead, { size }: ReadJob): HeldBatch {
 function planBatch(survey: Survey, { threads }: ReadAhead, from: number): Omit<ReadBatch, 'done' | 'held'> {
   const { inputs } = survey.settings
   const [mostBytes, mostFiles] = threads ? [BATCH_BYTES, inputs.length] : [BESIDE_BYTES, BESIDE_FILES]
-  const mostSize = !threads && survey.scratch !== null ? survey.scratch.length : ARENA_LIMIT
+  const mostSize = !threads && survey.scratch !== null ? LARGE_FILE - 1 : ARENA_LIMIT
   const paths: string[] = []
   const places: { arena: number; position: number }[] = []
   const sizes: number[] = []

@@ -8,6 +8,8 @@ import type { Host } from '../../src/host/host.ts'
 import { skippedRanges } from '../kernels/debugSections.ts'
 import { kindOf } from './kindOf.ts'
 
+/** From so many bytes on a file is worth being read by ranges where others are read ahead, whole. */
+export const LARGE_FILE = 4 << 20
 /** Most objects are smaller. It fits the L2 cache, so that copies out of it are cheap. */
 const SCRATCH = 512 << 10
 /** Of larger ones so much is read first: the load commands. */

@@ -152,7 +152,7 @@ test('debug information that only messages read is left in large objects, and re
   }
   const said = async (inputs: LinkOptions['inputs'], last: string) => {
     const messages = createMessages()
-    const settings = settle({ inputs: [...inputs, { library: 'System' }] }, 'arm64', PLATFORM)
+    const settings = settle({ inputs: [...inputs, { library: 'System' }], threadsFrom: 0 }, 'arm64', PLATFORM)
     await runPipeline(settings, arm64, { ...host, readInto: readLarge }, messages, last)
     return messages.list.map(({ text, notes }) => [text, ...notes].join('\n'))
   }
