@@ -182,7 +182,8 @@ export interface BlockImage {
   lookup(name: string): BlockHandle | null
   /**
    * Brings the file up to date. With `record` it says of itself what its blocks are and refer to, so that `openImage` can go on with
-   * it: some 10 bytes a block and 6 a reference beside its name, and a pass over all of them. Without, a record that was there goes.
+   * it: some 10 bytes a block and 6 a reference beside its name, and a pass over all of them. Without, a record that was there goes, as
+   * it should before tools that do not know an LC_NOTE (llvm-strip 22 refuses it) see the file.
    */
   flush(options?: { record?: boolean }): FlushResult
   /**
