@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { randomFrom } from '../../bench/random.ts'
 import type { BlockImage } from '../../src/blocks.ts'
 import { link } from '../../src/node.ts'
 import { verify } from '../../src/verify.ts'
@@ -204,4 +205,41 @@ test('wrong use of thread-local variables is refused', () => {
   assert.throws(() =>
     image.updateBlock(block, { section: '__DATA,__data', code: bytes(1, 2, 3, 4), relocations: [load] }),
   )
+})
+
+forEachTarget((target) => {
+  for (const calls of ['got', 'direct'] as const) {
+    test(`random edits leave every thread-local variable its value (${target.name}, calls: ${calls})`, () => {
+      const image = newImage(target, { calls })
+      const random = randomFrom(calls === 'got' ? 31 : 32)
+      const below = (limit: number) => Math.floor(random() * limit)
+      const main = image.declareBlock('_main')
+      const variables: { handle: number; value: number }[] = []
+      const fill = (variable: { handle: number; value: number }) => {
+        const [size, align] = [4 + below(below(3) === 0 ? 400 : 12), 2 ** below(8)]
+        variable.value = below(3) === 0 ? 0 : below(10)
+        const code = variable.value === 0 ? size : Uint8Array.of(variable.value, ...new Uint8Array(size - 1))
+        image.updateBlock(variable.handle, { threadLocal: true, code, align })
+      }
+      for (let step = 1; step <= 120; step++) {
+        const what = variables.length === 0 ? 0 : below(4)
+        if (what === 0 && variables.length < 15) {
+          const variable = { handle: image.declareBlock(`_v${step}`) as number, value: 0 }
+          fill(variable)
+          variables.push(variable)
+        } else if (what === 1) {
+          const [{ handle }] = variables.splice(below(variables.length), 1)
+          image.updateBlock(main, functionOf(target.arch, [], 'zero'))
+          if (below(2) === 0) image.freeBlock(handle)
+          else image.updateBlock(handle, { section: '__DATA,__data', code: new Uint8Array(16) })
+        } else if (variables.length > 0) fill(variables[below(variables.length)])
+        if (step === 70) image.compact()
+        if (step % 15 !== 0) continue
+        const steps = variables.map(({ handle }) => ({ thread: handle, set: 7 }))
+        image.updateBlock(main, functionOf(target.arch, steps, 'zero'))
+        const sum = variables.reduce((total, { value }) => total + value, 0)
+        assert.equal(statusOf(target, image), sum, `step ${step}`)
+      }
+    })
+  }
 })
