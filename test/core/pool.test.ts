@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createPool, FORGET, forgetParts, type Request, runChunks, startWorkers } from '../../src/core/pool.ts'
+import {
+  createPool,
+  FORGET,
+  forgetParts,
+  type Kernel,
+  type Request,
+  runChunks,
+  serveRequest,
+  startChunks,
+  startWorkers,
+} from '../../src/core/pool.ts'
 import { createMemoryHost } from '../../src/host/memory.ts'
 import { serve } from '../../src/serve.ts'
 
@@ -35,4 +45,43 @@ test('a worker that forgets frees the memory and does not reply', () => {
   const answer = serve({ ...createMemoryHost(), collect: () => void collected++ })
   answer(FORGET, () => assert.fail('replied'))
   assert.equal(collected, 1)
+})
+
+const takeAll: Kernel<object, string, string[]> = (_, job, take) => {
+  const taken: string[] = []
+  for (let chunk = take(); chunk >= 0; chunk = take()) taken.push(`${job}${chunk}`)
+  return taken
+}
+
+/** A pool with a worker that does what it is asked for when it is told to. */
+function manualPool() {
+  const waiting: Request[] = []
+  const pool = createPool()
+  let reply: (message: unknown) => void = () => {}
+  const startWorker = (events: { message(message: unknown): void }) => {
+    reply = (message) => events.message(message)
+    return { post: (message: unknown) => void waiting.push(message as Request), stop: () => {}, hold: () => {} }
+  }
+  startWorkers(pool, { ...createMemoryHost(), startWorker }, 1)
+  const work = () => reply(serveRequest({}, takeAll as Kernel<object, unknown, unknown>, waiting.shift()!))
+  return { pool, work }
+}
+
+test('a job is under way while another runs, and each gets its own results', async () => {
+  const { pool, work } = manualPool()
+  const finish = startChunks(pool, {}, () => null, [], 'none', takeAll, 'a', 2)
+  work()
+  const other = runChunks(pool, {}, () => null, [], 'none', takeAll, 'b', 2)
+  assert.deepEqual(await other, [['b0', 'b1']])
+  work()
+  assert.deepEqual(await finish(), [[], ['a0', 'a1']])
+  assert.equal(pool.results.size, 0)
+})
+
+test('what no worker has begun is done where the job is waited for', async () => {
+  const { pool } = manualPool()
+  const finish = startChunks(pool, {}, () => null, [], 'none', takeAll, 'a', 2)
+  assert.deepEqual(await finish(), [['a0', 'a1']])
+  const alone = startChunks(createPool(), {}, () => null, [], 'none', takeAll, 'c', 1)
+  assert.deepEqual(await alone(), [['c0']])
 })
