@@ -6,6 +6,7 @@ import type { Arch } from '../src/types.ts'
 import { median } from './compare/statistics.ts'
 import { commandArguments, runCommand } from './incremental/commandRun.ts'
 import { editBody } from './incremental/editBody.ts'
+import { addFunction, editCall } from './incremental/editCall.ts'
 import { runOnce } from './measure.ts'
 import { PEER, PEER_COMMAND } from './rivals/contestants.ts'
 import { makePreset, type Preset, presets, type SyntheticFiles } from './synthetic.ts'
@@ -22,12 +23,15 @@ interface Work {
   goal: Partial<Record<Preset, number>>
   /** By the command with --incremental, in a process of its own, instead of by the session. */
   command?: boolean
+  /** One object calls a function of a library that nothing else calls, and the next time does not. */
+  called?: boolean
 }
 
 const works: readonly Work[] = [
   { name: 'nothing changed', edited: 0, mode: 'noop', goal: { large: 0.003 } },
   { name: 'one function body', edited: Number.MIN_VALUE, mode: 'patch', goal: { medium: 0.02, large: 0.01 } },
   { name: 'one function more or less', edited: 0, added: true, mode: 'patch', goal: {} },
+  { name: 'one imported function more or less', edited: 0, called: true, mode: 'patch', goal: {} },
   { name: '1 % of the objects', edited: 0.01, mode: 'patch', goal: { large: 0.05 } },
   { name: 'command, nothing changed', edited: 0, mode: 'noop', goal: {}, command: true },
   { name: 'command, one function body', edited: Number.MIN_VALUE, mode: 'patch', goal: {}, command: true },
@@ -60,6 +64,8 @@ interface Program {
 
 /** Number in the program of the object that grows; main.o is the first input. */
 const GROWN = 9
+/** The first object of which a copy is edited. */
+const COPIED = 50
 
 const MACOS_13 = { name: 'macos', minVersion: 13 << 16, sdkVersion: 13 << 16 } as const
 
@@ -114,16 +120,18 @@ function prepare(arch: Arch, size: Preset, cache: string): Program {
   cpSync(files.inputs[GROWN + 1], grown)
   const inputs = files.inputs.map((path, i) => {
     if (i === GROWN + 1) return grown
-    if (i % 100 !== 50) return path
+    if (i % 100 !== COPIED) return path
     const copy = join(folder, basename(path))
     cpSync(path, copy)
     copies.push(copy)
     return copy
   })
-  const args = commandArguments(arch, folder, files.folder, inputs)
+  mkdirSync(join(folder, 'usr/lib'), { recursive: true })
+  writeFileSync(join(folder, 'usr/lib/libSystem.tbd'), addFunction(readFileSync(files.stub, 'utf8')))
+  const args = commandArguments(arch, folder, folder, inputs)
   const output = join(folder, 'out')
   const all: Input[] = [...inputs.map((path) => ({ path })), { library: 'System' }]
-  const options = { arch, platform: MACOS_13, inputs: all, syslibroots: [files.folder], output }
+  const options = { arch, platform: MACOS_13, inputs: all, syslibroots: [folder], output }
   return { arch, size, files, copies, grown, args, options }
 }
 
@@ -132,7 +140,7 @@ function peerLink({ files }: Program, cache: string): number {
   return runOnce({ name: PEER, command: [PEER_COMMAND, `@${files.response}`, '-o', output], output }).wall
 }
 
-function edit({ arch, size, copies, grown, files }: Program, { edited, added }: Work, round: number): void {
+function edit({ arch, size, copies, grown, files }: Program, { edited, added, called }: Work, round: number): void {
   if (added) {
     const isMore = Math.floor(round / works.length) % 2 === 0
     writeFileSync(
@@ -141,6 +149,11 @@ function edit({ arch, size, copies, grown, files }: Program, { edited, added }: 
         ? syntheticObjectWith({ arch, ...presets[size] }, GROWN, `_added_${round}`)
         : readFileSync(files.inputs[GROWN + 1]),
     )
+  }
+  if (called) {
+    const isMore = Math.floor(round / works.length) % 2 === 0
+    writeFileSync(copies[0], readFileSync(files.inputs[COPIED]))
+    if (isMore) writeFileSync(copies[0], editCall(new Uint8Array(readFileSync(copies[0]))))
   }
   if (edited === 0) return
   const count = Math.min(copies.length, Math.max(1, Math.round(edited * files.inputs.length)))

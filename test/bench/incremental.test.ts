@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { editBody } from '../../bench/incremental/editBody.ts'
+import { addFunction, editCall } from '../../bench/incremental/editCall.ts'
 import { syntheticObjects } from '../../bench/synthetic/program.ts'
 import { context, type LinkOptions } from '../../src/node.ts'
 import { archs } from '../helpers/targets.ts'
@@ -39,3 +40,14 @@ for (const arch of archs) {
     await session.dispose()
   })
 }
+
+for (const arch of archs)
+  test(`the call that the incremental bench adds is to a function that nothing has called (${arch})`, async () => {
+    const objects = [...syntheticObjects({ arch, objects: 2, functions: 10 })]
+    const { bytes } = objects.find(({ bytes }) => Buffer.from(bytes).includes('_labs\0'))!
+    const called = Buffer.from(editCall(bytes))
+    assert.ok(called.subarray(-8).equals(Buffer.from('_isatty\0')))
+    assert.ok(!Buffer.from(bytes).includes('_isatty\0'))
+    assert.match(addFunction('symbols: [ _abs ]'), /_isatty, _abs/)
+    assert.throws(() => editCall(new Uint8Array(Buffer.concat([bytes, bytes]))), /do not come last/)
+  })

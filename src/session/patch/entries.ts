@@ -14,7 +14,7 @@ import { entryOf } from './effects.ts'
 import { replaceTable } from './patchTables.ts'
 import { dropFixups, reserveFixups, saveBytes } from './pointers.ts'
 import { pageOf } from './rechain.ts'
-import { keyOf, unusedElsewhere, type Uses } from './uses.ts'
+import { eachMention, keyOf, unusedElsewhere, type Uses } from './uses.ts'
 
 /** Entries that come and go, by key or import. */
 interface Difference {
@@ -157,13 +157,9 @@ function rewriteTables(link: Link, pointers: Pointers): void {
 /** Objects that mention what has moved. */
 export function mentioning(link: Link, { imports, symbols }: MovedEntries): Set<number> {
   const files = new Set<number>()
-  const { target } = link.symbols.Reference
-  for (let symbol = 1; symbol <= link.symbols.count; symbol++) {
-    const to = target[symbol]
-    if (to === 0 || (to & TARGET_IMPORT ? imports[to & 0x7fffffff] === 0 : symbols.size === 0 || !symbols.has(to)))
-      continue
-    files.add(fileOfRow(link, symbol))
-  }
+  const targets = [...symbols]
+  for (let made = 1; made < imports.length; made++) if (imports[made] !== 0) targets.push((TARGET_IMPORT | made) >>> 0)
+  eachMention(link, targets, (symbol) => files.add(fileOfRow(link, symbol)))
   files.delete(link.internal.file)
   return files
 }

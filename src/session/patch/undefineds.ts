@@ -37,7 +37,7 @@ export function patchUndefineds(link: Link, { fresh, gone }: OtherImports, dirty
   const start = linkedit.symbols!.offset - link.image.length
   const words = new Uint32Array(link.tail.slice(start, start + total * NLIST_SIZE).buffer)
   moveRows(words, total - old, more)
-  for (let row = 0; row < table.room; row++) words.set([EMPTY_NAME, N_OPT, 0, 0], row * NLIST_WORDS)
+  for (let row = 0; row < -more; row++) words.set([EMPTY_NAME, N_OPT, 0, 0], row * NLIST_WORDS)
   if (!writeUndefineds(link, words, dirty)) return 'has more or longer names of imports than there is room for'
   replaceBytes(link, dirty, linkedit.symbols!.offset, new Uint8Array(words.buffer))
   if (!replaceTable(link, dirty, 'indirect', indirectSymbols(link))) return 'has other indirect symbols'

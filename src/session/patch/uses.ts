@@ -131,12 +131,29 @@ function mentions(link: Link, except: number, lost: Record<Table, readonly numbe
   const files = new Map<number, number[]>()
   for (const key of [...lost.gots, ...lost.tlvs]) files.set(targetOf(key), [])
   for (const made of lost.stubs) files.set(importTarget(made), [])
-  const { target } = link.symbols.Reference
-  for (let symbol = 1; symbol <= link.symbols.count; symbol++) {
-    const found = target[symbol] === 0 ? undefined : files.get(target[symbol])
-    if (found === undefined) continue
+  eachMention(link, [...files.keys()], (symbol, to) => {
+    const found = files.get(to)!
     const file = fileOfRow(link, symbol)
     if (file !== except && file !== link.internal.file && found.at(-1) !== file) found.push(file)
-  }
+  })
   return files
+}
+
+/** Calls `see` for each row that means one of the targets, in order. */
+export function eachMention(
+  link: Link,
+  targets: readonly number[],
+  see: (symbol: number, target: number) => void,
+): void {
+  const imports = new Uint8Array(link.imports.count + 1)
+  const symbols = new Uint8Array(link.symbols.count + 1)
+  for (const to of targets)
+    if (to & TARGET_IMPORT) imports[to & 0x7fffffff] = 1
+    else symbols[to] = 1
+  const { target } = link.symbols.Reference
+  for (let symbol = 1; symbol <= link.symbols.count; symbol++) {
+    const to = target[symbol]
+    if (to === 0 || (to & TARGET_IMPORT ? imports[to & 0x7fffffff] : symbols[to]) === 0) continue
+    see(symbol, to)
+  }
 }
