@@ -4,7 +4,7 @@
 import { BLOCK_FOLDED, BLOCK_LIVE } from '../../components/blocks.ts'
 import type { Link } from '../../components/link.ts'
 import { FILL_INPUTS } from '../../components/outputs.ts'
-import { CONTENT_REGULAR, CONTENT_ZEROFILL } from '../../components/sections.ts'
+import { CONTENT_CSTRING, CONTENT_REGULAR, CONTENT_ZEROFILL } from '../../components/sections.ts'
 import { alignUp } from '../../src/core/align.ts'
 import { sizeClass } from '../../src/core/sizeClass.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
@@ -27,6 +27,7 @@ const WITH_ROOM = new Set([
   '__TEXT,__text',
   '__TEXT,__const',
   '__TEXT,__gcc_except_tab',
+  '__TEXT,__cstring',
   '__DATA_CONST,__const',
   '__DATA,__const',
   '__DATA,__data',
@@ -40,16 +41,20 @@ export function giveRoom(link: Link, bounded: ReadonlySet<number>): void {
   for (let output = 1; output <= outputs.count; output++) {
     const { fill, flags, segment } = outputs.Section
     const type = flags[output] & macho.SECTION_TYPE
-    const plain = fill[output] === FILL_INPUTS && (type === macho.S_REGULAR || type === macho.S_ZEROFILL)
+    const plain = fill[output] === FILL_INPUTS && PLAIN_TYPES.includes(type)
     const named = WITH_ROOM.has(`${segments.names[segment[output]]},${outputs.names[output]}`)
     if (plain && named && !bounded.has(output) && link.inputs[output].every((section) => isPlain(link, section)))
       outputs.Section.room[output] = 1
   }
 }
 
+const PLAIN_TYPES: readonly number[] = [macho.S_REGULAR, macho.S_ZEROFILL, macho.S_CSTRING_LITERALS]
+
+/** Strings of one alignment: that of a leader does not depend on its copies then. */
 function isPlain(link: Link, section: number): boolean {
-  const content = link.sections.Header.content[section]
-  return content === CONTENT_REGULAR || content === CONTENT_ZEROFILL
+  const { content, alignPow2 } = link.sections.Header
+  if (content[section] === CONTENT_CSTRING) return alignPow2[section] === 0
+  return content[section] === CONTENT_REGULAR || content[section] === CONTENT_ZEROFILL
 }
 
 /** Offsets in an output section while its blocks are entered in order. */
@@ -60,13 +65,16 @@ export interface Rooms {
   /** Ends of the last block, and of its room. */
   end: number
   roomEnd: number
+  /** The smallest step of blocks' classes; 0: they have no room of their own. */
   step: number
   /** log2 of the alignment of the whole section. */
   alignPow2: number
 }
 
 export function createRooms(link: Link, output: number, alignPow2: number): Rooms {
-  const step = isCodeFlags(link.outputs.Section.flags[output]) ? CODE_STEP : DATA_STEP
+  const flags = link.outputs.Section.flags[output]
+  const strings = (flags & macho.SECTION_TYPE) === macho.S_CSTRING_LITERALS
+  const step = strings ? 0 : isCodeFlags(flags) ? CODE_STEP : DATA_STEP
   return { region: -1, start: 0, end: 0, roomEnd: 0, step, alignPow2 }
 }
 
@@ -76,10 +84,13 @@ export function enterBlock(link: Link, rooms: Rooms, block: number): number {
   const region = link.priorities.length > 0 && link.priorities[block] !== 0 ? 0 : section[block]
   if (region !== rooms.region) openRegion(link, rooms, region)
   const start = alignUp(size[block] === 0 ? rooms.end : rooms.roomEnd, 2 ** alignPow2[block])
-  const smallest = size[block] < rooms.step ? 1 : rooms.step
   rooms.end = start + size[block]
-  rooms.roomEnd = Math.max(rooms.roomEnd, start + sizeClass(size[block], BLOCK_STEPS, smallest))
+  rooms.roomEnd = Math.max(rooms.roomEnd, start + blockRoom(rooms, size[block]))
   return start
+}
+
+function blockRoom({ step }: Rooms, size: number): number {
+  return step === 0 ? size : sizeClass(size, BLOCK_STEPS, size < step ? 1 : step)
 }
 
 /** A region begins at its largest alignment, so that its inner offsets do not depend on where it begins. */

@@ -1,7 +1,7 @@
-// A program in C of which functions and data, static and global, come, go, move and get other names: the same way for the same seed.
+// A program in C of which functions and data, static and global, and texts come, go, move and get other names: the same way for the same seed.
 import { randomFrom } from '../../bench/random.ts'
 
-type Kind = 'function' | 'data' | 'constant' | 'pointer'
+type Kind = 'function' | 'data' | 'constant' | 'pointer' | 'text'
 
 interface Part {
   kind: Kind
@@ -23,14 +23,14 @@ export interface PartsProgram {
 
 export const PART_EDITS = ['add', 'remove', 'rename', 'move', 'change', 'hide or show'] as const
 export type PartEdit = (typeof PART_EDITS)[number]
-const KINDS: readonly Kind[] = ['function', 'function', 'function', 'data', 'constant', 'pointer']
+const KINDS: readonly Kind[] = ['function', 'function', 'function', 'data', 'constant', 'pointer', 'text']
 
 export function createParts(seed: number, files: number, parts: number): PartsProgram {
   const program: PartsProgram = { files: [], made: 0, random: randomFrom(seed) }
   for (let index = 1; index <= files; index++) {
     const file: PartsFile = { index, parts: [] }
     program.files.push(file)
-    for (const kind of ['function', 'data', 'constant', 'pointer'] as const)
+    for (const kind of ['function', 'data', 'constant', 'pointer', 'text'] as const)
       for (const isStatic of [false, true]) file.parts.push({ ...newPart(program), kind, isStatic })
     while (file.parts.length < parts) file.parts.push(newPart(program))
   }
@@ -72,12 +72,14 @@ function definition({ kind, name, isStatic, weight }: Part, index: number): stri
   if (kind === 'data') return `${linkage}int ${name} = ${weight};`
   if (kind === 'constant') return `${linkage}const int ${name}[] = { ${weight}, ${weight + 1}, 3 };`
   if (kind === 'pointer') return `${linkage}int *${name}[] = { &near${index}, &near${index} };`
+  if (kind === 'text')
+    return `__attribute__((noinline)) ${linkage}int ${name}(int y) { puts("text ${weight % 30}"); puts("of ${name}"); return y; }`
   const calls = weight % 3 === 0 ? `y += abs(y) + near${index};` : ''
   return `__attribute__((noinline)) ${linkage}int ${name}(int y) { ${calls} return y * ${weight} + 7; }`
 }
 
 function use({ kind, name }: Part): string {
-  if (kind === 'function') return `${name}(x)`
+  if (kind === 'function' || kind === 'text') return `${name}(x)`
   if (kind === 'data') return name
   return kind === 'constant' ? `${name}[x & 1]` : `*${name}[x & 1]`
 }
@@ -87,7 +89,7 @@ export function partsSource({ index, parts }: PartsFile): string {
   const half = parts.length >> 1
   const definitions = parts.map((part) => definition(part, index))
   return `
-    int abs(int); int getpid(void);
+    int abs(int); int getpid(void); int puts(const char *);
     int near${index} = ${index};
     ${definitions.slice(0, half).join('\n    ')}
     __attribute__((weak)) int shared = 3; __attribute__((weak)) int both(int y) { return y * 5 + shared; }

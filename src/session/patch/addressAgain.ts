@@ -3,11 +3,10 @@ import type { Link } from '../../../components/link.ts'
 import { SYMBOL_ABSOLUTE, SYMBOL_DEFINED, TARGET_IMPORT } from '../../../components/symbols.ts'
 import { fileOfRow } from '../../../systems/kernels/ranks.ts'
 
-/** `led`: objects of which blocks follow this one's. Returns the other objects that refer to what has moved. */
+/** `led`: objects of which blocks follow some of this one's that have moved. Returns them and the other objects that refer to what has moved. */
 export function addressAgain(link: Link, file: number, led: ReadonlySet<number>): Set<number> {
-  const files = new Set<number>()
-  addressFile(link, file)
-  for (const other of led) if (addressFile(link, other)) files.add(other)
+  const files = new Set(led)
+  for (const other of [file, ...led]) addressFile(link, other)
   const { target, address } = link.symbols.Reference
   const { symbol: ownOf } = link.imports.Library
   const first = link.files.Ranges.symbol[file]
@@ -23,15 +22,14 @@ export function addressAgain(link: Link, file: number, led: ReadonlySet<number>)
   return files
 }
 
-/** As allocate does; returns whether a symbol has moved. */
-function addressFile(link: Link, file: number): boolean {
+/** As allocate does. */
+function addressFile(link: Link, file: number): void {
   const { flags, block, offset } = link.symbols.Definition
   const { target, address } = link.symbols.Reference
   const { leader, address: placed } = link.blocks.Placement
   const { symbol: ownOf } = link.imports.Library
   const first = link.files.Ranges.symbol[file]
   const end = first + link.files.Ranges.symbols[file]
-  const before = address.slice(first, end)
   for (let symbol = first; symbol < end; symbol++) {
     if ((flags[symbol] & (SYMBOL_DEFINED | SYMBOL_ABSOLUTE)) !== SYMBOL_DEFINED || block[symbol] === 0) continue
     address[symbol] = placed[leader[block[symbol]] || block[symbol]] + offset[symbol]
@@ -40,5 +38,4 @@ function addressFile(link: Link, file: number): boolean {
     const to = target[symbol]
     if (to !== symbol && to !== 0) address[symbol] = address[to & TARGET_IMPORT ? ownOf[to & 0x7fffffff] : to]
   }
-  return before.some((was, i) => was !== address[first + i])
 }

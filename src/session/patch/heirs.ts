@@ -67,7 +67,7 @@ export function keyHeir(link: Link, file: number, heirs: Heirs, key: number): nu
 /** By block of the old version, counted from the object's first: that which stands for it; 0: none. */
 export type BlockHeirs = Uint32Array
 
-/** Blocks of definitions that others may share, and literals, which are as before. `old` and `foldings` are of the old version. */
+/** Blocks of definitions that others may share, and literals. `old` and `foldings` are of the old version. */
 export function findBlockHeirs(
   link: Link,
   file: number,
@@ -75,35 +75,47 @@ export function findBlockHeirs(
   old: OldSymbols,
   foldings: readonly (Folding | null)[],
 ): BlockHeirs {
-  const { block, section } = link.files.Ranges
-  const found = new Uint32Array(old.blocks)
+  const { block } = link.files.Ranges
+  const found = new Uint32Array(old.placed.length)
   heirs.forEach((heir, i) => {
     const at = old.block[i] - block[file]
     if (heir !== 0 && at >= 0 && at < found.length) found[at] = link.symbols.Definition.block[heir]
   })
-  foldings.forEach((folding, i) => {
-    const first = link.sections.Blocks.first[section[file] + i]
-    folding?.flags.forEach((_, at) => {
-      found[folding.first - block[file] + at] = first + at
+  for (const folding of foldings)
+    folding?.heirs.forEach((heir, at) => {
+      found[folding.first - block[file] + at] = heir
     })
-  })
   return found
 }
 
-/** Blocks of other objects follow the heirs of their leaders; returns those objects, or null where a leader has no heir. */
-export function leadAgain(link: Link, file: number, heirs: BlockHeirs): Set<number> | null {
+/** Blocks of other objects that follow this one's, and where their leaders were. */
+export interface Led {
+  blocks: number[]
+  placed: number[]
+}
+
+/** Blocks of other objects follow the heirs of their leaders; null where a leader has no heir. `placed` as of the old version. */
+export function leadAgain(link: Link, file: number, heirs: BlockHeirs, placed: Float64Array): Led | null {
   const { leader } = link.blocks.Placement
   const { block } = link.files.Ranges
   const [from, to] = [block[file], block[file + 1]]
-  const led = new Set<number>()
+  const led: Led = { blocks: [], placed: [] }
   for (let other = 1; other <= link.blocks.count; other++) {
     const at = leader[other] - from
     if (at < 0 || at >= heirs.length || (other >= from && other < to)) continue
     if (heirs[at] === 0) return null
     leader[other] = heirs[at]
-    led.add(link.sections.Header.file[link.blocks.Extent.section[other]])
+    led.blocks.push(other)
+    led.placed.push(placed[at])
   }
   return led
+}
+
+/** Objects of which a block follows one that has moved. */
+export function ledElsewhere(link: Link, { blocks, placed }: Led): Set<number> {
+  const { leader, address } = link.blocks.Placement
+  const moved = blocks.filter((block, i) => address[leader[block]] !== placed[i])
+  return new Set(moved.map((block) => link.sections.Header.file[link.blocks.Extent.section[block]]))
 }
 
 /** Whether a symbol lies in a block of another object than its own, on one side of which this one is: an alias. */

@@ -11,19 +11,21 @@ export function whyNoOther(whole: Link, file: number, before: Alone, after: Alon
   if (before.options !== after.options) return 'asks for other libraries'
   return (
     otherKind(before.link, after.link) ||
-    otherContents(before.link, after.link) ||
+    otherContents(whole, file, before.link, after.link) ||
     otherDefinitions(before.link, after.link) ||
     tooMany(whole, file, after)
   )
 }
 
-/** Literals and records stay as they are. */
-function otherContents(before: Link, after: Link): string {
+/** Literals and records stay as they are, but for strings with room. */
+function otherContents(whole: Link, file: number, before: Link, after: Link): string {
   const { name, content } = before.sections.Header
   for (let section = 1; section <= before.files.Ranges.sections[1]; section++) {
     const other = otherSection(before, after, section)
     if (other !== '') return other
-    if (isKept(before, after, section)) continue
+    const output = whole.sections.Blocks.output[whole.files.Ranges.section[file] + section - 1]
+    const roomy = content[section] === CONTENT_CSTRING && whole.outputs.Section.room[output] !== 0
+    if (roomy || isKept(before, after, section)) continue
     const kind = [CONTENT_CSTRING, CONTENT_LITERAL].includes(content[section]) ? 'contents' : 'records'
     return `has other ${kind} in ${before.sectionNames.segments[name[section]]},${before.sectionNames.sections[name[section]]}`
   }

@@ -1,9 +1,13 @@
 // Where the blocks of an object's new version go: each input section keeps its region, as it follows from their sizes; where blocks
 // are packed, there must be as many of the same sizes.
-import { BLOCK_FOLDED, BLOCK_LIVE } from '../../../components/blocks.ts'
+import { BLOCK_COALESCED, BLOCK_FOLDED, BLOCK_LIVE } from '../../../components/blocks.ts'
 import type { Link } from '../../../components/link.ts'
 import { CONTENT_CSTRING, CONTENT_LITERAL, CONTENT_RECORDS } from '../../../components/sections.ts'
 import { closeRegion, createRooms, enterBlock, mostAligned } from '../../../systems/allocate/rooms.ts'
+import { poolOf } from '../../../systems/fold/literals.ts'
+import { ranksBefore } from '../../../systems/kernels/ranks.ts'
+import { hashBytes, sameBytes } from '../../core/hash.ts'
+import { type Literal, literalOf } from './sameLiterals.ts'
 import { liveBlocks } from './sameShape.ts'
 
 /** Of one input section as it was: what its region starts with and takes, and the blocks of one that is packed. */
@@ -22,6 +26,10 @@ export interface Folding {
   flags: Uint8Array
   leader: Uint32Array
   alignPow2: Uint8Array
+  /** What they hold; null where they are the same in the new version. */
+  literals: Literal[] | null
+  /** The new version's blocks of the same contents; 0: none. */
+  heirs: Uint32Array
 }
 
 /** By section, counted from the object's first. */
@@ -60,31 +68,120 @@ function foldingOf(link: Link, section: number): Folding | null {
   const from = link.sections.Blocks.first[section]
   const to = from + link.sections.Blocks.count[section]
   const { flags, alignPow2 } = link.blocks.Extent
+  const roomy = link.outputs.Section.room[link.sections.Blocks.output[section]] !== 0
   return {
     first: from,
     flags: flags.slice(from, to),
     leader: link.blocks.Placement.leader.slice(from, to),
     alignPow2: alignPow2.slice(from, to),
+    literals: roomy ? Array.from({ length: to - from }, (_, i) => literalOf(link, from + i)) : null,
+    heirs: new Uint32Array(to - from),
   }
 }
 
-/** Literals and records are as before: what fold has decided of them stays. Returns whether as many live. */
-export function foldAgain(link: Link, file: number, regions: readonly Region[], heirs: Uint32Array): boolean {
-  const { section, block } = link.files.Ranges
+/** Finds the heirs of literals and records in the new version, which is in the link. False where two are of one content. */
+export function matchLiterals(link: Link, file: number, regions: readonly Region[]): boolean {
+  const { section } = link.files.Ranges
   for (const [i, { folding }] of regions.entries()) {
     if (folding === null) continue
-    const from = link.sections.Blocks.first[section[file] + i]
-    const { flags, alignPow2 } = link.blocks.Extent
-    for (let at = 0; at < folding.flags.length; at++) {
-      if (((flags[from + at] ^ folding.flags[at]) & BLOCK_LIVE) !== 0) return false
-      const leader = folding.leader[at]
-      const own = leader - block[file]
-      flags[from + at] |= folding.flags[at] & BLOCK_FOLDED
-      alignPow2[from + at] = folding.alignPow2[at]
-      link.blocks.Placement.leader[from + at] = own >= 0 && own < heirs.length ? heirs[own] : leader
-    }
+    const first = link.sections.Blocks.first[section[file] + i]
+    const { literals, heirs } = folding
+    if (literals === null) for (let at = 0; at < heirs.length; at++) heirs[at] = first + at
+    else if (!matchContents(link, section[file] + i, literals, heirs)) return false
   }
   return true
+}
+
+function matchContents(link: Link, section: number, literals: readonly Literal[], heirs: Uint32Array): boolean {
+  const places = new Map<number, number[]>()
+  const hashOf = ({ bytes, at, size }: Literal) => hashBytes(bytes, at, at + size)
+  for (const [at, literal] of literals.entries()) {
+    const hash = hashOf(literal)
+    places.set(hash, [...(places.get(hash) ?? []), at])
+  }
+  const { first, count } = link.sections.Blocks
+  for (let block = first[section]; block < first[section] + count[section]; block++) {
+    const literal = literalOf(link, block)
+    const at = places.get(hashOf(literal))?.find((old) => isSame(literals[old], literal))
+    if (at === undefined) continue
+    if (heirs[at] !== 0) return false
+    heirs[at] = block
+  }
+  return true
+}
+
+function isSame(a: Literal, b: Literal): boolean {
+  return a.size === b.size && sameBytes(a.bytes, a.at, b.bytes, b.at, a.size)
+}
+
+/** What fold has decided stays, of strings that are new it is found out. `heirs` of blocks. Returns why it cannot be, in words. */
+export function foldAgain(link: Link, file: number, regions: readonly Region[], heirs: Uint32Array): string {
+  const { section } = link.files.Ranges
+  for (const [i, { folding }] of regions.entries()) {
+    if (folding === null) continue
+    const trouble = inherit(link, file, folding, heirs)
+    if (trouble !== '') return trouble
+    if (folding.literals === null) continue
+    const known = new Set(folding.heirs)
+    const { first, count } = link.sections.Blocks
+    for (let block = first[section[file] + i]; block < first[section[file] + i] + count[section[file] + i]; block++)
+      if (!known.has(block) && !foldNew(link, file, block)) return 'has a literal that is first in another object now'
+  }
+  return ''
+}
+
+function inherit(link: Link, file: number, folding: Folding, blockHeirs: Uint32Array): string {
+  const { flags, alignPow2 } = link.blocks.Extent
+  for (const [at, heir] of folding.heirs.entries()) {
+    if (heir === 0) continue
+    if (((flags[heir] ^ folding.flags[at]) & BLOCK_LIVE) !== 0) {
+      if (folding.literals === null) return 'has literals that live or die'
+      // As if one went, or a new one came.
+      folding.heirs[at] = 0
+      blockHeirs[folding.first - link.files.Ranges.block[file] + at] = 0
+      continue
+    }
+    const leader = folding.leader[at]
+    const own = leader - link.files.Ranges.block[file]
+    const isOwn = own >= 0 && own < blockHeirs.length
+    if (isOwn && blockHeirs[own] === 0) return 'has a literal that is first at another place'
+    flags[heir] |= folding.flags[at] & BLOCK_FOLDED
+    alignPow2[heir] = folding.alignPow2[at]
+    link.blocks.Placement.leader[heir] = isOwn ? blockHeirs[own] : leader
+  }
+  return ''
+}
+
+/** A string that the object did not have: false where it would stand for those of other objects, or the object has it twice. */
+function foldNew(link: Link, file: number, block: number): boolean {
+  const { flags } = link.blocks.Extent
+  if ((flags[block] & (BLOCK_LIVE | BLOCK_COALESCED)) !== BLOCK_LIVE || !link.settings.deduplicateLiterals) return true
+  const literal = literalOf(link, block)
+  const found = findLiteral(link, literal, poolOf(link, link.blocks.Extent.section[block]), block)
+  if (found === 0) return true
+  const leader = link.blocks.Placement.leader[found] || found
+  const home = link.sections.Header.file[link.blocks.Extent.section[leader]]
+  if (home === file || !ranksBefore(link, home, file)) return false
+  flags[block] |= BLOCK_FOLDED
+  link.blocks.Placement.leader[block] = leader
+  return true
+}
+
+/** A live literal of the pool with these contents, other than `except`; 0: none. */
+function findLiteral(link: Link, literal: Literal, pool: number, except: number): number {
+  const { section: firstSection, sections } = link.files.Ranges
+  const { flags, size } = link.blocks.Extent
+  const { first, count } = link.sections.Blocks
+  for (const file of link.order)
+    for (let section = firstSection[file]; section < firstSection[file] + sections[file]; section++) {
+      if (link.sections.Header.content[section] !== CONTENT_CSTRING || poolOf(link, section) !== pool) continue
+      for (let block = first[section]; block < first[section] + count[section]; block++) {
+        if (size[block] !== literal.size || block === except) continue
+        if ((flags[block] & (BLOCK_LIVE | BLOCK_COALESCED)) !== BLOCK_LIVE) continue
+        if (isSame(literalOf(link, block), literal)) return block
+      }
+    }
+  return 0
 }
 
 /** Gives the live blocks their addresses; returns why they do not fit, in words. */

@@ -191,19 +191,19 @@ export interface OldSymbols {
   flags: Uint16Array
   address: Float64Array
   block: Uint32Array
-  /** How many blocks the old version had. */
-  blocks: number
+  /** Addresses of its blocks. */
+  placed: Float64Array
 }
 
 export function saveSymbols(link: Link, file: number): OldSymbols {
-  const { symbol, symbols } = link.files.Ranges
+  const { symbol, symbols, block, blocks } = link.files.Ranges
   const { Definition, Reference } = link.symbols
   const [from, to] = [symbol[file], symbol[file] + symbols[file]]
   return {
     flags: Definition.flags.slice(from, to),
     address: Reference.address.slice(from, to),
     block: Definition.block.slice(from, to),
-    blocks: link.files.Ranges.blocks[file],
+    placed: link.blocks.Placement.address.slice(block[file], block[file] + blocks[file]),
   }
 }
 

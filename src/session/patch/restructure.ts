@@ -12,7 +12,16 @@ import type { DirtyPages } from './dirtyPages.ts'
 import { type Effects, effectsOf } from './effects.ts'
 import { saveExtents } from './extents.ts'
 import { gatherAgain, keepFramesAgain, unwindAgain } from './gatherAgain.ts'
-import { findBlockHeirs, findLocalHeirs, hasGuests, keyHeir, leadAgain, replaceKnown } from './heirs.ts'
+import {
+  findBlockHeirs,
+  findLocalHeirs,
+  hasGuests,
+  keyHeir,
+  type Led,
+  leadAgain,
+  ledElsewhere,
+  replaceKnown,
+} from './heirs.ts'
 import { installRows } from './installRows.ts'
 import { keepAgain, stripAgain } from './liveAgain.ts'
 import { livenessOf } from './liveness.ts'
@@ -21,7 +30,7 @@ import { exportMoved, moveEntries, patchFunctionStarts, patchHeader } from './pa
 import { patchRows } from './patchRows.ts'
 import { patchInitOffsets, replaceTable } from './patchTables.ts'
 import { rewriteUnwind } from './patchUnwind.ts'
-import { foldAgain, placeAgain, type Region, saveRegions } from './regions.ts'
+import { foldAgain, matchLiterals, placeAgain, type Region, saveRegions } from './regions.ts'
 import { MOST_OTHERS, relocateAgain, relocateOthers } from './relocateAgain.ts'
 import { relocateFile } from './relocateFile.ts'
 import {
@@ -88,7 +97,7 @@ export function restructure(patching: Patching, change: Restructure, dirty: Dirt
   if (typeof led === 'string') return led
   const misfit = placeAgain(link, file, old.regions)
   if (misfit !== '') return misfit
-  const files = addressAgain(link, file, led)
+  const files = addressAgain(link, file, ledElsewhere(link, led))
   extents.push(...saveExtents(link, file, null, null))
   const affected = changeEntries(patching, file, renames, effects, dirty)
   if (typeof affected === 'string') return affected
@@ -110,8 +119,8 @@ function namesOf(link: Link, symbols: Uint32Array): Uint32Array {
   return symbols.map((symbol) => link.symbols.Definition.name[symbol])
 }
 
-/** What the systems up to fold decide of one object. Returns the objects that have blocks which follow this one's, or why not. */
-function decide(patching: Patching, file: number, renames: Renames, { symbols, regions }: Old): Set<number> | string {
+/** What the systems up to fold decide of one object. Returns which blocks follow this one's, or why not. */
+function decide(patching: Patching, file: number, renames: Renames, { symbols, regions }: Old): Led | string {
   const { link, heads, live } = patching
   if (hasGuests(link, file)) return 'has other symbols, and aliases of other objects'
   if (!gatherAgain(link, file, heads)) return 'has more unwind entries than rows are kept free for it'
@@ -119,11 +128,13 @@ function decide(patching: Patching, file: number, renames: Renames, { symbols, r
     patching.live = stripAgain(link, file, live!)
     if (patching.live === null) return 'changes what lives'
   } else keepAgain(link, file)
+  if (!matchLiterals(link, file, regions)) return 'has a literal twice'
   const foldings = regions.map(({ folding }) => folding)
   const heirs = findBlockHeirs(link, file, renames.heirs, symbols, foldings)
-  if (!foldAgain(link, file, regions, heirs)) return 'has literals that live or die'
+  const folded = foldAgain(link, file, regions, heirs)
+  if (folded !== '') return folded
   keepFramesAgain(link, file)
-  return leadAgain(link, file, heirs) ?? 'has other symbols: a definition that others share goes'
+  return leadAgain(link, file, heirs, symbols.placed) ?? 'has other symbols: a definition that others share goes'
 }
 
 /** As for an object that keeps its symbols, with the old version's entries under the names of the new one's. */

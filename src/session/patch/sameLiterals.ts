@@ -6,7 +6,7 @@ import { poolOf } from '../../../systems/fold/literals.ts'
 import { sameBytes } from '../../core/hash.ts'
 
 /** The bytes of a literal. */
-interface Literal {
+export interface Literal {
   bytes: Uint8Array
   at: number
   size: number
@@ -30,7 +30,7 @@ export function mayChange(whole: Link, file: number, before: Link, after: Link, 
   return true
 }
 
-function literalOf(link: Link, block: number): Literal {
+export function literalOf(link: Link, block: number): Literal {
   const section = link.blocks.Extent.section[block]
   const { bytes } = link.arenas.list[link.files.Source.arena[link.sections.Header.file[section]]]
   const at = link.sections.Bytes.position[section] + link.blocks.Extent.offset[block]
