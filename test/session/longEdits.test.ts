@@ -1,0 +1,3 @@
+import { testLongEdits } from './longRun.ts'
+
+testLongEdits('x86_64', 250)

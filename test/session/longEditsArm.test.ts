@@ -1,0 +1,3 @@
+import { testLongEdits } from './longRun.ts'
+
+testLongEdits('arm64', 250)
