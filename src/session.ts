@@ -142,11 +142,11 @@ function tryPatch(
   if (found.paths.some((path) => !kept.patching?.files.has(path))) return ''
   if (whyOutput(host, kept, options) !== '') return whyOutput(host, kept, options)
   const { patching, result, records } = kept
-  kept.patching = null
+  // Whatever comes of it, what is kept is not what was linked.
+  kept.patching = kept.result = null
   for (const path of found.paths) records.delete(path)
   const patched = patch(patching, recordFiles(host, records), namedInputs(options, found.paths))
   if (typeof patched === 'string') return patched
-  kept.result = null
   writePatched(host, kept, patching.link, options, patched)
   kept.output = options.write === false ? null : host.stat(patching.link.settings.output)
   const outputFiles = options.write === false ? [outputFile(patching.link)] : []

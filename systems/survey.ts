@@ -57,6 +57,7 @@ const MAX_POOL = 0x7fff0000
 const SPARE_SECTIONS = 512
 /** Names that versions of objects may bring beyond the rows that these have to spare. */
 const SPARE_NAMES = 4096
+const SPARE_NAME_BYTES = 64
 
 /** Files between two looks at what goes on outside. */
 const FILES_A_CHECK = 64
@@ -458,7 +459,7 @@ function addInternalFile(link: Link): void {
 
 /** Room for every distinct name side by side: at most all string tables, of which only what is used costs memory. */
 function addNamePool(link: Link, found: Survey): void {
-  let size = 4096
+  let size = 4096 + (link.keeps ? SPARE_NAMES * SPARE_NAME_BYTES : 0)
   for (let file = 1; file <= found.count; file++) size += found.rows.strings[file]
   for (const archive of found.archives)
     for (let i = 0; i < archive.index.count; i++) size += archive.index.nameLength[i]

@@ -39,7 +39,7 @@ export function namedChanges(changes: Changes): Found | null {
     [(added ?? []).map(nameOf), 'was added'],
     [removed ?? [], 'was removed'],
   ] as const
-  const paths = lists.flatMap(([names]) => names)
+  const paths = [...new Set(lists.flatMap(([names]) => names))]
   const [names, what] = lists.find(([each]) => each.length > 0) ?? [[], '']
   return { paths, reason: paths.length === 0 ? '' : reasonFor(names[0]!, what, paths.length) }
 }

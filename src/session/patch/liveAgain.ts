@@ -1,6 +1,7 @@
 // What lives of an object's new version; nothing of others may come to life or die.
 import { BLOCK_COALESCED, BLOCK_LIVE } from '../../../components/blocks.ts'
 import type { Link } from '../../../components/link.ts'
+import { NAME_OVERRIDES_WEAK } from '../../../components/names.ts'
 import { isKeptWhole } from '../../../systems/strip.ts'
 import { type Liveness, livenessOf } from './liveness.ts'
 
@@ -24,7 +25,8 @@ export function stripAgain(link: Link, file: number, before: Liveness): Liveness
   const { flags } = link.blocks.Extent
   const { flags: nameFlags, import: imported } = link.names.Resolution
   for (let name = 1; name <= link.names.count; name++)
-    if (now.names[name] !== before.names[name] && imported[name] !== 0) return null
+    if (now.names[name] !== before.names[name] && (imported[name] !== 0 || now.names[name] & NAME_OVERRIDES_WEAK))
+      return null
   for (let block = 1; block <= link.blocks.count; block++)
     if ((block < from || block >= to) && ((now.blocks[block] ^ before.blocks[block]) & BLOCK_LIVE) !== 0) return null
   flags.set(now.blocks.subarray(from, to), from)

@@ -13,7 +13,7 @@ export function whyNoOther(whole: Link, file: number, before: Alone, after: Alon
     otherKind(before.link, after.link) ||
     otherContents(whole, file, before.link, after.link) ||
     otherDefinitions(before.link, after.link) ||
-    tooMany(whole, file, after)
+    tooMany(whole, file, after.link)
   )
 }
 
@@ -42,12 +42,9 @@ function otherDefinitions(...versions: readonly Link[]): string {
 }
 
 /** Ranges of rows, which are those of files side by side, are never moved. */
-function tooMany(whole: Link, file: number, { link: after, mentioned }: Alone): string {
+function tooMany(whole: Link, file: number, after: Link): string {
   const { symbol, block } = whole.files.Ranges
   const { symbols, blocks } = after.files.Ranges
-  const fits =
-    symbol[file] + symbols[1] <= symbol[file + 1] &&
-    block[file] + blocks[1] <= block[file + 1] &&
-    whole.names.count + mentioned < whole.names.Text.hash.length
+  const fits = symbol[file] + symbols[1] <= symbol[file + 1] && block[file] + blocks[1] <= block[file + 1]
   return fits ? '' : 'has more symbols than rows are kept free for it'
 }

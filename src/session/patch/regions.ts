@@ -195,7 +195,9 @@ export function placeAgain(link: Link, file: number, regions: readonly Region[])
     const { room, sizes } = measure(link, section[file] + i, live)
     const roomy = link.outputs.Section.room[output] !== 0
     const fits = roomy
-      ? room === region.room && mostAligned(link, [section[file] + i]) === region.alignPow2
+      ? room === region.room &&
+        (live.length === 0 || region.addresses.length > 0) &&
+        mostAligned(link, [section[file] + i]) === region.alignPow2
       : sizes.length === region.sizes.length && sizes.every((size, at) => size === region.sizes[at])
     if (!fits) return `has blocks of ${link.outputs.names[output]} that leave their room`
     for (const [at, block] of live.entries()) address[block] = roomy ? region.start + sizes[at] : region.addresses[at]

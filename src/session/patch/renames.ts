@@ -5,6 +5,7 @@ import { nameText } from '../../../components/internal.ts'
 import {
   internMentions,
   NAME_LIVE,
+  NAME_OVERRIDES_WEAK,
   NAME_STRONG_REF,
   NAME_WANTED,
   NAME_WEAK_REF,
@@ -13,7 +14,7 @@ import {
   WHERE_IMPORT,
   WHERE_UNKNOWN,
 } from '../../../components/names.ts'
-import { FILE_LAZY, FILE_SPECIAL } from '../../../components/files.ts'
+import { FILE_LAZY, FILE_LOADED, FILE_SPECIAL } from '../../../components/files.ts'
 import {
   SYMBOL_ABSOLUTE,
   SYMBOL_DEFINED,
@@ -48,13 +49,18 @@ export interface Renames {
   forgotten: number[]
 }
 
-/** Gives the new version's external names their rows. */
-export function nameMentioned(link: Link, { link: after, mentions, mentioned }: Alone): void {
+/**
+ * Gives the new version's external names their rows. False when there is no room for those that are new: other versions of the
+ * object come to lie where it does.
+ */
+export function nameMentioned(link: Link, { link: after, mentions, mentioned }: Alone): boolean {
   const { names } = link
   const known = names.count
+  if (known + mentioned >= names.Text.hash.length) return false
   restoreIndex(names)
   internMentions(names, link.arenas, mentions, 0, mentioned, after.symbols.Definition.name, new Uint32Array(AHEAD + 1))
   spawnRange(names.world, names.count - known, [names.Text, names.Resolution, names.Offer])
+  return names.Text.arena.subarray(known + 1, names.count + 1).every((arena) => arena === names.pool)
 }
 
 /** A name in the two versions of an object: symbols counted from 1, 0 for none. */
@@ -141,7 +147,7 @@ function isExported(link: Link, name: number): boolean {
 function whyNotAsked(link: Link, { imported }: Renames, name: number, is: number): string {
   const { where, flags } = link.names.Resolution
   if (is & SYMBOL_WEAK_REF) return 'is asked for weakly'
-  if (where[name] === WHERE_GLOBAL) return ''
+  if (where[name] === WHERE_GLOBAL) return mayLoad(link, name) ? 'may load what defines it, too' : ''
   const strong = (flags[name] & (NAME_STRONG_REF | NAME_WEAK_REF)) === NAME_STRONG_REF
   if (where[name] === WHERE_IMPORT) return strong ? '' : 'is asked for weakly by others'
   imported.push(name)
@@ -160,13 +166,31 @@ function whyNotGone(
   if (flags[name] & NAME_WANTED) return 'is wanted'
   if (was & SYMBOL_DEFINED) {
     if (winner[name] !== symbol || imported[name] !== 0) return 'is a weak definition that goes'
+    if (flags[name] & NAME_OVERRIDES_WEAK) return 'takes the place of what a library exports'
     gone.push(name)
     return ''
   }
   if (flags[name] & NAME_WEAK_REF) return 'was asked for, weakly by some'
-  if (where[name] === WHERE_GLOBAL) return isLoadedOnDemand(link, winner[name]) ? 'may have loaded what defines it' : ''
+  if (where[name] === WHERE_GLOBAL) {
+    if (OF_MENTION.test(nameText(link, name))) return "is one of the linker's own"
+    return isLoadedOnDemand(link, winner[name]) ? 'may have loaded what defines it' : ''
+  }
   dropped.push(name)
   return ''
+}
+
+/** What the linker defines because somebody refers to it. */
+const OF_MENTION = /^(_objc_msgSend|section|segment)\$/
+
+/** Whether a mention would load another member of an archive than the one that defines the name, which is there for another reason. */
+function mayLoad(link: Link, name: number): boolean {
+  const { Resolution, Offer } = link.names
+  const { parent } = link.files.Order
+  const { flags } = link.files.Source
+  const member = Offer.member[name]
+  if (member === 0 || flags[member] & FILE_LOADED) return false
+  const file = fileOfSymbol(link, Resolution.symbol[name])
+  return file === link.internal.file || parent[file] !== 0 || (flags[file] & FILE_LAZY) !== 0
 }
 
 function isLoadedOnDemand(link: Link, symbol: number): boolean {

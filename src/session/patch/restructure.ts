@@ -66,7 +66,7 @@ interface Old {
 export function restructure(patching: Patching, change: Restructure, dirty: DirtyPages): number | string {
   const { link, heads } = patching
   const { file, before, after, modified } = change
-  nameMentioned(link, after)
+  if (!nameMentioned(link, after)) return 'has more names than room is kept for'
   const renames = findRenames(link, file, before.link, after.link)
   if (typeof renames === 'string') return renames
   if (hasGuests(link, file)) return 'has other symbols, and aliases in or of other objects'
