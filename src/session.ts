@@ -165,17 +165,19 @@ function tryPatch(
 
 /** @throws Error when a fresh link does not give the bytes that the patch has given; the next rebuild links then. */
 async function checkPatch(kept: Kept, options: LinkOptions): Promise<void> {
-  const { link } = kept.patching!
+  const { patching, result } = kept
+  const { link } = patching!
+  kept.patching = kept.result = null
   const fresh = await linkKeeping({ ...options, write: false })
   const { contents } = fresh.result.outputFiles[0]
   const { image, tail } = link
   const size = image.length + tail.length
-  if (contents.length === size && !differs(contents, 0, image, 0, image.length)) {
-    if (!differs(contents, image.length, tail, 0, tail.length)) return
-  }
-  kept.result = null
-  kept.patching = null
-  throw new Error(`rebuild: a patch of ${link.settings.output} is not what a fresh link writes`)
+  const isSame =
+    contents.length === size &&
+    !differs(contents, 0, image, 0, image.length) &&
+    !differs(contents, image.length, tail, 0, tail.length)
+  if (!isSame) throw new Error(`rebuild: a patch of ${link.settings.output} is not what a fresh link writes`)
+  Object.assign(kept, { patching, result })
 }
 
 /** @throws LinkFailure */
