@@ -50,6 +50,18 @@ export function nameText(link: Link, name: NameId): string {
   return toText(link.arenas.list[arena[name]].bytes, offset[name], offset[name] + length[name])
 }
 
+/** Order of two names by their bytes, which are not always text. */
+export function compareNames(link: Link, a: NameId, b: NameId): number {
+  const { arena, offset, length } = link.names.Text
+  const [one, other] = [link.arenas.list[arena[a]].bytes, link.arenas.list[arena[b]].bytes]
+  const common = Math.min(length[a], length[b])
+  for (let i = 0; i < common; i++) {
+    const difference = one[offset[a] + i] - other[offset[b] + i]
+    if (difference !== 0) return difference
+  }
+  return length[a] - length[b]
+}
+
 /** A section of the internal file, for blocks that the linker makes. */
 export function addInternalSection(
   link: Link,

@@ -2,7 +2,7 @@
 // hash table without history gives them: linear probing, entered in the order of the keys, so that the slots follow from the set
 // of keys alone, and one entry more or less moves few others.
 import { type Gots, KEY_IMPORT } from '../../components/gots.ts'
-import { nameText } from '../../components/internal.ts'
+import { compareNames } from '../../components/internal.ts'
 import type { Link } from '../../components/link.ts'
 import { fromText } from '../../src/core/bytes.ts'
 import { hashBytes, mix } from '../../src/core/hash.ts'
@@ -53,7 +53,7 @@ export function importHash(link: Link, made: number): number {
 
 export function compareImports(link: Link, a: number, b: number): number {
   const { name } = link.imports.Library
-  return compareTexts(nameText(link, name[a]), nameText(link, name[b]))
+  return compareNames(link, name[a], name[b])
 }
 
 function compareTexts(a: string, b: string): number {

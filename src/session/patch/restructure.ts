@@ -66,6 +66,8 @@ interface Old {
 export function restructure(patching: Patching, change: Restructure, dirty: DirtyPages): number | string {
   const { link, heads } = patching
   const { file, before, after, modified } = change
+  if (link.selectors.count + link.methodLists.count + link.messageStubs.count > 0)
+    return 'has other symbols or blocks, and Objective-C tables may list them'
   if (!nameMentioned(link, after)) return 'has more names than room is kept for'
   const renames = findRenames(link, file, before.link, after.link)
   if (typeof renames === 'string') return renames
