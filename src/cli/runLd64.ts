@@ -37,7 +37,7 @@ export async function runLd64(argv: readonly string[], io: CommandIo): Promise<n
   const table = createOptionTable()
   const parsed = parseArguments(table, expandResponseFiles(argv, io.host))
   const args = createArgumentList(parsed.list)
-  const remote = has(args, '--server') && !isDevice(lastValue(args, '-o')) ? await io.remote?.(argv) : null
+  const remote = has(args, '--server') && !namesDevice(argv, args) ? await io.remote?.(argv) : null
   if (typeof remote === 'number') return remote
   const printer = createPrinter(io.program ?? 'ld64.colonnade', io.stderr)
   const messages = createMessages()
@@ -53,9 +53,10 @@ export async function runLd64(argv: readonly string[], io: CommandIo): Promise<n
   return runLink(options, args, io, printer)
 }
 
-/** A server cannot write to the client's streams. */
-function isDevice(output = ''): boolean {
-  return output === '-' || output.startsWith('/dev/')
+/** A server has neither the client's streams nor what a shell has opened for it (`<(...)`). */
+function namesDevice(argv: readonly string[], { list }: ArgumentList): boolean {
+  const isDevice = (word: string) => word === '-' || /^@?\/+(dev|proc)\//.test(word)
+  return argv.some(isDevice) || list.some(({ values }) => values.some(isDevice))
 }
 
 function configurePrinter(printer: Printer, args: ArgumentList, messages: Messages): void {

@@ -1,6 +1,18 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
-import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
@@ -101,6 +113,51 @@ test('paths are those of the client, and messages and the exit status come back'
   assert.equal(wrong.status, 1)
   assert.equal(statSync(join(program.folder, 'here')).mode & 0o777, 0o777 & ~process.umask() & 0o755)
   await stop(server)
+})
+
+test('what lies above a symbolic link is above the folder that it names', async () => {
+  const [server, program] = [await startServer(), createProgram(createTarget('arm64', 'chained'))]
+  const { folder, edited } = program
+  mkdirSync(join(folder, 'real', 'inner'), { recursive: true })
+  symlinkSync(join('real', 'inner'), join(folder, 'link'))
+  copyFileSync(edited, join(folder, 'real', 'edited.o'))
+  edit(program, { constant: 77, statements: 9 })
+  const words = [...createTarget('arm64', 'chained').flags, 'main.o', 'link/../edited.o', 'other.o', '-lSystem']
+  const env = { COLONNADE_SOCKET: server.place }
+  const linkTo = (output: string, more: string) => {
+    const args = [ld64, ...words, '-final_output', 'same', '-o', output, more, '--verbose']
+    const { status, stderr } = command(process.execPath, args, { cwd: folder, env })
+    assert.equal(status, 0, stderr)
+    return stderr
+  }
+  assert.match(linkTo('served', '--server'), /^server: full/)
+  linkTo('own', '--layout=padded')
+  const textOf = (output: string) => command('llvm-objdump-22', ['-d', '--no-leading-addr', output], { cwd: folder })
+  const [served, own] = ['served', 'own'].map((name) => textOf(name).stdout.replace(/^.*file format.*$/m, ''))
+  assert.equal(served, own)
+  await stop(server)
+})
+
+test('what only the client has open is linked by the client', async () => {
+  const [server, program] = [await startServer(), createProgram(createTarget('arm64', 'chained'))]
+  const args = [ld64, ...program.args.filter((word) => word !== '--incremental'), '--server', '--verbose']
+  const options = { cwd: program.folder, env: { COLONNADE_SOCKET: server.place } }
+  const { status, stdout, stderr } = command(process.execPath, [...args, '-map', '/dev/stdout'], options)
+  assert.deepEqual([status, stderr], [0, ''])
+  assert.match(stdout, /_edited/)
+  await stop(server)
+})
+
+test('a file that is no socket is not taken for one that a server left', () => {
+  const folder = tempFolder()
+  chmodSync(folder, 0o700)
+  const place = join(folder, 'main.c')
+  writeFileSync(place, 'int main;')
+  const refused = command(process.execPath, [ld64, 'serve', `--socket=${place}`])
+  assert.deepEqual([refused.status, /main\.c is no socket/.test(refused.stderr)], [1, true])
+  assert.equal(readFileSync(place, 'utf8'), 'int main;')
+  const below = command(process.execPath, [ld64, 'serve', `--socket=${join(place, 'x.sock')}`])
+  assert.deepEqual([below.status, /main\.c is no folder/.test(below.stderr)], [1, true])
 })
 
 test('requests for one output wait for each other, and those for others do not disturb them', async () => {

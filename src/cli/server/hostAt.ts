@@ -3,11 +3,11 @@ import path from 'node:path'
 import { type Host, HostError } from '../../host/host.ts'
 
 export function hostAt(host: Host, cwd: string): Host {
-  const at = (name: string) => (name === '/dev/stdout' || name === '/dev/stderr' ? refuse() : path.resolve(cwd, name))
+  const at = (name: string) => (isOfProcess(name) ? refuse() : under(cwd, name))
   return {
     ...host,
     cwd: () => cwd,
-    stat: (name) => host.stat(path.resolve(cwd, name)),
+    stat: (name) => (isOfProcess(name) ? null : host.stat(under(cwd, name))),
     readInto: (name, ...rest) => host.readInto(at(name), ...rest),
     writeFile: (name, ...rest) => host.writeFile(at(name), ...rest),
     updateFile: (name, parts) => host.updateFile!(at(name), parts),
@@ -15,9 +15,21 @@ export function hostAt(host: Host, cwd: string): Host {
     keepFile: (name) => host.keepFile!(at(name)),
     exchangeFile: (name, kept, parts) => host.exchangeFile!(at(name), at(kept), parts),
     removeFile: (name) => host.removeFile!(at(name)),
+    makeFolder: (name) => host.makeFolder!(at(name)),
     realPath: (name) => host.realPath(at(name)),
-    resolvePath: at,
+    resolvePath: (name) => path.resolve(cwd, name),
   }
+}
+
+/** POSIX: `..` behind a symbolic link leads out of the folder that the link names, so that none is taken out of the text. */
+function under(cwd: string, name: string): string {
+  if (path.sep === '\\') return path.resolve(cwd, name)
+  return name === '' || path.isAbsolute(name) ? name : `${cwd}/${name}`
+}
+
+/** Streams and open files, which are other ones in each process. */
+function isOfProcess(name: string): boolean {
+  return /^\/+(dev\/+(std(in|out|err)$|fd\/)|proc\/)/.test(name)
 }
 
 /** The server's own streams are not the client's. */

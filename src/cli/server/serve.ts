@@ -63,7 +63,9 @@ function wishesOf(words: readonly string[], { env }: ServeIo): Wishes | null {
 
 /** Takes away the socket of a server that is no more; why that cannot be done, in words, or empty. */
 function makeFree(path: string): Promise<string> {
-  if (!fs.existsSync(path)) return Promise.resolve('')
+  const found = fs.lstatSync(path, { throwIfNoEntry: false })
+  if (found === undefined) return Promise.resolve('')
+  if (process.platform !== 'win32' && !found.isSocket()) return Promise.resolve(`${path} is no socket`)
   return new Promise((resolve) => {
     const socket = createConnection(path)
     socket.on('connect', () => {

@@ -29,6 +29,11 @@ export function whyNotPrivate(socket: string): string {
   return ''
 }
 
+/** Where it cannot be made, `whyNotPrivate` says that it is not there. */
 export function makeFolder(socket: string): void {
-  fs.mkdirSync(path.dirname(socket), { recursive: true, mode: 0o700 })
+  try {
+    fs.mkdirSync(path.dirname(socket), { recursive: true, mode: 0o700 })
+  } catch {
+    return
+  }
 }
