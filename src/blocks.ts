@@ -29,6 +29,7 @@ import { dropSymbol } from './blocks/symbols.ts'
 import { resizeTable } from './blocks/table.ts'
 import { type EditedFile, fill, readEdited } from './blocks/reopen.ts'
 import type { BlockHandle, BlockImage, ImageOptions, OpenOptions } from './blocks/types.ts'
+import { MAX_HINTS } from './blocks/types.ts'
 import { endThreadLocal } from './blocks/threadLocals.ts'
 import { updateBlock } from './blocks/update.ts'
 import { closeImageFile } from './blocks/writeFile.ts'
@@ -53,7 +54,6 @@ export type {
 } from './blocks/types.ts'
 
 const BINDER = 'dyld_stub_binder'
-const MAX_HINTS = { codeSize: 2 ** 28, symbolCount: 2 ** 24, headerPad: 2 ** 24 } as const
 
 function checkHints(caller: string, options: OpenOptions): void {
   for (const [hint, most] of Object.entries(MAX_HINTS)) {

@@ -14,6 +14,7 @@ import { fixedName, FormatError, readU64 } from '../core/bytes.ts'
 import * as macho from '../formats/macho/constants.ts'
 import { type Image, readImage } from '../formats/macho/image.ts'
 import { readOptions } from './readOptions.ts'
+import { MAX_HINTS } from './types.ts'
 import {
   type EditRecord,
   readRecord,
@@ -70,8 +71,8 @@ export function readEdited(bytes: Uint8Array): EditedFile {
     headerPad: record.headerPad,
     calls: record.flags & RECORD_THROUGH_GOT ? 'got' : 'direct',
     undefined: record.flags & RECORD_LOOK_UP ? 'dynamic_lookup' : 'error',
-    codeSize: Math.min(text?.size ?? 0, bytes.length),
-    symbolCount: record.blocks.length + record.imports.length,
+    codeSize: Math.min(text?.size ?? 0, bytes.length, MAX_HINTS.codeSize),
+    symbolCount: Math.min(record.blocks.length + record.imports.length, MAX_HINTS.symbolCount),
   }
   return { options, image, record, recordAt: offset }
 }

@@ -16,6 +16,9 @@ export const BLOCK_SECTIONS = [
 ] as const
 export type BlockSection = (typeof BLOCK_SECTIONS)[number]
 
+/** The most that hints may ask for. */
+export const MAX_HINTS = { codeSize: 2 ** 28, symbolCount: 2 ** 24, headerPad: 2 ** 24 } as const
+
 export interface ImageLibrary {
   installName: string
   currentVersion?: PackedVersion

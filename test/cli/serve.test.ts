@@ -15,7 +15,7 @@ import {
 } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { dirname, join } from 'node:path'
-import { test } from 'node:test'
+import { after, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { ld64 } from '../helpers/colonnade.ts'
 import { command } from '../helpers/command.ts'
@@ -30,6 +30,12 @@ interface Running {
   ended: Promise<number | null>
 }
 
+/** A test that fails leaves its server behind, which would keep this process. */
+const started = new Set<ChildProcess>()
+after(() => {
+  for (const child of started) child.kill('SIGKILL')
+})
+
 async function startServer(
   words: readonly string[] = [],
   place = join(tempFolder(), 'of mine', 'link.sock'),
@@ -37,6 +43,7 @@ async function startServer(
   const child = spawn(process.execPath, [ld64, 'serve', `--socket=${place}`, ...words], {
     stdio: ['ignore', 'ignore', 'pipe'],
   })
+  started.add(child)
   const ended = new Promise<number | null>((resolve) => child.on('exit', resolve))
   await new Promise<void>((resolve, reject) => {
     child.stderr!.once('data', (text) => (/^serving at /.test(text) ? resolve() : reject(new Error(String(text)))))

@@ -139,11 +139,16 @@ function isOurs(path: string, inode: number): boolean {
   return inode === 0 || fs.lstatSync(path, { throwIfNoEntry: false })?.ino === inode
 }
 
+/** Who connects asks at once; what asks for nothing would keep the server from ending. */
+const REQUEST_MILLISECONDS = 10000
+
 function answer(socket: Socket, sessions: Sessions, io: ServeIo): void {
   let asked = false
+  socket.setTimeout(REQUEST_MILLISECONDS, () => socket.destroy())
   receive(socket, (message) => {
     if (asked || !isRequest(message)) return void socket.destroy()
     asked = true
+    socket.setTimeout(0)
     const refused = whyRefused(message, io.maker)
     if (refused !== '') {
       send(socket, { refused })
