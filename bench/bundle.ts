@@ -1,8 +1,8 @@
-// Makes dist/ld64.js and its program, one file, so that a small link does not wait for module loading; and beside them
-// dist/ld64.cache, what V8 made of it, so that it does not wait for compilation either.
+// Makes dist/ld64.js: one file, so that a small link does not wait for module loading; and beside it dist/ld64.cache,
+// what V8 made of it, so that it does not wait for compilation either.
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type BuildOptions, build } from 'esbuild'
@@ -17,11 +17,11 @@ writeFileSync(resolve(root, 'dist/package.json'), '{"type":"commonjs"}\n')
 
 // What is imported lazily is evaluated when it is first asked for, not at start-up.
 const program = `(function(exports,require,module){${await bundle('src/cli/ld64.ts', {})}})`
-if (/[^\0-\x7f]/.test(program)) throw new Error('the program is not ASCII')
+// It stands in a line comment. esbuild leaves line breaks in template literals alone, and writes all else in ASCII.
+if (/[\n\r]|[^\0-\x7f]/.test(program)) throw new Error('the program is not one line of ASCII')
 const id = createHash('sha256').update(program).digest('hex').slice(0, 16)
-const source = `${program}//${id}`
-writeFileSync(resolve(root, 'dist/ld64.program.js'), source)
-writeFileSync(outfile, `#!/usr/bin/env node\n/*\n${licences()}*/\n${await bundle('bench/bundle/start.ts', {})}\n`)
+const start = await bundle('bench/bundle/start.ts', { define: { PROGRAM_ID: JSON.stringify(id) } })
+writeFileSync(outfile, `#!/usr/bin/env node\n/*\n${licences()}*/\n${start}\nfunction program(){//${program}\n}`)
 chmodSync(outfile, 0o755)
 writeCache()
 
@@ -44,9 +44,12 @@ async function bundle(entry: string, options: BuildOptions): Promise<string> {
 }
 
 function writeCache(): void {
+  const source = resolve(root, 'dist/program.txt')
+  writeFileSync(source, program)
   const key = `${id} ${process.version} ${process.arch}`
-  const train = [resolve(root, 'build/bench/bundle/train.js'), resolve(root, 'dist/ld64.program.js'), cache, key]
+  const train = [resolve(root, 'build/bench/bundle/train.js'), source, cache, key]
   execFileSync(process.execPath, train, { env: { ...process.env, NODE_OPTIONS: '' }, stdio: 'inherit' })
+  rmSync(source)
 }
 
 /** MPL-2.0 asks to say where the source is; ISC asks for its text. */

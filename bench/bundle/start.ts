@@ -1,20 +1,26 @@
-// What dist/ld64.js does when it starts: compiles the program beside it with the code cache beside that. Within this file Node would read
-// the program's 700 KB as UTF-8 and parse them (hello: 5 ms), and each function again when it first runs.
+// What dist/ld64.js does when it starts: compiles the program, which stands behind this in a comment, with the code cache
+// beside it. Node would parse all of the program's 700 KB at every start, and each function again when it first runs.
 //
-//   dist/ld64.js          this
-//   dist/ld64.program.js  the program, ASCII; its last 16 characters are a hash of what stands before: V8 compares the length alone
-//   dist/ld64.cache       V8's code cache of the program, then the key. Without it, or when the key or V8 refuses it
-//                         (another Node, other flags), the program is compiled from its text.
+//   dist/ld64.js     this, then `function program(){//` and the program in one line, then `\n}`
+//   dist/ld64.cache  V8's code cache of the program, then the key. Without it, or when the key or V8 refuses it
+//                    (another Node, other flags), the program is compiled from its text.
 import { readFileSync } from 'node:fs'
 import { Script } from 'node:vm'
 
-const beside = (ending: string) => __filename.replace(/\.js$/, ending)
-const source = readFileSync(beside('.program.js'), 'latin1')
-const script = new Script(source, { filename: __filename, cachedData: readCache(beside('.cache')) })
+declare function program(): void
+/** Hash of the program: of the text V8 compares the length alone. */
+declare const PROGRAM_ID: string
+
+const text = program.toString()
+const source = text.slice(text.indexOf('//') + 2, -2)
+const script = new Script(source, {
+  filename: __filename,
+  cachedData: readCache(__filename.replace(/\.js$/, '.cache')),
+})
 script.runInThisContext()(exports, require, module)
 
 function readCache(path: string): Buffer | undefined {
-  const key = `${source.slice(-16)} ${process.version} ${process.arch}`
+  const key = `${PROGRAM_ID} ${process.version} ${process.arch}`
   try {
     const cache = readFileSync(path)
     const end = cache.length - key.length

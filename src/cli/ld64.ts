@@ -40,9 +40,9 @@ async function serveLinks(words: readonly string[], { stderr, env, host, maker, 
   return serve(words, { stderr, env, host, maker: maker!(), program: program! })
 }
 
-/** Version, size and time of the command's program (bench/bundle/start.ts), or of its own file where that is all. */
+/** Version, size and time of the command's file. */
 function makerOf(host: Host, path: string): string {
-  const stat = host.stat(host.realPath(path).replace(/\.js$/, '.program.js')) ?? host.stat(path)
+  const stat = host.stat(path)
   return stat === null ? VERSION : `${VERSION} ${stat.size}-${stat.mtimeSeconds}`
 }
 
