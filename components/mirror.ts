@@ -1,51 +1,48 @@
 // What a worker sees of the link: the same columns in shared memory, under the same names; no worlds, messages or texts.
 import { type Arch, withBranchReach } from '../src/arch/arch.ts'
 import { ARCHITECTURES } from '../src/arch/architectures.ts'
-import { type Kernel, runChunks, startChunks } from '../src/core/pool.ts'
+import { type ChunkRun, type Kernel, runChunks, startChunks } from '../src/core/pool.ts'
 import type { Host } from '../src/host/host.ts'
 import type { Link } from './link.ts'
 import { traceWorker } from './observer.ts'
 
-/**
- * Runs the kernel that src/serve.ts knows as `name` over chunks 0 .. chunks - 1 on the link's threads; `parts` are what it
- * reads of the link. Returns what it returned on each thread.
- */
-export async function runKernel<J, R>(
+/** A kernel by the name that src/serve.ts knows it under; `parts` are what it reads of the link. */
+type KernelRun<J, R> = [
   link: Link,
   name: string,
   parts: readonly (keyof Link)[],
   kernel: Kernel<Link, J, R>,
   job: J,
   chunks: number,
-): Promise<R[]> {
-  const results = await runChunks(link.pool, link, portablePart, parts, name, uncounted(kernel), job, chunks)
-  return takeResults(link, name, results) as R[]
+]
+
+/** Runs a kernel over chunks 0 .. chunks - 1 on the link's threads. Returns what it returned on each thread. */
+export async function runKernel<J, R>(...run: KernelRun<J, R>): Promise<R[]> {
+  return takeResults(run, await runChunks(...chunksOf(run)))
 }
 
 /** The same, while the link does something else until it calls what is returned (`startChunks` in src/core/pool.ts). */
-export function startKernel<J, R>(
-  link: Link,
-  name: string,
-  parts: readonly (keyof Link)[],
-  kernel: Kernel<Link, J, R>,
-  job: J,
-  chunks: number,
-): () => Promise<R[]> {
-  const finish = startChunks(link.pool, link, portablePart, parts, name, uncounted(kernel), job, chunks)
-  return async () => takeResults(link, name, await finish()) as R[]
+export function startKernel<J, R>(...run: KernelRun<J, R>): () => Promise<R[]> {
+  const finish = startChunks(...chunksOf(run))
+  return async () => takeResults(run, await finish())
 }
 
-/** On the link's own thread, which counts as it goes. */
-function uncounted<J, R>(kernel: Kernel<Link, J, R>): Kernel<Link, J, Counted> {
-  return (view, job, take) => ({ value: kernel(view, job, take), visited: null, span: null })
+/** On the link's own thread the kernel counts as it goes. */
+function chunksOf<J, R>([link, name, parts, kernel, job, chunks]: KernelRun<J, R>): ChunkRun<Link, J, Counted> {
+  const counted: Kernel<Link, J, Counted> = (view, of, take) => ({
+    value: kernel(view, of, take),
+    visited: null,
+    span: null,
+  })
+  return [link.pool, link, portablePart, parts, name, counted, job, chunks]
 }
 
-function takeResults(link: Link, name: string, results: readonly Counted[]): unknown[] {
+function takeResults<J, R>([link, name]: KernelRun<J, R>, results: readonly Counted[]): R[] {
   for (const { visited, span } of results) {
     if (visited !== null) addVisited(link.visited, visited)
     if (span !== null) traceWorker(link.observer, span.seat, name, span.start, span.end)
   }
-  return results.map(({ value }) => value)
+  return results.map(({ value }) => value as R)
 }
 
 /** What a kernel returned on one thread, and what it counted there; null on the link's own, which has counted it already. */

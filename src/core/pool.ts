@@ -94,12 +94,8 @@ function fail(pool: Pool, reason: unknown): void {
   pool.awaited?.()
 }
 
-/**
- * Runs `kernel` over chunks 0 .. chunks - 1, on all threads; without workers, or for one chunk, on the caller's alone. Returns
- * what the kernel returned on each thread that took part. `kernel` must be what `name` stands for in src/serve.ts.
- * @throws WorkerFailure, the reason of an abort, and whatever the kernel throws
- */
-export async function runChunks<V extends object, J, R>(
+/** A kernel and its job; `parts` are what it reads of the view. */
+export type ChunkRun<V, J, R> = [
   pool: Pool,
   view: V,
   portable: Portable<V>,
@@ -108,26 +104,26 @@ export async function runChunks<V extends object, J, R>(
   kernel: Kernel<V, J, R>,
   job: J,
   chunks: number,
-): Promise<R[]> {
+]
+
+/**
+ * Runs `kernel` over chunks 0 .. chunks - 1, on all threads; without workers, or for one chunk, on the caller's alone. Returns
+ * what the kernel returned on each thread that took part. `kernel` must be what `name` stands for in src/serve.ts.
+ * @throws WorkerFailure, the reason of an abort, and whatever the kernel throws
+ */
+export async function runChunks<V extends object, J, R>(...run: ChunkRun<V, J, R>): Promise<R[]> {
+  const [pool, view, , , , kernel, job, chunks] = run
   if (pool.failure !== undefined) throw pool.failure
   if (pool.workers.length === 0 || chunks < 2) return [kernel(view, job, countTo(chunks))]
-  return startChunks(pool, view, portable, parts, name, kernel, job, chunks)()
+  return startChunks(...run)()
 }
 
 /**
  * The same, but workers go ahead while the caller does something else, other jobs too. What is returned takes the chunks that are
  * left then, and gives the results; without workers everything is done there.
  */
-export function startChunks<V extends object, J, R>(
-  pool: Pool,
-  view: V,
-  portable: Portable<V>,
-  parts: readonly (keyof V & string)[],
-  name: string,
-  kernel: Kernel<V, J, R>,
-  job: J,
-  chunks: number,
-): () => Promise<R[]> {
+export function startChunks<V extends object, J, R>(...run: ChunkRun<V, J, R>): () => Promise<R[]> {
+  const [pool, view, portable, parts, name, kernel, job, chunks] = run
   if (pool.workers.length === 0) return async () => [kernel(view, job, countTo(chunks))]
   const id = ++pool.jobs
   const control = new Int32Array(new SharedArrayBuffer((1 + pool.workers.length) * 4))
