@@ -14,10 +14,10 @@ import { functionStarts } from './writeSymtab/functionStarts.ts'
 import { addName, addString, nameLocals } from './writeSymtab/names.ts'
 import { reserveTail } from './writeSymtab/reserveTail.ts'
 
-const NLIST_WORDS = macho.NLIST_SIZE / 4
+export const NLIST_WORDS = macho.NLIST_SIZE / 4
 
 /** ld64 has no name at 0; the string table begins with a blank and an empty name behind it. */
-const EMPTY_NAME = 1
+export const EMPTY_NAME = 1
 
 /** nlist_64 as words: n_strx; n_type, n_sect, n_desc; n_value in two. */
 export interface Writing {
@@ -37,7 +37,7 @@ export function writeSymtab(link: Link): void {
   const writing = writeInto(link.linkedit.symbols!.bytes, link.linkedit.strings!.bytes)
   writing.strings.u8(0x20)
   writing.strings.u8(0)
-  for (let row = 0; row < table.room; row++) writeNlist(writing, EMPTY_NAME, macho.N_OPT, 0, 0, 0)
+  writeRoom(writing, table.room)
   writing.at += table.stabs.count * NLIST_WORDS
   writeLocals(link, writing)
   for (const thunk of table.thunks) writeThunk(link, writing, thunk)
@@ -51,6 +51,11 @@ export function writeSymtab(link: Link): void {
   link.linkedit.strings!.bytes = writing.strings.finish()
   link.visited.rows += locals + externals + undefineds
   for (const name of TABLES) link.visited.written += link.linkedit[name]?.bytes.length ?? 0
+}
+
+/** Rows in front of the table that stand for nothing. */
+export function writeRoom(writing: Pick<Writing, 'words' | 'at'>, rows: number): void {
+  for (let row = 0; row < rows; row++) writeNlist(writing, EMPTY_NAME, macho.N_OPT, 0, 0, 0)
 }
 
 /** The padded layout has room behind the names, and behind the texts of the debug map. */
@@ -76,7 +81,15 @@ function stringsBound(link: Link): number {
   return bound
 }
 
-function writeNlist(writing: Writing, strx: number, type: number, section: number, desc: number, value: number): void {
+/** The row at hand; the next one follows. */
+export function writeNlist(
+  writing: Pick<Writing, 'words' | 'at'>,
+  strx: number,
+  type: number,
+  section: number,
+  desc: number,
+  value: number,
+): void {
   const { words, at } = writing
   words[at] = strx
   words[at + 1] = type | (section << 8) | (desc << 16)

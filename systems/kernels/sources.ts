@@ -2,7 +2,6 @@
 import type { Link } from '../../components/link.ts'
 import { FormatError } from '../../src/core/bytes.ts'
 import { type ByteRange, type DwarfSections, readCompileUnit, sourceLine, unitPath } from '../../src/formats/dwarf.ts'
-
 import { readSkipped, UNIT_SECTIONS } from './debugSections.ts'
 
 const EMPTY: ByteRange = { from: 0, to: 0 }

@@ -49,7 +49,7 @@ function isNew(entry: number, before: number): boolean {
 }
 
 /** A personality that is a place of a section would be given a symbol. */
-export function hasUnnamedPersonality(link: Link, file: number): boolean {
+function hasUnnamedPersonality(link: Link, file: number): boolean {
   const { section, sections } = link.files.Ranges
   const { words } = link.arenas.list[link.files.Source.arena[file]]
   for (let at = section[file]; at < section[file] + sections[file]; at++) {

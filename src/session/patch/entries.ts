@@ -31,7 +31,7 @@ interface Change {
 const TABLES = ['gots', 'tlvs', 'stubs'] as const
 
 /** What refers to entries that have another address now, or to symbols that are now, or not any more, loaded through the GOT. */
-export interface MovedEntries {
+interface MovedEntries {
   /** By import and by symbol: 1. */
   imports: Uint8Array
   symbols: Set<number>

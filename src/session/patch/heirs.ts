@@ -40,7 +40,7 @@ function localNamed(after: Link, text: string): number {
 }
 
 /** The heir of a symbol of the object, any other one itself. */
-export function heirOf(link: Link, file: number, heirs: Heirs, symbol: number): number {
+function heirOf(link: Link, file: number, heirs: Heirs, symbol: number): number {
   const at = symbol - link.files.Ranges.symbol[file]
   return at >= 0 && at < heirs.length ? heirs[at] : symbol
 }
@@ -65,7 +65,7 @@ export function keyHeir(link: Link, file: number, heirs: Heirs, key: number): nu
 }
 
 /** By block of the old version, counted from the object's first: that which stands for it; 0: none. */
-export type BlockHeirs = Uint32Array
+type BlockHeirs = Uint32Array
 
 /** Blocks of definitions that others may share, and literals. `old` and `foldings` are of the old version. */
 export function findBlockHeirs(

@@ -65,7 +65,7 @@ export function movedAddresses(link: Link, file: number, moved: ReadonlyMap<numb
   return addresses
 }
 
-export interface Moved {
+interface Moved {
   /** Symbols of this image with another address. */
   symbols: number[]
   /** Other objects that refer to them. */

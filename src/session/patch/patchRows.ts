@@ -1,35 +1,18 @@
 // The rows of the symbol table after an object has other symbols: its own are made anew, the others move. The last rows stay where they
 // are, for there is room in front of the table; names stay where they are, for those of each file have room.
-import { createStabs, type Link, type StabTable } from '../../../components/link.ts'
+import type { Link, StabTable } from '../../../components/link.ts'
 import { type Listing, listFile } from '../../../systems/numberSymbols/byFile.ts'
 import { localFilter } from '../../../systems/numberSymbols/localFilter.ts'
-import { addSymbol, endFile, fileWithStab } from '../../../systems/numberSymbols/stabs.ts'
-import { createSizing, measureFile } from '../../../systems/numberSymbols/symbolSizes.ts'
 import { debugUnits } from '../../../systems/kernels/debugUnits.ts'
 import { nameRoom, rowRoom } from '../../../systems/kernels/linkeditRooms.ts'
-import { contentParts } from '../../../systems/sign/contentDigest.ts'
+import { EMPTY_NAME, NLIST_WORDS, writeNlist, writeRoom } from '../../../systems/writeSymtab.ts'
 import { defineLocals, defineSomeExternals } from '../../../systems/writeSymtab/defined.ts'
 import { nameLocals } from '../../../systems/writeSymtab/names.ts'
 import { ByteSink } from '../../core/bytes.ts'
-import * as macho from '../../formats/macho/constants.ts'
+import { NLIST_SIZE } from '../../formats/macho/constants.ts'
 import { type DirtyPages, markDirty } from './dirtyPages.ts'
-
-const NLIST_WORDS = macho.NLIST_SIZE / 4
-/** As in writeSymtab: an empty name. */
-const EMPTY_NAME = 1
-
-/** The rows of an object in the parts of the table: `at` in the part, how many there were, and how many there are. */
-interface Part {
-  at: number
-  old: number
-  now: number
-}
-
-interface Parts {
-  stabs: Part
-  locals: Part
-  externals: Part
-}
+import { rehashSymbols } from './rehashSymbols.ts'
+import { type Part, type Parts, rowsWithStab, stabsAgain, stabsOf } from './stabsAgain.ts'
 
 /** Rows that a table begins with, and where its parts begin. */
 interface Places {
@@ -65,7 +48,7 @@ export function patchRows(link: Link, file: number, dirty: DirtyPages): string {
     return 'comes into or out of the debug map'
   const stabs = parts.stabs.at < 0 ? table.stabs : stabsAgain(link, file, parts)
   const count = stabs.count + table.localCount + table.externalCount + table.undefineds.length
-  const total = link.linkedit.symbols!.bytes.length / macho.NLIST_SIZE
+  const total = link.linkedit.symbols!.bytes.length / NLIST_SIZE
   if (rowRoom(link, count) !== total) return 'has more or fewer symbols than there is room for'
   parts.stabs.now += stabs.count - table.stabs.count
   table.stabs = stabs
@@ -133,72 +116,6 @@ function nameExternals(link: Link, file: number, { externals }: Listing, part: P
   return true
 }
 
-/** The debug map's entries of the object; `at` is -1 where it has none. */
-function stabsOf({ table }: Link, file: number): Part {
-  const { stabs } = table
-  for (let i = 0; i < stabs.files.length; i += 2) {
-    if (stabs.files[i] !== file) continue
-    const at = stabs.files[i + 1] - 1
-    let end = at + 2
-    while (stabs.type[end] !== macho.N_SO) end++
-    return { at, old: end + 1 - at, now: end + 1 - at }
-  }
-  return { at: -1, old: 0, now: 0 }
-}
-
-const STAB_COLUMNS = ['type', 'section', 'desc', 'value', 'text', 'row'] as const
-
-/** N_SO and N_OSO of the object stay, its symbols follow as they stand in the table. */
-function stabsAgain(link: Link, file: number, parts: Parts): StabTable {
-  const old = link.table.stabs
-  const { at, old: count } = parts.stabs
-  const rows = rowsWithStab(link, file, parts)
-  const made = createStabs(old.count - count + 3 + rows.length * 2)
-  Object.assign(made, { texts: old.texts, files: old.files, strings: old.strings })
-  copyStabs(made, old, 0, at + 2)
-  made.value[at + 1] = link.settings.zeroArDate ? 0 : link.files.Source.modified[file]
-  const sizing = createSizing()
-  measureFile(link, file, sizing)
-  for (const row of rows) addSymbol(link, made, row, sizing)
-  endFile(made)
-  const grown = made.count - (at + count)
-  copyStabs(made, old, at + count, old.count)
-  for (let i = 0; i < made.files.length; i += 2) if (made.files[i + 1] > at + 1) made.files[i + 1] += grown
-  for (let i = 0; i < made.count; i++)
-    if (made.row[i] !== 0 && (i < at || i >= at + count + grown))
-      made.row[i] = movedRow(link, parts, made.row[i] - 1) + 1
-  return made
-}
-
-/** Appends entries from .. to - 1. */
-function copyStabs(made: StabTable, old: StabTable, from: number, to: number): void {
-  for (const name of STAB_COLUMNS) made[name].set(old[name].subarray(from, to), made.count)
-  made.count += to - from
-}
-
-/** Rows of link.table (locals, then externals) of the object that have entries in its debug map. */
-function rowsWithStab(link: Link, file: number, { locals, externals }: Parts): number[] {
-  const { table } = link
-  const found: number[] = []
-  for (let i = locals.at; i < locals.at + locals.now; i++)
-    if (fileWithStab(link, table.locals[i]) === file) found.push(i)
-  for (let i = externals.at; i < externals.at + externals.now; i++)
-    if (fileWithStab(link, table.externals[i]) === file) found.push(table.localCount + i)
-  return found
-}
-
-/** Where a row of another object (locals, then externals) has gone. */
-function movedRow(link: Link, { locals, externals }: Parts, row: number): number {
-  const more = locals.now - locals.old
-  const before = link.table.localCount - more
-  if (row < before) return row < locals.at + locals.old ? row : row + more
-  const external = row - before
-  return (
-    link.table.localCount +
-    (external < externals.at + externals.old ? external : external + externals.now - externals.old)
-  )
-}
-
 function writeRows(link: Link, file: number, parts: Parts, before: Places, dirty: DirtyPages): string {
   const { table, linkedit } = link
   const { offset, bytes } = linkedit.symbols!
@@ -206,7 +123,7 @@ function writeRows(link: Link, file: number, parts: Parts, before: Places, dirty
   const old = new Uint32Array(link.tail.slice(start, start + bytes.length).buffer)
   const words = new Uint32Array(old.length)
   const now = placesOf(link)
-  for (let row = 0; row < now.room; row++) writeStab(words, row, EMPTY_NAME, macho.N_OPT, 0, 0, 0)
+  writeRoom({ words, at: 0 }, now.room)
   if (parts.stabs.at >= 0) moveRows(words, old, now.room, before.room, parts.stabs, before.locals - before.room)
   else words.set(old.subarray(before.room * NLIST_WORDS, before.locals * NLIST_WORDS), now.room * NLIST_WORDS)
   moveRows(words, old, now.locals, before.locals, parts.locals, before.externals - before.locals)
@@ -221,11 +138,7 @@ function writeRows(link: Link, file: number, parts: Parts, before: Places, dirty
       words[(now.room + parts.stabs.at + i) * NLIST_WORDS] = old[(before.room + parts.stabs.at + i) * NLIST_WORDS]
   }
   replaceBytes(link, dirty, offset, new Uint8Array(words.buffer))
-  // What the UUID is made of begins elsewhere: its hash is due even where no byte in it has changed.
-  if (link.digests !== null && link.digests.parts.length > 0) {
-    link.digests.parts = contentParts(link)
-    dirty.tail.push(start + now.locals * macho.NLIST_SIZE, start + now.locals * macho.NLIST_SIZE + 1)
-  }
+  rehashSymbols(link, dirty)
   return ''
 }
 
@@ -267,27 +180,12 @@ function writeOwnExternals(link: Link, words: Uint32Array, first: number, { at, 
 
 /** The texts of N_SO and N_OSO stay where they are. */
 function writeOwnStabs(stabs: StabTable, words: Uint32Array, { room, locals }: Places, { at, now }: Part): void {
+  const writing = { words, at: (room + at) * NLIST_WORDS }
   for (let i = at; i < at + now; i++) {
     const row = stabs.row[i]
     const name = row === 0 ? EMPTY_NAME : words[(locals + row - 1) * NLIST_WORDS]
-    writeStab(words, room + i, name, stabs.type[i], stabs.section[i], stabs.desc[i], stabs.value[i])
+    writeNlist(writing, name, stabs.type[i], stabs.section[i], stabs.desc[i], stabs.value[i])
   }
-}
-
-function writeStab(
-  words: Uint32Array,
-  row: number,
-  name: number,
-  type: number,
-  section: number,
-  desc: number,
-  value: number,
-): void {
-  const at = row * NLIST_WORDS
-  words[at] = name
-  words[at + 1] = type | (section << 8) | (desc << 16)
-  words[at + 2] = value % 4294967296
-  words[at + 3] = Math.floor(value / 4294967296)
 }
 
 /** Bytes compared at a time. */

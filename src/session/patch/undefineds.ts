@@ -4,20 +4,16 @@ import { IMPORT_OWN } from '../../../components/imports.ts'
 import type { Link } from '../../../components/link.ts'
 import { rowRoom, tableRoom } from '../../../systems/kernels/linkeditRooms.ts'
 import { orderUndefineds } from '../../../systems/numberSymbols/orderUndefineds.ts'
-import { contentParts } from '../../../systems/sign/contentDigest.ts'
 import { indirectSymbols } from '../../../systems/writeIndirect.ts'
-import { writeUndefined, type Writing } from '../../../systems/writeSymtab.ts'
+import { NLIST_WORDS, writeRoom, writeUndefined, type Writing } from '../../../systems/writeSymtab.ts'
 import { ByteSink } from '../../core/bytes.ts'
-import { N_OPT, NLIST_SIZE } from '../../formats/macho/constants.ts'
+import { NLIST_SIZE } from '../../formats/macho/constants.ts'
 import type { DirtyPages } from './dirtyPages.ts'
 import { patchHeader } from './patchMoved.ts'
 import { replaceBytes } from './patchRows.ts'
 import { replaceTable } from './patchTables.ts'
+import { rehashSymbols } from './rehashSymbols.ts'
 import type { OtherImports } from './renames.ts'
-
-const NLIST_WORDS = NLIST_SIZE / 4
-/** As in writeSymtab: an empty name. */
-const EMPTY_NAME = 1
 
 /** Returns why they cannot be listed within their room, in words; empty when it is done. */
 export function patchUndefineds(link: Link, { fresh, gone }: OtherImports, dirty: DirtyPages): string {
@@ -37,12 +33,12 @@ export function patchUndefineds(link: Link, { fresh, gone }: OtherImports, dirty
   const start = linkedit.symbols!.offset - link.image.length
   const words = new Uint32Array(link.tail.slice(start, start + total * NLIST_SIZE).buffer)
   moveRows(words, total - old, more)
-  for (let row = 0; row < -more; row++) words.set([EMPTY_NAME, N_OPT, 0, 0], row * NLIST_WORDS)
+  writeRoom({ words, at: 0 }, -more)
   if (!writeUndefineds(link, words, dirty)) return 'has more or longer names of imports than there is room for'
   replaceBytes(link, dirty, linkedit.symbols!.offset, new Uint8Array(words.buffer))
   if (!replaceTable(link, dirty, 'indirect', indirectSymbols(link))) return 'has other indirect symbols'
   patchHeader(link, dirty)
-  rehash(link, dirty)
+  rehashSymbols(link, dirty)
   return ''
 }
 
@@ -77,12 +73,4 @@ function writeUndefineds(link: Link, words: Uint32Array, dirty: DirtyPages): boo
   if (tableRoom(link, 'strings', strings.length) !== end) return false
   replaceBytes(link, dirty, linkedit.strings!.offset + from, strings.bytes.subarray(from, end))
   return true
-}
-
-/** What the UUID is made of begins elsewhere: its hash is due even where no byte in it has changed. */
-function rehash(link: Link, dirty: DirtyPages): void {
-  if (link.digests === null || link.digests.parts.length === 0) return
-  link.digests.parts = contentParts(link)
-  const at = link.linkedit.symbols!.offset - link.image.length + link.symtab.locals * NLIST_SIZE
-  dirty.tail.push(at, at + 1)
 }
