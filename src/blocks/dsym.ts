@@ -1,5 +1,6 @@
 // The companion file of an image, as dsymutil makes it: a Mach-O of type MH_DSYM with the image's UUID, its segments without their
 // contents, its symbols, and DWARF. It lies in a bundle beside the image.
+import { name16 } from '../../systems/kernels/commands.ts'
 import { isHidden } from '../../systems/kernels/outputKinds.ts'
 import { alignUp } from '../core/align.ts'
 import { ByteSink, fromText, readU32, writeU32 } from '../core/bytes.ts'
@@ -134,11 +135,6 @@ function commands(
   const made = sink.finish()
   writeU32(made, 20, made.length - macho.HEADER_SIZE)
   return made
-}
-
-function name16(sink: ByteSink, text: string): void {
-  const bytes = fromText(text)
-  for (let i = 0; i < 16; i++) sink.u8(bytes[i] ?? 0)
 }
 
 /** Only __LINKEDIT has something in this file. */

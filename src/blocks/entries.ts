@@ -6,7 +6,7 @@ import { EDIT_PLACED } from '../../components/edits.ts'
 import { readU32, writeU32 } from '../core/bytes.ts'
 import { entityExists, removeEntity } from '../ecs.ts'
 import * as macho from '../formats/macho/constants.ts'
-import { ensureTables, tableRows } from './layout.ts'
+import { DESCRIPTOR_SIZE, ensureTables, tableRows } from './layout.ts'
 import { aliasesOf } from './nameIndex.ts'
 import { dropPointer, putBind, putRebase } from './pointers.ts'
 import { markPages, type State, takeRow } from './state.ts'
@@ -127,8 +127,6 @@ export function blockAddress(state: State, block: number): number {
   const { section, offset } = state.blocks.Place
   return state.outputs.Extent.address[section[block]] + offset[block]
 }
-
-export const DESCRIPTOR_SIZE = 24
 
 export function descriptorAddress(state: State, id: number): number {
   return state.outputs.Extent.address[state.sections.threadVariables] + (id - 1) * DESCRIPTOR_SIZE

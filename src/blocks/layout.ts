@@ -10,7 +10,8 @@ import { type State, takeRow } from './state.ts'
 
 const CODE = macho.S_ATTR_PURE_INSTRUCTIONS | macho.S_ATTR_SOME_INSTRUCTIONS
 const GOT_ENTRY = 8
-const DESCRIPTOR = 24
+/** Of a thread-local variable. */
+export const DESCRIPTOR_SIZE = 24
 /** log2: a section begins at a multiple of it, so that a block may ask for the same. */
 export const MAX_ALIGN_POW2 = 12
 /** Doubling ends here: positions in the file stay below 2^31. */
@@ -129,7 +130,7 @@ export function sectionSize(state: State, output: number): number {
     return stubs === 0 ? 0 : arch.stubHelperHeaderSize + stubs * arch.stubHelperEntrySize
   if (output === sections.threadVariables) {
     const { world } = state.descriptors
-    return aliveCount(world) === 0 ? 0 : highestId(world) * DESCRIPTOR
+    return aliveCount(world) === 0 ? 0 : highestId(world) * DESCRIPTOR_SIZE
   }
   return usedSize(state, output)
 }

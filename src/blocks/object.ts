@@ -10,7 +10,7 @@ import { ByteSink, writeU16, writeU32, writeU64 } from '../core/bytes.ts'
 import { error, type Messages } from '../core/messages.ts'
 import * as macho from '../formats/macho/constants.ts'
 import { blocksInOrder } from './compact.ts'
-import { DESCRIPTOR_SIZE } from './entries.ts'
+import { DESCRIPTOR_SIZE } from './layout.ts'
 import { encodeRelocations } from './objectRelocations.ts'
 import {
   INITIAL,

@@ -14,7 +14,6 @@ import { fixedName, FormatError, readU64 } from '../core/bytes.ts'
 import * as macho from '../formats/macho/constants.ts'
 import { type Image, readImage } from '../formats/macho/image.ts'
 import { readOptions } from './readOptions.ts'
-import { MAX_HINTS } from './types.ts'
 import {
   type EditRecord,
   readRecord,
@@ -23,14 +22,15 @@ import {
   type RecordedReference,
 } from './readRecord.ts'
 import { RECORD_LOOK_UP, RECORD_OWNER, RECORD_THREAD_LOCAL, RECORD_THROUGH_GOT } from './record.ts'
-import type {
-  BlockHandle,
-  BlockImage,
-  BlockRelocation,
-  BlockSection,
-  BlockUpdate,
-  ImageOptions,
-  ImportHandle,
+import {
+  type BlockHandle,
+  type BlockImage,
+  type BlockRelocation,
+  type BlockSection,
+  type BlockUpdate,
+  type ImageOptions,
+  type ImportHandle,
+  MAX_HINTS,
 } from './types.ts'
 
 const NOTE_SIZE = 40

@@ -1,5 +1,7 @@
 // A hash of 128 bits that tells whether contents are the same; it keeps nobody from deceiving.
 
+import { avalanche } from './hash.ts'
+
 /** Bytes of a hash. */
 export const CONTENT_HASH_SIZE = 16
 
@@ -50,10 +52,4 @@ function finish(lanes: Int32Array, length: number): void {
     for (let lane = 1; lane < 4; lane++) lanes[lane] += lanes[0]
     for (let lane = 0; lane < 4; lane++) lanes[lane] = avalanche(lanes[lane])
   }
-}
-
-function avalanche(word: number): number {
-  word = Math.imul(word ^ (word >>> 16), 0x85ebca6b)
-  word = Math.imul(word ^ (word >>> 13), 0xc2b2ae35)
-  return word ^ (word >>> 16)
 }

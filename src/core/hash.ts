@@ -51,11 +51,16 @@ export function measureStrings(
   }
 }
 
-/** Finalizer of MurmurHash3: spreads the entropy of all bits over the word. */
+/** Spreads the entropy of all bits over the word, 0 <= hash < 2^31. */
 export function mix(hash: number): number {
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
-  return (hash ^ (hash >>> 16)) >>> 1
+  return avalanche(hash) >>> 1
+}
+
+/** Finalizer of MurmurHash3. */
+export function avalanche(word: number): number {
+  word = Math.imul(word ^ (word >>> 16), 0x85ebca6b)
+  word = Math.imul(word ^ (word >>> 13), 0xc2b2ae35)
+  return word ^ (word >>> 16)
 }
 
 export function sameBytes(a: Uint8Array, from: number, b: Uint8Array, start: number, length: number): boolean {
