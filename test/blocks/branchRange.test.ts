@@ -1,27 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { randomFrom } from '../../bench/random.ts'
-import type { BlockHandle, BlockImage } from '../../src/blocks.ts'
+import type { BlockHandle } from '../../src/blocks.ts'
 import { verify } from '../../src/verify.ts'
-import { runImage, verifyImage } from '../helpers/run.ts'
-import { createTarget, type Target } from '../helpers/targets.ts'
-import { functionOf, host, LIBSYSTEM, newImage, save, type Step } from './build.ts'
+import { createTarget } from '../helpers/targets.ts'
+import { functionOf, host, LIBSYSTEM, newImage, type Step } from './build.ts'
+import { statusOf } from './check.ts'
 
 const MIB = 2 ** 20
-
-function statusOf(target: Target, image: BlockImage): number | null {
-  const result = image.flush()
-  assert.deepEqual(result.messages, [])
-  assert.deepEqual(
-    verify(result.contents!, { host }).filter(({ id }) => id !== 'unsigned'),
-    [],
-  )
-  const path = save(result)
-  verifyImage(target, path)
-  const { status, stderr } = runImage(target, path)
-  assert.notEqual(status, 97, stderr)
-  return status
-}
 
 const BASE = 2 ** 32
 

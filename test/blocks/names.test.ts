@@ -3,32 +3,13 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import type { BlockImage } from '../../src/blocks.ts'
 import { link } from '../../src/node.ts'
-import { verify } from '../../src/verify.ts'
 import { compile } from '../helpers/clang.ts'
 import { command } from '../helpers/command.ts'
 import { tempFolder } from '../helpers/paths.ts'
-import { runImage, verifyImage } from '../helpers/run.ts'
-import { createTarget, forEachTarget, type Target } from '../helpers/targets.ts'
-import { functionOf, host, LIBSYSTEM, newImage, save, type Step } from './build.ts'
-
-/** Flushes and checks; the path of the file. */
-function flushed(target: Target, image: BlockImage, name?: string): string {
-  const result = image.flush()
-  assert.deepEqual(result.messages, [])
-  const path = save(result, name)
-  assert.deepEqual(
-    verify(result.contents!, { host }).filter(({ id }) => id !== 'unsigned'),
-    [],
-  )
-  verifyImage(target, path)
-  return path
-}
-
-function statusOf(target: Target, image: BlockImage): number | null {
-  const { status, stderr } = runImage(target, flushed(target, image))
-  assert.notEqual(status, 97, stderr)
-  return status
-}
+import { runImage } from '../helpers/run.ts'
+import { createTarget, forEachTarget } from '../helpers/targets.ts'
+import { functionOf, LIBSYSTEM, newImage, type Step } from './build.ts'
+import { flushed, statusOf } from './check.ts'
 
 function symbolsOf(path: string): string[] {
   return command('llvm-nm-22', ['-m', path])

@@ -1,24 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { BlockImage, BlockRelocation, BlockUpdate } from '../../src/blocks.ts'
-import { verify } from '../../src/verify.ts'
-import { runImage, verifyImage } from '../helpers/run.ts'
-import { forEachTarget, type Target } from '../helpers/targets.ts'
-import { functionOf, host, LIBSYSTEM, newImage, save, type Step } from './build.ts'
-
-function statusOf(target: Target, image: BlockImage): number | null {
-  const result = image.flush()
-  assert.deepEqual(result.messages, [])
-  assert.deepEqual(
-    verify(result.contents!, { host }).filter(({ id }) => id !== 'unsigned'),
-    [],
-  )
-  const path = save(result)
-  verifyImage(target, path)
-  const { status, stderr } = runImage(target, path)
-  assert.notEqual(status, 97, stderr)
-  return status
-}
+import type { BlockRelocation, BlockUpdate } from '../../src/blocks.ts'
+import { forEachTarget } from '../helpers/targets.ts'
+import { functionOf, LIBSYSTEM, newImage, type Step } from './build.ts'
+import { statusOf } from './check.ts'
 
 const u32 = (...values: number[]) => new Uint8Array(Uint32Array.from(values).buffer)
 const adds = (count: number): Step[] => Array(count).fill({ add: 1 })

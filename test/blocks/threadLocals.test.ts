@@ -4,31 +4,13 @@ import { test } from 'node:test'
 import { randomFrom } from '../../bench/random.ts'
 import type { BlockImage } from '../../src/blocks.ts'
 import { link } from '../../src/node.ts'
-import { verify } from '../../src/verify.ts'
 import { compile } from '../helpers/clang.ts'
 import { command } from '../helpers/command.ts'
 import { tempFolder } from '../helpers/paths.ts'
 import { runImage, verifyImage } from '../helpers/run.ts'
-import { createTarget, forEachTarget, type Target } from '../helpers/targets.ts'
-import { functionOf, host, LIBSYSTEM, newImage, save } from './build.ts'
-
-function flushed(target: Target, image: BlockImage, name?: string): string {
-  const result = image.flush()
-  assert.deepEqual(result.messages, [])
-  const path = save(result, name)
-  assert.deepEqual(
-    verify(result.contents!, { host }).filter(({ id }) => id !== 'unsigned'),
-    [],
-  )
-  verifyImage(target, path)
-  return path
-}
-
-function statusOf(target: Target, image: BlockImage): number | null {
-  const { status, stderr } = runImage(target, flushed(target, image))
-  assert.notEqual(status, 97, stderr)
-  return status
-}
+import { createTarget, forEachTarget } from '../helpers/targets.ts'
+import { functionOf, LIBSYSTEM, newImage } from './build.ts'
+import { flushed, statusOf } from './check.ts'
 
 const headerOf = (path: string) => command('llvm-objdump-22', ['--macho', '--private-headers', path]).stdout
 const bytes = (...values: number[]) => Uint8Array.from(values)

@@ -1,36 +1,16 @@
 import assert from 'node:assert/strict'
-import { copyFileSync, readFileSync, utimesSync } from 'node:fs'
+import { readFileSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { randomFrom } from '../../bench/random.ts'
 import { context, link } from '../../src/node.ts'
-import type { LinkOptions } from '../../src/types.ts'
-import { compile } from '../helpers/clang.ts'
 import { tempFolder } from '../helpers/paths.ts'
 import { runImage, verifyImage } from '../helpers/run.ts'
-import { forEachTarget, type Target } from '../helpers/targets.ts'
-import { createProgram, EDITS, editProgram, mainOf, type Program, sourceOf } from './edits.ts'
+import { forEachTarget } from '../helpers/targets.ts'
+import { compileProgram } from './compileProgram.ts'
+import { createProgram, EDITS, editProgram } from './edits.ts'
 
-const MACOS_13 = { name: 'macos', minVersion: 13 << 16, sdkVersion: 13 << 16 } as const
 const STEPS = 14
-
-/** Compiles what has changed into `folder`; returns the options of the program as it is now. */
-function compileProgram(target: Target, program: Program, folder: string, written: Map<string, string>): LinkOptions {
-  const put = (name: string, source: string): string => {
-    const path = join(folder, `${name}.o`)
-    if (written.get(name) !== source) copyFileSync(compile(target.arch, source, { name }), path)
-    written.set(name, source)
-    return path
-  }
-  const objects = program.files.map((file) => put(`file${file.index}`, sourceOf(file)))
-  return {
-    inputs: [put('main', mainOf(program)), ...objects, { library: 'System' }],
-    arch: target.arch,
-    platform: MACOS_13,
-    fixupChains: target.fixups === 'chained',
-    output: join(folder, 'out'),
-  }
-}
 
 forEachTarget((target) => {
   test(`whatever is edited, a rebuild writes what a fresh link of the same inputs writes (${target.name})`, async () => {

@@ -1,37 +1,22 @@
 import assert from 'node:assert/strict'
-import { copyFileSync, readFileSync, utimesSync } from 'node:fs'
+import { readFileSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { randomFrom } from '../../bench/random.ts'
 import { linkIncrementally } from '../../src/incremental.ts'
 import { createNodeHost, link } from '../../src/node.ts'
 import type { LinkOptions } from '../../src/types.ts'
-import { compile } from '../helpers/clang.ts'
 import { tempFolder } from '../helpers/paths.ts'
 import { verifyImage } from '../helpers/run.ts'
 import { createTarget, type Target } from '../helpers/targets.ts'
-import { createProgram, EDITS, editProgram, mainOf, type Program, sourceOf } from '../session/edits.ts'
+import { compileProgram } from '../session/compileProgram.ts'
+import { createProgram, EDITS, editProgram, type Program } from '../session/edits.ts'
 
-const MACOS_13 = { name: 'macos', minVersion: 13 << 16, sdkVersion: 13 << 16 } as const
 const STEPS = 24
 
-function compileProgram(target: Target, program: Program, folder: string, written: Map<string, string>): LinkOptions {
-  const put = (name: string, source: string): string => {
-    const path = join(folder, `${name}.o`)
-    if (written.get(name) !== source) copyFileSync(compile(target.arch, source, { name }), path)
-    written.set(name, source)
-    return path
-  }
-  const objects = program.files.map((file) => put(`file${file.index}`, sourceOf(file)))
-  return {
-    inputs: [put('main', mainOf(program)), ...objects, { library: 'System' }],
-    arch: target.arch,
-    platform: MACOS_13,
-    fixupChains: target.fixups === 'chained',
-    deadStrip: target.fixups === 'opcodes',
-    output: join(folder, 'out'),
-    host: createNodeHost(),
-  }
+function optionsOf(target: Target, program: Program, folder: string, written: Map<string, string>): LinkOptions {
+  const deadStrip = target.fixups === 'opcodes'
+  return { ...compileProgram(target, program, folder, written), deadStrip, host: createNodeHost() }
 }
 
 for (const target of [createTarget('arm64', 'chained'), createTarget('x86_64', 'opcodes')])
@@ -44,7 +29,7 @@ for (const target of [createTarget('arm64', 'chained'), createTarget('x86_64', '
     for (let step = 0; step < STEPS; step++) {
       const edit = EDITS[Math.floor(pick() * EDITS.length)]
       if (step > 0 && editProgram(program, edit) === null) utimesSync(join(folder, 'main.o'), step, step)
-      const options = compileProgram(target, program, folder, written)
+      const options = optionsOf(target, program, folder, written)
       const { mode, reason, doubts } = await linkIncrementally(options, 'a linker')
       modes[mode]++
       const fresh = await link({ ...options, layout: 'padded', write: false })
