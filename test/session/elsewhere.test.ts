@@ -50,6 +50,17 @@ forEachTarget((target) => {
     await session.dispose()
   })
 
+  test(`functions do not come by patch where Objective-C tables may list them (${target.name})`, async () => {
+    const send = 'void *send(void *) __asm("_objc_msgSend$run"); void *g(void *o) { return send(o); }'
+    const others = [compile(arch, send, { name: 'send' }), { library: 'objc' }]
+    const { session, put } = edit(target, 'int main(int c) { return f(c); }', 'int f(int y) { return y; }', others)
+    await session.rebuild()
+    put('int f(int y) { return y; } int more(int y) { return y + 2; }')
+    const { mode, reason } = await session.rebuild()
+    assert.deepEqual([mode, /Objective-C tables may list them/.test(reason)], ['full', true], reason)
+    await session.dispose()
+  })
+
   test(`a section that exists because its start is asked for goes with the last mention of it (${target.name})`, async () => {
     const start = 'extern char start[] __asm("section$start$__DATA$__none");'
     const source = `${start} int f(int y) { return y + (int)(long)start; }`
