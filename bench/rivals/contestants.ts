@@ -21,7 +21,7 @@ export const PEER_COMMAND = 'ld64.lld-22'
 const us: Rival = {
   name: OURS,
   command: [process.execPath, join(root, 'dist/ld64.js')],
-  note: 'starts Node each time; SHA-256 for the UUID, where ld64.lld takes xxh3',
+  note: 'starts Node each time; a UUID of SHA-256 where the image is signed, else of a hash of its own; ld64.lld takes xxh3',
 }
 const peer: Rival = { name: PEER, command: [PEER_COMMAND], note: 'writes through a mapping of the output file' }
 
