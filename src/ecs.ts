@@ -70,48 +70,46 @@ export function createKind<C extends Components>(components: C, options?: { rese
   if (list.length > MAX_COMPONENTS)
     throw new Error(`a kind has at most ${MAX_COMPONENTS} components, got ${list.length}`)
   for (const [name, component] of Object.entries(components)) checkColumns(name, component)
-  // With bitECS's default of 8 version bits an id past 2^24 reads as dead, versioning or not; with 2 the limit is 2^30.
-  const kind = createWorld(
-    { components },
-    createEntityIndex(() => ({ versioning: false, versionBits: 2 })),
-  )
-  contextOf(kind).entityComponents = createMaskView(contextOf(kind))
-  registerComponents(kind, list) // registering one later costs a pass over all entities
-  defer(contextOf(kind), options?.reserve ?? INITIAL_ROWS)
-  return kind
+  const kind = { components }
+  Object.defineProperty(kind, WAITING, {
+    value: { list, runs: [], reserve: options?.reserve ?? INITIAL_ROWS },
+    writable: true,
+  })
+  Object.defineProperty(kind, $internal, { get: makeContext, configurable: true })
+  return kind as unknown as Kind<C>
 }
 
 /*
- * Until something looks at them, the id index and the masks of a world stand as the runs that spawnRange has added, three numbers each:
+ * Until something looks at it, a world stands as its components and the runs that spawnRange has added, three numbers each:
  *   count, mask, sum of the counts up to here
- * A link that no query looks at never makes them: 12 bytes a row, and their pages, which cost more than filling them.
+ * A link that no query looks at never makes its worlds: 14 KB a kind, 12 bytes a row and their pages, which cost more than filling them.
+ * The getter is the same for all: one of a world's own would stand in its hidden class, which lives until V8 marks the whole heap,
+ * and with it the columns of links that are over.
  */
-const RUNS = Symbol('runs')
-type Deferred = WorldContext & { [RUNS]?: number[] }
+const WAITING = Symbol('waiting')
+type Waiting = { list: readonly object[]; runs: number[]; reserve: number }
 
-/** Makes `entityIndex` and `entityMasks` on first sight, whoever looks: bitECS itself reads them from here. */
-function defer(context: Deferred, reserve: number): void {
-  const index = context.entityIndex
-  const masks = context.entityMasks
-  context[RUNS] = []
-  const make = <T>(wanted: T): T => {
-    const runs = context[RUNS]!
-    delete context[RUNS]
-    define('entityIndex', { value: index, writable: true })
-    define('entityMasks', { value: masks, writable: true })
-    index.dense = new Uint32Array(0) as unknown as number[]
-    resize(context, Math.max(reserve, topOf(runs)))
-    let first = 1
-    for (let run = 0; run < runs.length; run += 3) {
-      fillRange(context, first, runs[run], runs[run + 1])
-      first += runs[run]
-    }
-    return wanted
+function waitingOf(world: World): Waiting | undefined {
+  return (world as { [WAITING]?: Waiting })[WAITING]
+}
+
+/** What bitECS keeps of a world, on first sight, whoever looks: it reads it from the kind. */
+function makeContext(this: World & { [WAITING]?: Waiting }): WorldContext {
+  const { list, runs, reserve } = this[WAITING]!
+  // With bitECS's default of 8 version bits an id past 2^24 reads as dead, versioning or not; with 2 the limit is 2^30.
+  const context = contextOf(createWorld(createEntityIndex(() => ({ versioning: false, versionBits: 2 }))))
+  Object.defineProperty(this, WAITING, { value: undefined })
+  Object.defineProperty(this, $internal, { value: context, writable: true })
+  context.entityComponents = createMaskView(context)
+  registerComponents(this, list as object[]) // registering one later costs a pass over all entities
+  indexOf(context).dense = new Uint32Array(0)
+  resize(context, Math.max(reserve, topOf(runs)))
+  let first = 1
+  for (let run = 0; run < runs.length; run += 3) {
+    fillRange(context, first, runs[run], runs[run + 1])
+    first += runs[run]
   }
-  const define = (name: keyof WorldContext, property: PropertyDescriptor) =>
-    Object.defineProperty(context, name, { ...property, configurable: true, enumerable: true })
-  define('entityIndex', { get: () => make(index) })
-  define('entityMasks', { get: () => make(masks) })
+  return context
 }
 
 function topOf(runs: readonly number[]): number {
@@ -194,14 +192,14 @@ function componentsOf(context: WorldContext, id: number): object[] {
  * @throws Error for a component that is not the kind's, or past 2^30 - 1 entities.
  */
 export function spawnRange(world: World, count: number, components: readonly object[]): number {
-  const context = contextOf(world)
   const first = highestId(world) + 1
-  const bits = maskOf(context, components)
+  const bits = maskOf(world, components)
   if (count === 0) return first
-  const queries = matchingQueries(context, components)
-  const runs = (context as Deferred)[RUNS]
-  if (runs !== undefined && queries.size === 0) addRun(runs, count, bits)
+  const waiting = waitingOf(world)
+  if (waiting !== undefined) addRun(waiting.runs, count, bits)
   else {
+    const context = contextOf(world)
+    const queries = matchingQueries(context, components)
     fillRange(context, first, count, bits)
     announce(queries, first, count)
   }
@@ -210,25 +208,35 @@ export function spawnRange(world: World, count: number, components: readonly obj
 
 /** The highest id ever given out: loops over all rows run over [1, highestId]. */
 export function highestId(world: World): number {
-  const context = contextOf(world)
-  const runs = (context as Deferred)[RUNS]
-  return runs === undefined ? indexOf(context).dense.length : topOf(runs)
+  const waiting = waitingOf(world)
+  return waiting === undefined ? indexOf(contextOf(world)).dense.length : topOf(waiting.runs)
 }
 
 export function aliveCount(world: World): number {
-  const context = contextOf(world)
-  const runs = (context as Deferred)[RUNS]
-  return runs === undefined ? indexOf(context).aliveCount : topOf(runs)
+  const waiting = waitingOf(world)
+  return waiting === undefined ? indexOf(contextOf(world)).aliveCount : topOf(waiting.runs)
 }
 
-function maskOf(context: WorldContext, components: readonly object[]): number {
+function maskOf(world: World, components: readonly object[]): number {
+  const waiting = waitingOf(world)
   let mask = 0
   for (const component of components) {
-    const known = context.componentMap.get(component)
-    if (known === undefined || known.generationId !== 0) throw new Error('spawnRange: a component of another kind')
-    mask |= known.bitflag
+    const bit = waiting === undefined ? bitOf(world, component) : waitingBit(waiting, component)
+    if (bit === 0) throw new Error('spawnRange: a component of another kind')
+    mask |= bit
   }
   return mask
+}
+
+/** bitECS counts them in the order of their registration. */
+function waitingBit({ list }: Waiting, component: object): number {
+  const place = list.indexOf(component)
+  return place < 0 ? 0 : 1 << place
+}
+
+function bitOf(world: World, component: object): number {
+  const known = contextOf(world).componentMap.get(component)
+  return known === undefined || known.generationId !== 0 ? 0 : known.bitflag
 }
 
 /** Freed ids move behind the new ones in `dense`, in their order. */
@@ -293,12 +301,11 @@ export function isKind(value: object): value is Kind {
 
 /** What `restoreKind` makes it from again: its components and its ids. @throws Error once entities were removed. */
 export function describeKind(kind: Kind): { components: Components; runs: number[] } {
-  const context = contextOf(kind)
-  const runs = (context as Deferred)[RUNS]
-  if (runs !== undefined) return { components: kind.components, runs: [...runs] }
+  const waiting = waitingOf(kind)
+  if (waiting !== undefined) return { components: kind.components, runs: [...waiting.runs] }
   if (aliveCount(kind) !== highestId(kind)) throw new Error('a kind with free ids cannot be described')
   const made: number[] = []
-  const masks = context.entityMasks[0]
+  const masks = contextOf(kind).entityMasks[0]
   for (let id = 1; id <= highestId(kind); id++) addRun(made, 1, masks[id])
   return { components: kind.components, runs: made }
 }
@@ -311,7 +318,7 @@ export function restoreKind(components: Components, runs: readonly number[]): Ki
     spawnRange(
       kind,
       runs[run],
-      list.filter((component) => (maskOf(contextOf(kind), [component]) & runs[run + 1]) !== 0),
+      list.filter((component) => (maskOf(kind, [component]) & runs[run + 1]) !== 0),
     )
   return kind
 }
