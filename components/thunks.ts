@@ -64,6 +64,15 @@ function growIndex(targets: BranchTargets): void {
     targets.index[probe(targets, targets.Target.target[row], targets.Target.addend[row])] = row
 }
 
+/** Puts other symbols in the place of targets. */
+export function retarget(targets: BranchTargets, of: (target: number) => number): void {
+  const { target } = targets.Target
+  for (let row = 1; row <= targets.count; row++) target[row] = of(target[row])
+  targets.index.fill(0)
+  for (let row = 1; row <= targets.count; row++)
+    targets.index[probe(targets, target[row], targets.Target.addend[row])] = row
+}
+
 /** A thunk of the target at an address of an output section; of one target, addresses ascend. */
 export function addThunk(thunks: Thunks, targets: BranchTargets, of: number, output: number, address: number): number {
   const { Target } = targets

@@ -83,7 +83,7 @@ function listLocals(link: Link, file: number, keeps: Exclude<Filter, 'none'>): v
 }
 
 /** Thunks of external names, which are local to the image; ld64.lld lists no others. */
-function listThunks(link: Link, keeps: Filter): Uint32Array {
+export function listThunks(link: Link, keeps: Filter): Uint32Array {
   const { Thunk } = link.thunks
   const { Target } = link.branchTargets
   const { flags } = link.symbols.Definition

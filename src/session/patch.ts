@@ -27,6 +27,7 @@ import { differenceOf, type Shape } from './patch/sameShape.ts'
 import { createReverse, moveBlocks, movedAddresses, type Reverse } from './patch/moves.ts'
 import { patchFunctionStarts, patchMoved } from './patch/patchMoved.ts'
 import { type Restructure, restructure } from './patch/restructure.ts'
+import { haveSameBranches, mayHaveThunks, otherThunks, rewriteThunks } from './patch/thunksAgain.ts'
 import { swapRows } from './patch/swapRows.ts'
 
 /** A finished link for which `whyNever` says nothing, and what patches need besides. */
@@ -105,6 +106,8 @@ export function patch(patching: Patching, host: Host, inputs: readonly Input[]):
     if (typeof count === 'string') return named(link.paths[link.files.Source.path[change.file]], count)
     dirtyBlocks += count
   }
+  const thunks = finishThunks(link, changes, dirty)
+  if (thunks !== '') return `${inputs.length > 1 ? 'an object' : 'it'} ${thunks}`
   const trouble = finishPointers(link, dirty)
   if (trouble !== '') return `${inputs.length > 1 ? 'an object' : 'it'} ${trouble}`
   if (!patchDataInCode(link, dirty)) return 'other code holds data'
@@ -116,6 +119,15 @@ export function patch(patching: Patching, host: Host, inputs: readonly Input[]):
   }
   steps('sign')
   return { dirty, dirtyBlocks, dirtyPages: countDirty(dirty), timings: link.timings }
+}
+
+/** Thunks stay as they are, or the trouble is returned in words; their targets may have moved. */
+function finishThunks(link: Link, changes: readonly (Change | Restructure)[], dirty: DirtyPages): string {
+  if (!mayHaveThunks(link)) return ''
+  const isSame = changes.every((change) => 'branches' in change && change.branches && change.moved.size === 0)
+  const trouble = isSame ? '' : otherThunks(link)
+  if (trouble === '') rewriteThunks(link, dirty)
+  return trouble
 }
 
 /** A function that ends a step: its time and counters go to the link's timings. */
@@ -145,12 +157,13 @@ function readChange(patching: Patching, host: Host, input: Input): Change | Rest
     const before = loadAlone(link, file, { arena: arena[file], position: position[file], size: size[file] })
     const after = loadAlone(link, file, read.place)
     if (before === null || after === null) return 'cannot be linked'
-    const shape: Shape = { moved: new Map(), literals: false, edges: false }
+    const shape: Shape = { moved: new Map(), literals: false, edges: false, branches: true }
     const difference = differenceOf(link, file, before, after, shape)
     if (difference !== '' && link.settings.layout !== 'padded') return difference
     if (difference !== '')
       return whyNoOther(link, file, before, after) || { file, before, after, modified: read.modified }
     shape.edges = link.settings.deadStrip === true && !haveSameEdges(before.link, after.link)
+    shape.branches = !mayHaveThunks(link) || haveSameBranches(before.link, after.link)
     return { ...shape, file, after, modified: read.modified }
   } catch (trouble) {
     if (trouble instanceof FormatError || trouble instanceof HostError) return trouble.message
@@ -212,7 +225,7 @@ function newPlace(patching: Patching, size: number): Place | null {
 function patchObject(patching: Patching, change: Change, dirty: DirtyPages): number | string {
   const { file, after, modified } = change
   const { link, heads } = patching
-  const addresses = change.moved.size === 0 ? null : movedAddresses(link, file, change.moved)
+  const addresses = change.moved.size === 0 ? null : movedAddresses(link, file, after.link, change.moved)
   const extents = saveExtents(link, file, after.link, addresses)
   const effects = effectsOf(link, file, heads)
   const fixups = relocateFile(link, file)

@@ -76,23 +76,67 @@ export interface Extension {
 
 /** Null when every branch within the segment's code reaches. `list` is the segment's sections in order. */
 export async function extendBranches(link: Link, list: readonly number[]): Promise<Extension | null> {
+  const code = outgrownCode(link, list)
+  if (code === null) return null
+  const largest = largestOf(link, code)
+  const position = createPositions(link)
+  const job = measureJob(link, position, largest)
+  await runKernel(link, 'measureChunks', MEASURE_PARTS, measureChunks, job, chunksOf(job))
+  const found = createBranchList(link, link.inputs[largest], position)
+  const counted = await runKernel(link, 'branchChunks', LIST_PARTS, branchChunks, found, found.chunks)
+  return createExtension(link, code, largest, found, sumOf(counted))
+}
+
+/** The same at once, on the link's own thread. */
+export function extendBranchesAlone(link: Link, list: readonly number[]): Extension | null {
+  const code = outgrownCode(link, list)
+  if (code === null) return null
+  const largest = largestOf(link, code)
+  const position = createPositions(link)
+  const job = measureJob(link, position, largest)
+  measureChunks(link, job, takeAll(chunksOf(job)))
+  const found = createBranchList(link, link.inputs[largest], position)
+  return createExtension(link, code, largest, found, branchChunks(link, found, takeAll(found.chunks)))
+}
+
+/** Chunks 0 to count - 1, one after the other. */
+function takeAll(count: number): () => number {
+  let next = 0
+  return () => (next < count ? next++ : -1)
+}
+
+/** The segment's code and stubs, if they may be too long for a branch. */
+export function outgrownCode(link: Link, list: readonly number[]): number[] | null {
   const { arch } = link
-  const { Extent, Section } = link.outputs
   if (!Number.isFinite(arch.branchReach) || link.thunks.count > 0) return null
   const code = list.filter((output) => isBranchTarget(link, output))
   let end = 0
-  for (const output of code) end = alignUp(end, 2 ** Section.alignPow2[output]) + roomOf(link, output)
-  if (end <= arch.branchReach - 4) return null
-  const largest = code.reduce((most, output) => (Extent.size[output] > Extent.size[most] ? output : most), code[0])
-  const position = createPositions(link)
-  await measure(link, position, largest)
-  const found = createBranchList(link, link.inputs[largest], position)
-  const counted = await runKernel(link, 'branchChunks', LIST_PARTS, branchChunks, found, found.chunks)
+  for (const output of code) end = alignUp(end, 2 ** link.outputs.Section.alignPow2[output]) + roomOf(link, output)
+  return end <= arch.branchReach - 4 ? null : code
+}
+
+function largestOf(link: Link, code: readonly number[]): number {
+  const { size } = link.outputs.Extent
+  return code.reduce((most, output) => (size[output] > size[most] ? output : most), code[0])
+}
+
+function sumOf(counts: readonly number[]): number {
+  return counts.reduce((sum, count) => sum + count, 0)
+}
+
+/** `found` are branches of the section `largest`, which has `counted` of them. */
+function createExtension(
+  link: Link,
+  code: readonly number[],
+  largest: number,
+  found: BranchList,
+  counted: number,
+): Extension {
   const others = code.filter((output) => output !== largest)
-  const branches = [...counted, ...others.map((output) => branchesOf(link, output))].reduce((sum, n) => sum + n, 0)
+  const branches = counted + sumOf(others.map((output) => branchesOf(link, output)))
   link.thunks = createThunks(branches, link.arenas.shared)
   link.branchTargets = createBranchTargets(branches, link.arenas.shared)
-  const queue = createBranchQueue(link, branches, position, largest)
+  const queue = createBranchQueue(link, branches, found.position, largest)
   for (const output of code)
     forEachBlock(link, output, (block) => (link.blocks.Placement.address[block] = Number.POSITIVE_INFINITY))
   return {
@@ -111,7 +155,7 @@ export async function extendBranches(link: Link, list: readonly number[]): Promi
     made: 0,
     align: 4,
     rooms: null,
-    rest: code,
+    rest: [...code],
   }
 }
 
@@ -121,7 +165,8 @@ export function hasBranches(link: Link, output: number): boolean {
   return fill[output] === FILL_INPUTS && isCodeFlags(flags[output])
 }
 
-function isBranchTarget(link: Link, output: number): boolean {
+/** Of what takes part in the layout. */
+export function isBranchTarget(link: Link, output: number): boolean {
   const { fill } = link.outputs.Section
   return hasBranches(link, output) || fill[output] === FILL_STUBS || fill[output] === FILL_OBJC_STUBS
 }
@@ -192,9 +237,12 @@ function sizeWithRoom(link: Link, ext: Extension, size: number): number {
   return link.settings.layout === 'padded' ? sectionClass(size) : size
 }
 
-async function measure(link: Link, position: Uint32Array, output: number): Promise<void> {
-  const job: MeasureJob = { files: link.order, step: FILES_A_CHUNK, position, names: link.names.count, output }
-  await runKernel(link, 'measureChunks', MEASURE_PARTS, measureChunks, job, Math.ceil(link.order.length / job.step))
+function measureJob(link: Link, position: Uint32Array, output: number): MeasureJob {
+  return { files: link.order, step: FILES_A_CHUNK, position, names: link.names.count, output }
+}
+
+function chunksOf({ files, step }: MeasureJob): number {
+  return Math.ceil(files.length / step)
 }
 
 /** Makes entities of the rows. */

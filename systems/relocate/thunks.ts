@@ -19,16 +19,18 @@ export function thunkFor(link: Link, at: Relocating, record: number, P: number):
 }
 
 export function writeThunks(link: Link, view: DataView): void {
+  for (let thunk = 1; thunk <= link.thunks.count; thunk++) writeThunk(link, view, thunk)
+  link.visited.rows += link.thunks.count
+}
+
+export function writeThunk(link: Link, view: DataView, thunk: number): void {
   const { Thunk } = link.thunks
   const { Target } = link.branchTargets
   const { address, fileOffset } = link.outputs.Extent
-  for (let thunk = 1; thunk <= link.thunks.count; thunk++) {
-    const of = Thunk.of[thunk]
-    const to = Target.target[of]
-    const S = to & TARGET_IMPORT ? stubAddress(link, to & 0x7fffffff) : link.symbols.Reference.address[to]
-    const output = Thunk.output[thunk]
-    const place = Thunk.address[thunk] + fileOffset[output] - address[output]
-    link.arch.writeThunk(view, place, Thunk.address[thunk], S + Target.addend[of])
-  }
-  link.visited.rows += link.thunks.count
+  const of = Thunk.of[thunk]
+  const to = Target.target[of]
+  const S = to & TARGET_IMPORT ? stubAddress(link, to & 0x7fffffff) : link.symbols.Reference.address[to]
+  const output = Thunk.output[thunk]
+  const place = Thunk.address[thunk] + fileOffset[output] - address[output]
+  link.arch.writeThunk(view, place, Thunk.address[thunk], S + Target.addend[of])
 }

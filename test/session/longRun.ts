@@ -62,11 +62,17 @@ interface Build {
   library: string
   sources: Map<string, string>
   program: LongProgram
+  more: Partial<LinkOptions>
 }
 
 /** @throws AssertionError after the first step whose output is not that of a fresh link, or does not do what the program says */
-async function editForLong(target: Target, seed: number, steps: number): Promise<Outcome> {
-  const build = await createBuild(target, seed)
+export async function editForLong(
+  target: Target,
+  seed: number,
+  steps: number,
+  more: Partial<LinkOptions> = {},
+): Promise<Outcome> {
+  const build = await createBuild(target, seed, more)
   const session = context(writeProgram(build))
   await session.rebuild()
   const outcome: Outcome = { modes: new Set(), tallies: new Map(), runs: 0 }
@@ -84,13 +90,13 @@ async function editForLong(target: Target, seed: number, steps: number): Promise
   return outcome
 }
 
-async function createBuild(target: Target, seed: number): Promise<Build> {
+async function createBuild(target: Target, seed: number, more: Partial<LinkOptions>): Promise<Build> {
   const folder = tempFolder()
   const library = join(folder, 'liblibrary.dylib')
   const inputs = [compile(target.arch, sourceOfLibrary(), { name: 'library' }), libSystem]
   await link({ ...targetOf(target), inputs, outputType: 'dylib', installName: library, output: library })
   utimesSync(library, 1000, 1000)
-  return { target, folder, library, sources: new Map(), program: createLongProgram(seed, FILES) }
+  return { target, folder, library, sources: new Map(), program: createLongProgram(seed, FILES), more }
 }
 
 function targetOf({ arch, fixups }: Target): Pick<LinkOptions, 'arch' | 'platform' | 'fixupChains'> {
@@ -99,7 +105,7 @@ function targetOf({ arch, fixups }: Target): Pick<LinkOptions, 'arch' | 'platfor
 
 /** Compiles what has changed; returns the options of the program as it is now. */
 function writeProgram(build: Build): LinkOptions & { inputs: string[] } {
-  const { folder, program, target } = build
+  const { folder, program, target, more } = build
   const objects = program.files.map((file) => put(build, `file${file.id}`, sourceOfFile(file)))
   const main = put(build, 'main', sourceOfMain(program))
   const members = program.members.map((plus, i) => [`member${i}`, sourceOfMember(i, plus)] as const)
@@ -115,6 +121,7 @@ function writeProgram(build: Build): LinkOptions & { inputs: string[] } {
     )
   build.sources.set(packed, text)
   return {
+    ...more,
     ...targetOf(target),
     inputs: [...objects, main, packed, build.library, libSystem],
     output: join(folder, 'out'),

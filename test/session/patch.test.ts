@@ -242,7 +242,6 @@ test('what a patch cannot do needs a full link, and it says why', async () => {
     [{ icf: 'all' }, /; identical code is folded$/],
     [{ map: true }, /; a report of the whole link is wanted$/],
     [{ uuid: 'random', write: true }, /; the UUID is random$/],
-    [{ branchReach: 512 }, /; branches go through thunks$/],
   ]
   for (const [options, wanted] of cases) {
     const program = createProgram(target, [], options)

@@ -1,7 +1,9 @@
 // Which symbols and blocks of an object's new version stand for those that others know by number, and who knows them.
+import { retarget } from '../../../components/thunks.ts'
 import { KEY_LOCAL, rehashGots } from '../../../components/gots.ts'
 import type { Link } from '../../../components/link.ts'
 import { SYMBOL_DEFINED, SYMBOL_EXTERNAL, TARGET_IMPORT } from '../../../components/symbols.ts'
+import { fileOfRow } from '../../../systems/kernels/ranks.ts'
 import { symbolText } from '../../../systems/kernels/places.ts'
 import type { Folding } from './regions.ts'
 import type { Heirs, OldSymbols } from './renames.ts'
@@ -16,7 +18,20 @@ export function findLocalHeirs(link: Link, file: number, after: Link, heirs: Hei
     if (heir === 0) return false
     heirs[symbol - first] = first + heir - 1
   }
+  findBranchHeirs(link, first, after, heirs)
   return true
+}
+
+/** Local targets of thunks: where one has no heir, other thunks are due, which a patch finds out. */
+function findBranchHeirs(link: Link, first: number, after: Link, heirs: Heirs): void {
+  const { Target } = link.branchTargets
+  for (let row = 1; row <= link.branchTargets.count; row++) {
+    const at = Target.target[row] - first
+    if (at < 0 || at >= heirs.length || heirs[at] !== 0) continue
+    if (link.symbols.Definition.flags[Target.target[row]] & SYMBOL_EXTERNAL) continue
+    const heir = localNamed(after, symbolText(link, fileOfRow(link, Target.target[row]), Target.target[row]))
+    if (heir !== 0) heirs[at] = first + heir - 1
+  }
 }
 
 function knownSymbols({ gots, personalities }: Link, first: number, count: number): Set<number> {
@@ -54,6 +69,7 @@ export function replaceKnown(link: Link, file: number, heirs: Heirs): void {
   rehashGots(link.gots)
   const target = (meant: number) => (meant & TARGET_IMPORT ? meant : replaced(meant))
   link.personalities = link.personalities.map(target)
+  retarget(link.branchTargets, target)
   const { personality } = link.unwinds.Entry
   for (let row = 1; row <= link.unwinds.count; row++)
     if (personality[row] !== 0) personality[row] = target(personality[row])

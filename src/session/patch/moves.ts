@@ -2,6 +2,7 @@
 import { BLOCK_FOLDED, BLOCK_LIVE } from '../../../components/blocks.ts'
 import type { Link } from '../../../components/link.ts'
 import { SYMBOL_ABSOLUTE, SYMBOL_DEFINED, TARGET_IMPORT } from '../../../components/symbols.ts'
+import { type Among, createAmong, placeAmong } from './thunksAgain.ts'
 import { fileOfRow } from '../../../systems/kernels/ranks.ts'
 
 /** Reverse references, made when something moves for the first time. */
@@ -46,20 +47,30 @@ function group(count: number, groups: number, of: (row: number) => number): [Uin
   return [starts, rows]
 }
 
-/** Addresses of the object's blocks after its change, by block counted from its first: `moved` has their offsets by section. */
-export function movedAddresses(link: Link, file: number, moved: ReadonlyMap<number, readonly number[]>): Float64Array {
+/**
+ * Addresses of the object's blocks after its change, by block counted from its first: `moved` has their offsets by section, `after`,
+ * as of `loadAlone`, their sizes.
+ */
+export function movedAddresses(
+  link: Link,
+  file: number,
+  after: Link,
+  moved: ReadonlyMap<number, readonly number[]>,
+): Float64Array {
   const { section: firstSection, block: firstBlock, blocks } = link.files.Ranges
   const addresses = link.blocks.Placement.address.slice(firstBlock[file], firstBlock[file] + blocks[file])
   const { flags } = link.blocks.Extent
   for (const [section, offsets] of moved) {
     const row = firstSection[file] + section - 1
     const first = link.sections.Blocks.first[row]
-    let [start, next] = [-1, 0]
+    const { size, alignPow2 } = after.blocks.Extent
+    let among: Among | null = null
+    let next = 0
     for (let block = first; block < first + link.sections.Blocks.count[row]; block++) {
       if ((flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) !== BLOCK_LIVE) continue
       const at = block - firstBlock[file]
-      if (start < 0) start = addresses[at] - offsets[0]
-      addresses[at] = start + offsets[next++]
+      among ??= createAmong(link, addresses[at] - offsets[0])
+      addresses[at] = placeAmong(link, among, offsets[next++], size[at + 1], 2 ** alignPow2[at + 1])
     }
   }
   return addresses

@@ -47,13 +47,13 @@ export function patchRows(link: Link, file: number, dirty: DirtyPages): string {
   if (parts.stabs.at >= 0 !== (isMapped && rowsWithStab(link, file, parts).length > 0))
     return 'comes into or out of the debug map'
   const stabs = parts.stabs.at < 0 ? table.stabs : stabsAgain(link, file, parts)
-  const count = stabs.count + table.localCount + table.externalCount + table.undefineds.length
+  const count = stabs.count + table.localCount + table.thunks.length + table.externalCount + table.undefineds.length
   const total = link.linkedit.symbols!.bytes.length / NLIST_SIZE
   if (rowRoom(link, count) !== total) return 'has more or fewer symbols than there is room for'
   parts.stabs.now += stabs.count - table.stabs.count
   table.stabs = stabs
   table.room = total - count
-  link.symtab.locals = table.room + stabs.count + table.localCount
+  link.symtab.locals = table.room + stabs.count + table.localCount + table.thunks.length
   link.symtab.externals = table.externalCount
   return writeRows(link, file, parts, before, dirty)
 }

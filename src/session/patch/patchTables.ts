@@ -23,8 +23,8 @@ export function patchStabs(link: Link, file: number, dirty: DirtyPages): void {
   for (let i = start + 1; i < stabs.count && stabs.type[i] !== macho.N_SO; i++) {
     if (stabs.row[i] === 0) continue
     const row = stabs.row[i] - 1
-    const { locals, externals, localCount } = link.table
-    const symbol = row < localCount ? locals[row] : externals[row - localCount]
+    const { locals, externals, localCount, thunks } = link.table
+    const symbol = row < localCount ? locals[row] : externals[row - localCount - thunks.length]
     setValue(link, dirty, i, link.symbols.Reference.address[symbol])
     if (stabs.type[i] === macho.N_FUN) setValue(link, dirty, i + 1, sizing.sizes[symbol - sizing.first])
   }

@@ -7,6 +7,7 @@ import { closeRegion, createRooms, enterBlock, mostAligned } from '../../../syst
 import { poolOf } from '../../../systems/fold/literals.ts'
 import { ranksBefore } from '../../../systems/kernels/ranks.ts'
 import { hashBytes, sameBytes } from '../../core/hash.ts'
+import { createAmong, placeAmong } from './thunksAgain.ts'
 import { type Literal, literalOf } from './sameLiterals.ts'
 import { liveBlocks } from './sameShape.ts'
 
@@ -188,6 +189,7 @@ function findLiteral(link: Link, literal: Literal, pool: number, except: number)
 export function placeAgain(link: Link, file: number, regions: readonly Region[]): string {
   const { section } = link.files.Ranges
   const { address } = link.blocks.Placement
+  const { size, alignPow2 } = link.blocks.Extent
   for (const [i, region] of regions.entries()) {
     const output = link.sections.Blocks.output[section[file] + i]
     if (output === 0) continue
@@ -200,7 +202,11 @@ export function placeAgain(link: Link, file: number, regions: readonly Region[])
         mostAligned(link, [section[file] + i]) === region.alignPow2
       : sizes.length === region.sizes.length && sizes.every((size, at) => size === region.sizes[at])
     if (!fits) return `has blocks of ${link.outputs.names[output]} that leave their room`
-    for (const [at, block] of live.entries()) address[block] = roomy ? region.start + sizes[at] : region.addresses[at]
+    const among = createAmong(link, region.start)
+    for (const [at, block] of live.entries())
+      address[block] = roomy
+        ? placeAmong(link, among, sizes[at], size[block], 2 ** alignPow2[block])
+        : region.addresses[at]
   }
   return ''
 }

@@ -7,6 +7,7 @@ import { clearExtents, keepChains, markExtents, saveExtents } from './extents.ts
 import { patchStabs } from './patchTables.ts'
 import { replaceFixups } from './pointers.ts'
 import { bindSame } from './rechain.ts'
+import { restoreThunks } from './thunksAgain.ts'
 import { areSameFixups, chainFile, fixupOffsets, relaxFile, relocateFile } from './relocateFile.ts'
 
 /** `fixups` are those that the object has had. Returns how many blocks have changed, or why it cannot. */
@@ -25,6 +26,7 @@ export function relocateAgain(
   if (link.settings.fixupChains && (same || numbersAtOnce(link))) chainFile(link, fixed)
   if (!same) replaceFixups(link, dirty.pointers, fixups, fixed)
   else if (link.settings.fixupChains) keepChains(link, extents, fixupOffsets(link, fixed))
+  if (link.thunks.count > 0) for (const { from, before } of extents) restoreThunks(link, from, from + before.length)
   if (!relaxFile(link, file)) return 'has a bad optimization hint'
   return markExtents(link, extents, dirty)
 }

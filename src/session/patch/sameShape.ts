@@ -27,6 +27,8 @@ export interface Shape {
   literals: boolean
   /** With -dead_strip: blocks refer to others than before. */
   edges: boolean
+  /** The layout of thunks does not see that anything has changed. */
+  branches: boolean
 }
 
 /**

@@ -71,14 +71,16 @@ export function rowsWithStab(link: Link, file: number, { locals, externals }: Pa
   return found
 }
 
-/** Where a row of another object (locals, then externals) has gone. */
+/** Where a row of another object (locals, thunks, then externals) has gone. */
 function movedRow(link: Link, { locals, externals }: Parts, row: number): number {
   const more = locals.now - locals.old
   const before = link.table.localCount - more
   if (row < before) return row < locals.at + locals.old ? row : row + more
-  const external = row - before
+  const { thunks } = link.table
+  const external = row - before - thunks.length
   return (
     link.table.localCount +
+    thunks.length +
     (external < externals.at + externals.old ? external : external + externals.now - externals.old)
   )
 }
