@@ -27,8 +27,9 @@ import { createState, type State, takeRow } from './blocks/state.ts'
 import { addString, checkName, isString, STRINGS_START, stringText } from './blocks/strings.ts'
 import { dropSymbol } from './blocks/symbols.ts'
 import { resizeTable } from './blocks/table.ts'
+import { checkHints, checkOpenOptions } from './blocks/openOptions.ts'
 import { type EditedFile, fill, readEdited } from './blocks/reopen.ts'
-import { type BlockHandle, type BlockImage, type ImageOptions, MAX_HINTS, type OpenOptions } from './blocks/types.ts'
+import type { BlockHandle, BlockImage, ImageOptions, OpenOptions } from './blocks/types.ts'
 import { endThreadLocal } from './blocks/threadLocals.ts'
 import { updateBlock } from './blocks/update.ts'
 import { closeImageFile } from './blocks/writeFile.ts'
@@ -54,14 +55,6 @@ export type {
 
 const BINDER = 'dyld_stub_binder'
 
-function checkHints(caller: string, options: OpenOptions): void {
-  for (const [hint, most] of Object.entries(MAX_HINTS)) {
-    const given = options[hint as keyof typeof MAX_HINTS] ?? 0
-    if (!Number.isInteger(given) || given < 0 || given > most)
-      throw new TypeError(`${caller}: expected ${hint} from 0 to ${most}, got ${given}`)
-  }
-}
-
 /**
  * An empty image, to be filled block by block; `BlockImage` in src/blocks/types.ts says what it offers.
  * @throws TypeError for options that make no image.
@@ -85,11 +78,10 @@ export function createImage(options: ImageOptions): BlockImage {
  * @throws FormatError with the offset in the file, for every file that is not such an image, whole; HostError where it cannot be read.
  */
 export function openImage(source: Uint8Array | string, options: OpenOptions = {}): BlockImage {
-  if (options.write === true && options.host === undefined) throw new TypeError('openImage: to write takes a host')
-  checkHints('openImage', options)
-  const file = readEdited(typeof source === 'string' ? readFile(source, options.host) : source)
+  const given = checkOpenOptions(options)
+  const file = readEdited(typeof source === 'string' ? readFile(source, given.host) : source)
   const named = typeof source === 'string' ? { output: source } : {}
-  const image = createFrom(file, { ...file.options, ...named, ...options })
+  const image = createFrom(file, { ...file.options, ...named, ...given })
   fill(image, file)
   return image
 }

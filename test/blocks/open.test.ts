@@ -206,6 +206,25 @@ test('what is no image with a record is refused with the reason', () => {
   assert.throws(() => plain.lookup(''), TypeError)
 })
 
+test('what is wrong with the options of a caller is said of them, not of the file', () => {
+  const bytes = program()
+  const wrong: [object, RegExp][] = [
+    [{ output: 5 }, /expected output to be a string, got 5/],
+    [{ output: '' }, /expected a path as output/],
+    [{ host: null }, /expected host to be an object, got null/],
+    [{ adhocCodesign: 'yes' }, /expected adhocCodesign to be a boolean/],
+    [{ symbolCount: 2 ** 40 }, /expected symbolCount from 0 to/],
+    [{ arch: 'sparc' }, /the file says what arch is/],
+    [{ libraries: [''] }, /the file says what libraries is/],
+  ]
+  for (const [options, text] of wrong)
+    assert.throws(
+      () => openImage(bytes, options),
+      (error: Error) => error instanceof TypeError && text.test(error.message),
+    )
+  assert.equal(openImage(bytes, { output: undefined } as object).flush().messages.length, 0)
+})
+
 test('a path is read, and written from then on', () => {
   const output = join(tempFolder(), 'program')
   writeFileSync(output, program(), { mode: 0o755 })
