@@ -29,6 +29,9 @@ export const EDIT_RESOLVER = 1 << 10
 /** Code that jumps to what branches of others do not reach; nobody knows it by a name or a handle. */
 export const EDIT_THUNK = 1 << 11
 
+/** The new code of a function of a linked file; nobody knows it by a handle. */
+export const EDIT_BODY = 1 << 12
+
 export function createEditBlocks(rows: number) {
   /** `offset` and `size` in bytes in output section `section`; `generation` counts the lives of the id. */
   const Place = columns(rows, {

@@ -155,8 +155,9 @@ function main([file, output, arch, watch]: string[]): void {
     const bytes = ranges.reduce((sum, range) => sum + range.bytes.length, 0)
     console.log(`${compiled.join(' ')}: ${bytes} bytes changed`)
   }
-  run()
+  // A change while the first compilation runs is not to be missed.
   if (watch === '--watch') watchFile(file, { interval: 100 }, run)
+  run()
 }
 
 if (process.argv[1]?.endsWith('toyCompiler.js')) main(process.argv.slice(2))

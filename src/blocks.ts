@@ -1,39 +1,30 @@
 // Block-level edits: an image that a compiler's back end builds and changes function by function, after the interface of Zig's
 // incremental linker. Places come from free lists, so the bytes depend on the history of the edits.
-import {
-  EDIT_EXPORTED,
-  EDIT_FREED,
-  EDIT_PLACED,
-  EDIT_REEXPORT,
-  EDIT_UNDEFINED,
-  EDIT_WAITING,
-} from '../components/edits.ts'
+import { EDIT_BODY, EDIT_EXPORTED, EDIT_FREED, EDIT_PLACED } from '../components/edits.ts'
 import { TARGET_IMPORT } from '../components/symbols.ts'
-import { dropLines } from './blocks/debug.ts'
-import { forgetName, wait } from './blocks/definitions.ts'
 import { companionOf } from './blocks/dsym.ts'
 import { definitionOf, gotAddress, gotOf, stubAddress, stubOf, symbolAddress } from './blocks/entries.ts'
-import { declareUndefined, endReexport, exportBlock, reexport, rename, unexport } from './blocks/exports.ts'
+import { declareUndefined, exportBlock, reexport, rename, unexport } from './blocks/exports.ts'
 import { compactImage } from './blocks/compact.ts'
-import { forgetEntry } from './blocks/entryPoint.ts'
 import { flushImage } from './blocks/flush.ts'
-import { blockHandle, blockOf, importHandle, importOf, nextLife, targetOf } from './blocks/handles.ts'
-import { leavePlace } from './blocks/holes.ts'
+import { declareBlock } from './blocks/declare.ts'
+import { freeBlock } from './blocks/freeBlock.ts'
+import { isLinked } from './blocks/linked/base.ts'
+import { openLinked } from './blocks/linked/openLinked.ts'
+import { restoreLinked, updateLinked } from './blocks/linked/replace.ts'
+import { blockHandle, blockOf, importHandle, importOf, targetOf } from './blocks/handles.ts'
 import { addImport, addLibrary, addSystemImport, freeImport, LIBSYSTEM } from './blocks/imports.ts'
-import { componentsOf, createSections, layOut } from './blocks/layout.ts'
-import { dropReferences, isReferenced } from './blocks/references.ts'
-import { releaseFreed } from './blocks/release.ts'
-import { createState, type State, takeRow } from './blocks/state.ts'
-import { addString, checkName, isString, STRINGS_START, stringText } from './blocks/strings.ts'
-import { dropSymbol } from './blocks/symbols.ts'
+import { createSections, layOut } from './blocks/layout.ts'
+import { createState, type State } from './blocks/state.ts'
+import { checkName, isString, STRINGS_START, stringText } from './blocks/strings.ts'
 import { resizeTable } from './blocks/table.ts'
 import { checkHints, checkOpenOptions } from './blocks/openOptions.ts'
-import { type EditedFile, fill, readEdited } from './blocks/reopen.ts'
-import type { BlockHandle, BlockImage, ImageOptions, OpenOptions } from './blocks/types.ts'
-import { endThreadLocal } from './blocks/threadLocals.ts'
+import { type EditedFile, fill, findRecord, readEdited } from './blocks/reopen.ts'
+import type { BlockHandle, BlockImage, BlockUpdate, ImageOptions, OpenOptions } from './blocks/types.ts'
 import { updateBlock } from './blocks/update.ts'
 import { closeImageFile } from './blocks/writeFile.ts'
-import { FormatError } from './core/bytes.ts'
+import { FormatError, fromText } from './core/bytes.ts'
+import { readImage } from './formats/macho/image.ts'
 import { entityExists, highestId } from './ecs.ts'
 import { type Host, HostError } from './host/host.ts'
 
@@ -72,15 +63,21 @@ export function createImage(options: ImageOptions): BlockImage {
 }
 
 /**
- * The image of a file that `flush` wrote with `record`, with its blocks, imports and names, to be changed further: `lookup` finds them
- * by name, and `addImport` and `declareUndefined` what is there. Options that the file does not say are those given here; a path is read
- * by the host, and is the output unless another is named. The first flush writes all of the file, whose blocks may stand elsewhere.
- * @throws FormatError with the offset in the file, for every file that is not such an image, whole; HostError where it cannot be read.
+ * The image of a file, to be changed further: `lookup` finds its blocks by name, and `addImport` and `declareUndefined` what is there.
+ * Of a file that `flush` wrote with `record` all blocks are as they were, and may move; what a linker wrote keeps its place, with edits
+ * behind it. Options that the file does not say are those given here; a path is read by the host, and is the output unless another is named.
+ * The first flush writes all of the file.
+ * @throws FormatError with the offset in the file: `bad-edit-record`, `not-editable` or `no-header-room`, or what is wrong with it as a
+ * Mach-O; HostError where it cannot be read; TypeError for wrong options.
  */
 export function openImage(source: Uint8Array | string, options: OpenOptions = {}): BlockImage {
   const given = checkOpenOptions(options)
-  const file = readEdited(typeof source === 'string' ? readFile(source, given.host) : source)
+  const bytes = typeof source === 'string' ? readFile(source, given.host) : source
   const named = typeof source === 'string' ? { output: source } : {}
+  const parsed = readImage(bytes)
+  const note = findRecord(parsed)
+  if (note === null) return imageOver(openLinked(bytes, { ...named, ...given }))
+  const file = readEdited(parsed, note)
   const image = createFrom(file, { ...file.options, ...named, ...given })
   fill(image, file)
   return image
@@ -108,8 +105,18 @@ function createBinder(state: State): void {
   state.binder = addSystemImport(state, BINDER)
   state.uses.Uses.references[state.binder]++
   gotOf(state, state.binder | 0x80000000)
-  state.loaderCache = declare(state, '__dyld_private')
+  state.loaderCache = declareBlock(state, fromText('__dyld_private'))
   updateBlock(state, state.loaderCache, { section: '__DATA,__data', code: new Uint8Array(8) })
+}
+
+function change(state: State, block: number, update: BlockUpdate): void {
+  if (isLinked(state, block)) updateLinked(state, block, update)
+  else updateBlock(state, block, update)
+}
+
+function free(state: State, block: number): void {
+  if (isLinked(state, block)) restoreLinked(state, block)
+  else freeBlock(state, block)
 }
 
 function imageOver(state: State): BlockImage {
@@ -119,9 +126,9 @@ function imageOver(state: State): BlockImage {
     return targetOf(state, caller, handle)
   }
   return {
-    declareBlock: (name) => blockHandle(state, declare(state, name)),
+    declareBlock: (name) => blockHandle(state, declareBlock(state, checkName('declareBlock', name))),
     declareUndefined: (name, { weak = false } = {}) => blockHandle(state, declareUndefined(state, name, weak)),
-    updateBlock: (block, update) => updateBlock(state, of('updateBlock', block), update),
+    updateBlock: (block, update) => change(state, of('updateBlock', block), update),
     freeBlock: (block) => free(state, of('freeBlock', block)),
     renameBlock: (block, name) => rename(state, of('renameBlock', block), name),
     exportSymbol: (block, options = {}) => exportBlock(state, of('exportSymbol', block), options),
@@ -136,11 +143,13 @@ function imageOver(state: State): BlockImage {
     gotAddressOf: (target) => gotAddress(state, gotOf(state, entryOf('gotAddressOf', target))),
     stubAddressOf: (target) => stubAddress(state, stubOf(state, entryOf('stubAddressOf', target))),
     compact: () => {
+      if (state.base !== null) throw new TypeError('compact: what was linked keeps its layout')
       if (state.object === null) compactImage(state)
     },
     lookup: (name) => lookup(state, name),
     flush: ({ record = false } = {}) => {
       if (record && state.object !== null) throw new TypeError('flush: an object has no record')
+      if (record && state.base !== null) throw new TypeError('flush: edits of a linked file have no record')
       return flushImage(state, record)
     },
     debugFile: () => companionOf(state),
@@ -150,41 +159,6 @@ function imageOver(state: State): BlockImage {
   }
 }
 
-function declare(state: State, text: string): number {
-  const name = checkName('declareBlock', text)
-  const block = takeRow(state.blocks, Object.values(componentsOf(state)))
-  state.blocks.Entry.string[block] = addString(state, name)
-  if (state.throughGot) gotOf(state, block)
-  state.blocks.Entry.declared[block] = ++state.declared
-  wait(state, block)
-  return block
-}
-
-function free(state: State, block: number): void {
-  const { Place, Entry } = state.blocks
-  dropReferences(state, block, (target) => releaseFreed(state, target))
-  if (Place.flags[block] & EDIT_UNDEFINED) forgetName(state, block)
-  if (Place.flags[block] & EDIT_REEXPORT) endReexport(state, block)
-  else unexport(state, block)
-  endThreadLocal(state, block)
-  dropLines(state, block)
-  if (Place.flags[block] & EDIT_PLACED) {
-    leavePlace(state, block)
-    dropSymbol(state, block)
-  }
-  forgetEntry(state, block)
-  Place.flags[block] = EDIT_FREED | (Place.flags[block] & EDIT_WAITING)
-  Place.generation[block] = nextLife(Place.generation[block])
-  if (isReferenced(state, block)) {
-    wait(state, block)
-    if (Entry.got[block] !== 0) {
-      state.dirtyGots.push(Entry.got[block])
-      state.indirectEntries.push(Entry.got[block])
-    }
-    if (Entry.stub[block] !== 0) state.indirectEntries.push(-Entry.stub[block])
-  } else releaseFreed(state, block)
-}
-
 /** The exported block of a name, else the last declared one that has it. */
 function lookup(state: State, text: string): BlockHandle | null {
   const name = checkName('lookup', text)
@@ -192,7 +166,8 @@ function lookup(state: State, text: string): BlockHandle | null {
   let [found, best] = [0, -1]
   for (let block = highestId(state.blocks.world); block > 0; block--) {
     if (!entityExists(state.blocks.world, block) || Place.flags[block] & EDIT_FREED) continue
-    if (block === state.loaderCache || !isString(state, Entry.string[block], name)) continue
+    if (Place.flags[block] & EDIT_BODY || block === state.loaderCache || !isString(state, Entry.string[block], name))
+      continue
     const rank = Place.flags[block] & EDIT_EXPORTED ? Number.POSITIVE_INFINITY : Entry.declared[block]
     if (rank > best) [found, best] = [block, rank]
   }

@@ -158,6 +158,9 @@ async function placeSections(
   return { address, fileOffset: fileEnd }
 }
 
+/** What segments, sections and some libraries of block-level edits take (src/blocks/linked). */
+const EDIT_COMMANDS = 1024
+
 /** The kernel decrypts whole pages, so header and commands of an encryptable image have pages of their own. */
 function headerSize(link: Link): number {
   const size = macho.HEADER_SIZE + commandsSize(link) + headerPadding(link)
@@ -168,7 +171,9 @@ function headerPadding(link: Link): number {
   const { settings, linkedDylibs } = link
   const names = linkedDylibs.length + (settings.outputType === 'dylib' ? 1 : 0)
   const maximum = settings.headerPadMaxInstallNames ? names * MAXPATHLEN : 0
-  return Math.max(settings.headerPad, maximum)
+  // Edits of what was linked bring load commands of their own.
+  const room = settings.layout === 'padded' ? EDIT_COMMANDS : 0
+  return Math.max(settings.headerPad, maximum, room)
 }
 
 /** Descriptors hold offsets from the first thread-local section: all of them take the largest alignment. */

@@ -2,7 +2,6 @@
 import { EDIT_EXPORTED, EDIT_HIDDEN, EDIT_PLACED, EDIT_WEAK } from '../../components/edits.ts'
 import { IMPORT_OWN, IMPORT_WEAK_DEF } from '../../components/imports.ts'
 import { TARGET_IMPORT } from '../../components/symbols.ts'
-import { POINTER_FORMAT } from '../../systems/kernels/fixups.ts'
 import { aliveCount } from '../ecs.ts'
 import {
   type BindRows,
@@ -15,7 +14,12 @@ import {
 import { encodeChainedFixups } from '../formats/dyld/chainedFixups.ts'
 import { encodeRebase } from '../formats/dyld/rebase.ts'
 import { sortNames } from '../formats/dyld/sortNames.ts'
-import { BIND_SYMBOL_FLAGS_WEAK_IMPORT, MH_BINDS_TO_WEAK, MH_WEAK_DEFINES } from '../formats/macho/constants.ts'
+import {
+  BIND_SYMBOL_FLAGS_WEAK_IMPORT,
+  MH_BINDS_TO_WEAK,
+  MH_WEAK_DEFINES,
+  VM_PROT_WRITE,
+} from '../formats/macho/constants.ts'
 import {
   blockAddress,
   gotAddress,
@@ -56,36 +60,62 @@ export function writeDyldTables(state: State): void {
   stale.chains = stale.rebase = stale.bind = stale.lazy = false
 }
 
-/** The data segments in the order of the file: segment index, file range. */
-function dataSegments(state: State): number[] {
-  const { fileOffset, fileSize } = state.segments.Extent
-  return state.segmentOrder.filter(
-    (segment) =>
-      fileOffset[segment] >= state.dataStart && fileSize[segment] > 0 && state.segments.names[segment] !== '__LINKEDIT',
-  )
+interface DataSegment {
+  index: number
+  address: number
+  size: number
+  fileOffset: number
+  fileSize: number
+  writable: boolean
+}
+
+/** All segments in front of __LINKEDIT, in the order of the file. */
+function allSegments(state: State): DataSegment[] {
+  const { Segment, Extent, names } = state.segments
+  const linked = (state.base?.image.segments ?? []).slice(0, state.base?.segments)
+  const own = state.segmentOrder.filter((segment) => names[segment] !== '__LINKEDIT')
+  return [
+    ...linked.map(({ vmAddress, vmSize, fileOffset, fileSize, initProtection }, index) => {
+      const writable = (initProtection & VM_PROT_WRITE) !== 0
+      return { index, address: vmAddress, size: vmSize, fileOffset, fileSize, writable }
+    }),
+    ...own.map((segment) => ({
+      index: Segment.index[segment],
+      address: Extent.address[segment],
+      size: Extent.size[segment],
+      fileOffset: Extent.fileOffset[segment],
+      fileSize: Extent.fileSize[segment],
+      writable: (Segment.protection[segment] & VM_PROT_WRITE) !== 0,
+    })),
+  ]
+}
+
+/** Those that dyld writes to. */
+function dataSegments(state: State): DataSegment[] {
+  return allSegments(state).filter(({ writable, fileSize }) => writable && fileSize > 0)
 }
 
 /** Only pages where a pointer came or went are looked through again: 100,000 entries of the GOT took 5 ms. */
 function rebases(state: State): Uint8Array {
-  const { segments, rebased } = state
+  const { rebased } = state
   const { pageSize } = state.settings
   const data = dataSegments(state)
-  for (const segment of data) {
-    const first = (segments.Extent.fileOffset[segment] - state.dataStart) / pageSize
-    const pages = segments.Extent.fileSize[segment] / pageSize
+  for (const { fileOffset, fileSize } of data) {
+    const first = (fileOffset - state.dataStart) / pageSize
+    const pages = fileSize / pageSize
     for (let page = first; page < first + pages; page++) rebased[page] ??= rebasesOfPage(state, page, first)
   }
-  const count = rebased.reduce((sum, places) => sum + places!.length, 0)
+  const count = rebased.reduce((sum, places) => sum + (places?.length ?? 0), 0)
   const [indices, offsets] = [new Uint8Array(count), new Uint32Array(count)]
   let row = 0
-  for (const segment of data) {
-    const first = (segments.Extent.fileOffset[segment] - state.dataStart) / pageSize
+  for (const { index, fileOffset, fileSize } of data) {
+    const first = (fileOffset - state.dataStart) / pageSize
     const from = row
-    for (const places of rebased.slice(first, first + segments.Extent.fileSize[segment] / pageSize)) {
+    for (const places of rebased.slice(first, first + fileSize / pageSize)) {
       offsets.set(places!, row)
       row += places!.length
     }
-    indices.fill(segments.Segment.index[segment], from, row)
+    indices.fill(index, from, row)
   }
   return encodeRebase(indices, offsets, count)
 }
@@ -102,13 +132,10 @@ function rebasesOfPage(state: State, page: number, first: number): Uint32Array {
 }
 
 function addRow(state: State, rows: BindRows, made: number, address: number, addend: number): void {
-  const { Extent, Segment } = state.segments
-  const segment = dataSegments(state).find(
-    (s) => address >= Extent.address[s] && address < Extent.address[s] + Extent.size[s],
-  )!
+  const segment = dataSegments(state).find((s) => address >= s.address && address < s.address + s.size)!
   const i = rows.count++
-  rows.segments[i] = Segment.index[segment]
-  rows.offsets[i] = address - Extent.address[segment]
+  rows.segments[i] = segment.index
+  rows.offsets[i] = address - segment.address
   rows.ordinals[i] = state.imports.Library.ordinal[made]
   rows.addends[i] = addend
   rows.names[i] = state.uses.Uses.string[made]
@@ -116,7 +143,17 @@ function addRow(state: State, rows: BindRows, made: number, address: number, add
 }
 
 function binds(state: State): Uint8Array {
-  return encodeBind(bindRows(state, importsWith(state, IMPORT_OWN, 0)), nameTable(state))
+  const rows = bindRows(state, importsWith(state, IMPORT_OWN, 0))
+  return encodeBind(state.base === null ? rows : joinBinds(state.base.binds, rows), nameTable(state))
+}
+
+function joinBinds(first: BindRows, second: BindRows): BindRows {
+  const rows = createBindRows(first.count + second.count)
+  for (const name of ['segments', 'offsets', 'ordinals', 'addends', 'names', 'flags'] as const) {
+    rows[name].set(first[name].subarray(0, first.count))
+    rows[name].set(second[name].subarray(0, second.count), first.count)
+  }
+  return rows
 }
 
 /** The imports whose flags are `value` under `mask`, in the order of dyld's table. */
@@ -141,7 +178,9 @@ function bindRows(state: State, imports: readonly number[]): BindRows {
 
 /** dyld walks the weak binds of all images in step, so they are in the order of their names. */
 function weakBinds(state: State): Uint8Array {
-  if (state.weakNames === 0) return new Uint8Array(0)
+  const { base } = state
+  const linked = base === null ? 0 : base.weakBinds.count + base.overrides.length
+  if (state.weakNames + linked === 0) return new Uint8Array(0)
   const { string } = state.uses.Uses
   const names = nameTable(state)
   const others = importsWith(state, IMPORT_WEAK_DEF, IMPORT_WEAK_DEF)
@@ -154,14 +193,25 @@ function weakBinds(state: State): Uint8Array {
   }
   const sorted = sortNames(rows, Uint32Array.from(all.keys()))
   const overriding = others.filter((made) => isOverridden(state, made)).map((made) => string[made])
-  return encodeWeakBind(
-    bindRows(
-      state,
-      Array.from(sorted.order, (i) => all[i]),
-    ),
-    names,
-    Uint32Array.from(overriding),
+  const own = bindRows(
+    state,
+    Array.from(sorted.order, (i) => all[i]),
   )
+  if (base === null) return encodeWeakBind(own, names, Uint32Array.from(overriding))
+  const both = Uint32Array.from([...base.overrides, ...overriding])
+  return encodeWeakBind(byName(state, joinBinds(base.weakBinds, own)), names, both)
+}
+
+function byName(state: State, rows: BindRows): BindRows {
+  const { offset, length } = state.strings.Text
+  const places = rows.names.map((string) => offset[string])
+  const lengths = rows.names.map((string) => length[string])
+  const names = { bytes: state.tables.strings.bytes, offset: places, length: lengths }
+  const { order } = sortNames(names, Uint32Array.from(rows.names.keys()))
+  const sorted = createBindRows(rows.count)
+  for (const name of ['segments', 'offsets', 'ordinals', 'addends', 'names', 'flags'] as const)
+    for (let i = 0; i < rows.count; i++) sorted[name][i] = rows[name][order[i]]
+  return sorted
 }
 
 /** Whether the image has a strong definition of a name that is weak in the library. */
@@ -191,6 +241,7 @@ function bindsInPlace(state: State, made: number): [number, number][] {
 
 /** Also the helper entries, which hold the places of the records. */
 function lazyBinds(state: State): Uint8Array {
+  if (state.base !== null) return state.base.lazyBind
   const { stubs } = tableRows(state)
   const rows = { ...createBindRows(stubs), count: 0 }
   const lazy: number[] = []
@@ -219,21 +270,19 @@ function writeHelpers(state: State, lazy: readonly number[], starts: Uint32Array
 }
 
 function chainedFixups(state: State): Uint8Array {
-  const { settings, segments } = state
-  const chained = dataSegments(state)
-  const ranges = state.segmentOrder.map((segment) => {
-    const from = (segments.Extent.fileOffset[segment] - state.dataStart) / settings.pageSize
-    const to = from + segments.Extent.fileSize[segment] / settings.pageSize
-    return {
-      offset: segments.Extent.address[segment] - settings.imageBase,
-      pageSize: settings.pageSize,
-      pageStarts: chained.includes(segment) ? state.pageStarts.subarray(from, to) : new Uint16Array(0),
-    }
+  const { settings } = state
+  const { pageSize } = settings
+  const ranges = allSegments(state).map(({ address, fileOffset, fileSize, writable }) => {
+    const from = (fileOffset - state.dataStart) / pageSize
+    const pageStarts = writable ? state.pageStarts.subarray(from, from + fileSize / pageSize) : new Uint16Array(0)
+    return { offset: address - settings.imageBase, pageSize, pageStarts }
   })
+  // __LINKEDIT
+  ranges.push({ offset: 0, pageSize, pageStarts: new Uint16Array(0) })
   const names = nameTable(state)
   return encodeChainedFixups({
     segments: ranges,
-    pointerFormat: POINTER_FORMAT,
+    pointerFormat: state.pointerFormat,
     maxPointer: 0,
     imports: chainedImports(state),
     names,
@@ -244,15 +293,20 @@ function chainedFixups(state: State): Uint8Array {
 function chainedImports(state: State) {
   const { ordinal } = state.imports.Library
   const { owner } = state.importRows.Row
-  const count = aliveCount(state.imports.world) === 0 ? 0 : state.importRows.count
+  const linked = state.base?.imports
+  const first = linked?.count ?? 0
+  const count = aliveCount(state.imports.world) === 0 ? first : state.importRows.count
   let valid = 1
   while (valid < count && owner[valid] === 0) valid++
   const rows = Uint32Array.from({ length: count }, (_, i) => owner[i + 1] || owner[valid])
-  return {
+  const imports = {
     ordinals: Int32Array.from(rows, (made) => ordinal[made]),
     weak: Uint8Array.from(rows, (made) => (isWeakImport(state, made) ? 1 : 0)),
     names: rows.map((made) => state.uses.Uses.string[made]),
     addends: new Float64Array(count),
     count,
   }
+  if (linked === undefined) return imports
+  for (const name of ['ordinals', 'weak', 'names', 'addends'] as const) imports[name].set(linked[name])
+  return imports
 }

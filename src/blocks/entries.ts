@@ -35,9 +35,9 @@ export function stubOf(state: State, target: number): number {
   return stub
 }
 
-/** In images with opcodes a stub of an import goes through a lazy pointer; every other one, also where dyld coalesces, through the GOT. */
+/** Where there are lazy pointers, as in images with opcodes, a stub of an import goes through a lazy pointer; every other one, also where dyld coalesces, through the GOT. */
 export function isLazy(state: State, target: number): boolean {
-  if (state.settings.fixupChains || (target & TARGET_IMPORT) === 0) return false
+  if (state.sections.lazyPointers === 0 || (target & TARGET_IMPORT) === 0) return false
   return (state.imports.Library.flags[target & 0x7fffffff] & IMPORT_WEAK_DEF) === 0
 }
 
@@ -175,9 +175,9 @@ export function writeAllEntries(state: State): void {
 }
 
 function writeFreeStub(state: State, stub: number): void {
-  const { arch, sections, settings, outputs } = state
+  const { arch, sections, outputs } = state
   const address = stubAddress(state, stub)
-  const pointer = settings.fixupChains ? outputs.Extent.address[sections.got] : lazyAddress(state, stub)
+  const pointer = sections.lazyPointers === 0 ? outputs.Extent.address[sections.got] : lazyAddress(state, stub)
   arch.writeStub(state.view, placeOf(state, sections.stubs, address), address, pointer)
 }
 
@@ -208,26 +208,46 @@ export function touchImport(state: State, made: number): void {
 export function writeIndirect(state: State): void {
   const { sections, outputs, indirectEntries } = state
   const { gots, stubs } = tableRows(state)
-  const firstGot = sections.lazyPointers === 0 ? stubs : 2 * stubs
+  const firstStub = writeLinkedIndirect(state)
+  const firstLazy = firstStub + stubs
+  const firstGot = sections.lazyPointers === 0 ? firstLazy : firstLazy + stubs
   const whole = state.stale.indirect || outputs.Section.reserved1[sections.got] !== firstGot
   resizeTable(state.tables.indirect, (firstGot + gots) * 4)
-  outputs.Section.reserved1[sections.lazyPointers] = stubs
+  outputs.Section.reserved1[sections.stubs] = firstStub
+  outputs.Section.reserved1[sections.lazyPointers] = firstLazy
   outputs.Section.reserved1[sections.got] = firstGot
   outputs.Section.reserved1[0] = 0
+  const places = [firstStub - 1, firstLazy - 1, firstGot - 1] as const
   if (whole) {
-    for (let stub = 1; stub <= stubs; stub++) writeIndirectRow(state, -stub, stubs, firstGot)
-    for (let got = 1; got <= gots; got++) writeIndirectRow(state, got, stubs, firstGot)
-  } else for (const entry of indirectEntries) writeIndirectRow(state, entry, stubs, firstGot)
+    for (let stub = 1; stub <= stubs; stub++) writeIndirectRow(state, -stub, places)
+    for (let got = 1; got <= gots; got++) writeIndirectRow(state, got, places)
+  } else for (const entry of indirectEntries) writeIndirectRow(state, entry, places)
   indirectEntries.length = 0
 }
 
-function writeIndirectRow(state: State, entry: number, stubs: number, firstGot: number): void {
-  if (entry > 0) return putIndirect(state, firstGot + entry - 1, symbolNumber(state, state.gots, entry))
+/** What the file had that was opened comes first; symbols may have other numbers. Returns how many entries. */
+function writeLinkedIndirect(state: State): number {
+  if (state.base === null) return 0
+  const { owners, words } = state.base.indirect
+  const { symtab } = state.imports.Use
+  const { row } = state.blocks.Entry
+  if (state.tables.indirect.length < owners.length * 4) resizeTable(state.tables.indirect, owners.length * 4)
+  for (let i = 0; i < owners.length; i++) {
+    const owner = owners[i]
+    const number = owner & TARGET_IMPORT ? symtab[owner & 0x7fffffff] : row[owner]
+    putIndirect(state, i, owner === 0 ? words[i] : number - 1)
+  }
+  return owners.length
+}
+
+function writeIndirectRow(state: State, entry: number, places: readonly [number, number, number]): void {
+  const [stubs, lazyPointers, gots] = places
+  if (entry > 0) return putIndirect(state, gots + entry, symbolNumber(state, state.gots, entry))
   const stub = -entry
   const number = symbolNumber(state, state.stubs, stub)
-  putIndirect(state, stub - 1, number)
+  putIndirect(state, stubs + stub, number)
   if (state.sections.lazyPointers === 0) return
-  putIndirect(state, stubs + stub - 1, isLazy(state, keyOf(state.stubs, stub)) ? number : NOBODY)
+  putIndirect(state, lazyPointers + stub, isLazy(state, keyOf(state.stubs, stub)) ? number : NOBODY)
 }
 
 function putIndirect(state: State, row: number, number: number): void {

@@ -1,5 +1,6 @@
 // The export trie: made anew when a name comes or goes; an address that changes is put into it.
-import { EDIT_REEXPORT, EDIT_WEAK } from '../../components/edits.ts'
+import { EDIT_EXPORTED, EDIT_HIDDEN, EDIT_REEXPORT, EDIT_WEAK } from '../../components/edits.ts'
+import { TARGET_IMPORT } from '../../components/symbols.ts'
 import { highestId } from '../ecs.ts'
 import { encodeExportTrie } from '../formats/dyld/exportTrie.ts'
 import { moveExport } from '../formats/dyld/moveExport.ts'
@@ -10,8 +11,10 @@ import {
   EXPORT_SYMBOL_FLAGS_WEAK_DEFINITION,
 } from '../formats/macho/constants.ts'
 import { blockAddress, symbolAddress } from './entries.ts'
+import { type Base, isLinked, NOT_EXPORTED } from './linked/base.ts'
+import { findName } from './nameIndex.ts'
 import type { State } from './state.ts'
-import { isSameString } from './strings.ts'
+import { isSameString, stringBytes } from './strings.ts'
 import { replaceTable, touchTable } from './table.ts'
 
 /** An address has four bytes in the export trie, so that an export can move wherever without another trie. */
@@ -29,32 +32,62 @@ export function writeExports(state: State): void {
 
 function exportTrie(state: State): Uint8Array {
   const owners = exported(state)
+  const kept = keptExports(state)
   const { offset, length } = state.strings.Text
   const { string, definition } = state.blocks.Entry
   const { bytes } = state.tables.strings
-  const places = Uint32Array.from(owners, (block) => offset[string[block]])
-  const lengths = Uint32Array.from(owners, (block) => length[string[block]])
-  const addresses = Float64Array.from(owners, (block) => exportAddress(state, block))
-  const flags = Uint8Array.from(owners, (block) => exportFlags(state, block))
-  const others = Uint32Array.from(owners, (block) => otherOf(state, block))
+  const strings = [...Array.from(owners, (block) => string[block]), ...kept.strings]
+  const places = Uint32Array.from(strings, (one) => offset[one])
+  const lengths = Uint32Array.from(strings, (one) => length[one])
+  const addresses = Float64Array.from([...Array.from(owners, (b) => exportAddress(state, b)), ...kept.addresses])
+  const flags = Uint8Array.from([...Array.from(owners, (block) => exportFlags(state, block)), ...kept.flags])
+  const others = Uint32Array.from([...Array.from(owners, (block) => otherOf(state, block)), ...kept.others])
   const importName = (block: number) => {
     if ((state.blocks.Place.flags[block] & EDIT_REEXPORT) === 0) return 0
     const own = state.uses.Uses.string[definition[block] & 0x7fffffff]
     return isSameString(state, own, string[block]) ? 0 : own
   }
+  const imported = [...Array.from(owners, importName), ...kept.importStrings]
   const importNames = {
     bytes,
-    offset: Uint32Array.from(owners, (block) => offset[importName(block)]),
-    length: Uint32Array.from(owners, (block) => (importName(block) === 0 ? 0 : length[importName(block)])),
+    offset: Uint32Array.from(imported, (one) => offset[one]),
+    length: Uint32Array.from(imported, (one) => (one === 0 ? 0 : length[one])),
   }
   const names = { bytes, offset: places, length: lengths }
-  return encodeExportTrie({ names, flags, addresses, others, importNames, order: null, count: owners.length })
+  return encodeExportTrie({ names, flags, addresses, others, importNames, order: null, count: strings.length })
 }
+
+const NONE: Base['exports'] = { strings: [], flags: [], addresses: [], others: [], importStrings: [] }
+
+/** What the file that was opened exports without a symbol, but for names that a block has now. */
+function keptExports(state: State): Base['exports'] {
+  const { base } = state
+  if (base === null || base.exports.strings.length === 0) return NONE
+  const { flags } = state.blocks.Place
+  const left = [...base.exports.strings.keys()].filter((i) => {
+    const name = stringBytes(state, base.exports.strings[i])
+    return findName(state, name, (e) => (e & TARGET_IMPORT) === 0 && (flags[e] & TAKES) === EDIT_EXPORTED) === 0
+  })
+  const pick = (list: readonly number[]) => left.map((i) => list[i])
+  const { strings, flags: kinds, addresses, others, importStrings } = base.exports
+  return {
+    strings: pick(strings),
+    flags: pick(kinds),
+    addresses: pick(addresses),
+    others: pick(others),
+    importStrings: pick(importStrings),
+  }
+}
+
+const TAKES = EDIT_EXPORTED | EDIT_HIDDEN
 
 /** Blocks with a name in the trie: those among the external symbols, and re-exports, which have none. */
 function exported(state: State): Uint32Array {
   const { symtab, symbolRows, blocks } = state
-  const owners = symbolRows.Row.owner.subarray(symtab.locals + 1, symtab.locals + symtab.externals + 1) as Uint32Array
+  let owners = symbolRows.Row.owner.subarray(symtab.locals + 1, symtab.locals + symtab.externals + 1) as Uint32Array
+  const { base } = state
+  if (base !== null)
+    owners = owners.filter((b) => !isLinked(state, b) || base.exportFlags[b - base.firstBlock] !== NOT_EXPORTED)
   if (state.reexports === 0) return owners
   const all = new Uint32Array(owners.length + state.reexports)
   all.set(owners)
@@ -68,12 +101,14 @@ function exported(state: State): Uint32Array {
 function exportAddress(state: State, block: number): number {
   if (state.blocks.Place.flags[block] & EDIT_REEXPORT) return 0
   const address = symbolAddress(state, block) - state.settings.imageBase
+  if (isLinked(state, block)) return address
   if (address < FOUR_BYTES) state.movedExports.push(block)
   return Math.max(address, FOUR_BYTES)
 }
 
 function exportFlags(state: State, block: number): number {
   const { Place, Entry } = state.blocks
+  if (state.base !== null && isLinked(state, block)) return state.base.exportFlags[block - state.base.firstBlock]
   if (Place.flags[block] & EDIT_REEXPORT) return EXPORT_SYMBOL_FLAGS_REEXPORT
   const weak = Place.flags[block] & EDIT_WEAK ? EXPORT_SYMBOL_FLAGS_WEAK_DEFINITION : 0
   const resolved = Entry.resolver[block] === 0 ? 0 : EXPORT_SYMBOL_FLAGS_STUB_AND_RESOLVER

@@ -15,6 +15,7 @@ import { forgetName, settleName, wait } from './definitions.ts'
 import { forgetEntry } from './entryPoint.ts'
 import { blockOf } from './handles.ts'
 import { componentsOf } from './layout.ts'
+import { isLinked } from './linked/base.ts'
 import { addToIndex, dropFromIndex, findName } from './nameIndex.ts'
 import { routeThroughStub } from './references.ts'
 import { releaseFreed } from './release.ts'
@@ -145,6 +146,7 @@ function setGlobal(state: State, block: number, wanted: number): void {
   touchLines(state, block)
   if (placed) dropSymbol(state, block)
   flags[block] = (flags[block] & ~GLOBAL) | wanted
+  if (state.base !== null && isLinked(state, block)) state.base.exportFlags[block - state.base.firstBlock] = 0
   if (placed) addSymbol(state, block)
   state.stale.exports = true
 }

@@ -15,7 +15,6 @@ import { sameBytes } from '../core/hash.ts'
 import { createMessages, error, type Messages } from '../core/messages.ts'
 import { entityExists, highestId } from '../ecs.ts'
 import type { FilePart } from '../host/host.ts'
-import { encodeHeader } from '../../systems/kernels/commands.ts'
 import { isDebugStale, touchAllLines } from './debug.ts'
 import { lookUp } from './definitions.ts'
 import { writeDsym } from './dsym.ts'
@@ -23,6 +22,7 @@ import { writeDyldTables } from './dyldInfo.ts'
 import { blockAddress, isThere, writeAllEntries, writeGot, writeIndirect, writeStub } from './entries.ts'
 import { findEntry } from './entryPoint.ts'
 import { layOut, sectionSize } from './layout.ts'
+import { headerOf } from './linked/header.ts'
 import { writeLinkedit } from './linkedit.ts'
 import { encodeObject } from './object.ts'
 import { linkPages } from './pointers.ts'
@@ -75,7 +75,7 @@ export function flushImage(state: State, record = false): FlushResult {
 /** The load command that finds the record may need more room than there is. */
 function noteRecord(state: State, record: boolean): void {
   state.note = record ? { owner: RECORD_OWNER, offset: 0, size: 0 } : null
-  if (record && encodeHeader(state, 0).length > state.textStart) layOut(state)
+  if (record && headerOf(state, 0).length > state.textStart) layOut(state)
 }
 
 /** All of it; only that it is as it was is worth knowing. */
@@ -141,7 +141,7 @@ function findReferrers(state: State, missing: Map<number, string[]>): void {
 }
 
 function checkEntry(state: State, messages: Messages): void {
-  if (state.settings.outputType !== 'execute') return
+  if (state.settings.outputType !== 'execute' || state.base !== null) return
   state.entry = findEntry(state)
   if (state.entry === 0) error(messages, 'missing-entry-point', `missing entry point: ${state.settings.entry}`)
 }
@@ -237,8 +237,8 @@ function writeTables(state: State): void {
 function writeHeader(state: State): void {
   const { bytes, textStart } = state
   const header = new Uint8Array(textStart)
-  header.set(encodeHeader(state, state.entry === 0 ? 0 : blockAddress(state, state.entry)))
-  header.set(bytes.subarray(state.uuidAt, state.uuidAt + UUID_SIZE), state.uuidAt)
+  header.set(headerOf(state, state.entry === 0 ? 0 : blockAddress(state, state.entry)))
+  if (state.uuidAt > 0) header.set(bytes.subarray(state.uuidAt, state.uuidAt + UUID_SIZE), state.uuidAt)
   if (sameBytes(header, 0, bytes, 0, textStart)) return
   bytes.set(header)
   markPages(state, 0, textStart)

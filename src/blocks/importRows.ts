@@ -27,6 +27,19 @@ export function makeImport(state: State, name: Uint8Array, ordinal: number, flag
   return made
 }
 
+/** An undefined name of the file that was opened, which refers to it; its row in dyld's table is to be set. */
+export function adoptImport(state: State, string: number, ordinal: number, flags: number): number {
+  const { imports, uses } = state
+  const made = takeRow(imports, [imports.Library, imports.Use, uses.Uses])
+  imports.Library.ordinal[made] = ordinal
+  imports.Library.flags[made] = flags
+  uses.Uses.string[made] = string
+  uses.Uses.references[made] = 1
+  addToIndex(state, (TARGET_IMPORT | made) >>> 0)
+  countWeak(state, flags, 1)
+  return made
+}
+
 /** Gives an import its row in dyld's table. */
 export function setImportRow(state: State, row: number, made: number): void {
   const { importRows } = state

@@ -1,7 +1,6 @@
 // Imports and the libraries they come from.
 import { IMPORT_DYNAMIC_LOOKUP, IMPORT_OWN, IMPORT_WEAK, IMPORT_WEAK_DEF } from '../../components/imports.ts'
 import { TARGET_IMPORT } from '../../components/symbols.ts'
-import { encodeHeader } from '../../systems/kernels/commands.ts'
 import {
   BIND_SPECIAL_DYLIB_FLAT_LOOKUP,
   BIND_SPECIAL_DYLIB_MAIN_EXECUTABLE,
@@ -10,6 +9,7 @@ import {
 import { settleName, settleText } from './definitions.ts'
 import { makeImport, releaseImport } from './importRows.ts'
 import { layOut } from './layout.ts'
+import { headerOf } from './linked/header.ts'
 import { findImport } from './nameIndex.ts'
 import type { State } from './state.ts'
 import { checkName, stringBytes } from './strings.ts'
@@ -30,7 +30,14 @@ export function addLibrary(state: State, caller: string, given: string | ImageLi
   const file = { installName, currentVersion, compatibilityVersion }
   state.dylibs.push({ path: installName, file, weak, reexport: false, upward: false, referenced: 2 })
   state.linkedDylibs.push(state.dylibs.length - 1)
-  if (state.textStart > 0 && encodeHeader(state, 0).length > state.textStart) layOut(state)
+  if (state.textStart > 0 && headerOf(state, 0).length > state.textStart) {
+    if (state.base !== null) {
+      state.dylibs.pop()
+      state.linkedDylibs.pop()
+      throw new TypeError(`${caller}: the linked file has no room for the load command of ${installName}`)
+    }
+    layOut(state)
+  }
   return state.dylibs.length
 }
 

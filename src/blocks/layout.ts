@@ -1,10 +1,10 @@
 // Sections and segments: made once, each with room; when one outgrows its room all are placed anew and everything is applied again.
 import { addOutput, addSegment, FILL_ABSENT, FILL_INPUTS } from '../../components/outputs.ts'
-import { encodeHeader } from '../../systems/kernels/commands.ts'
 import { isZeroFillType } from '../../systems/kernels/outputKinds.ts'
 import { alignUp } from '../core/align.ts'
 import { aliveCount, highestId } from '../ecs.ts'
 import * as macho from '../formats/macho/constants.ts'
+import { headerOf } from './linked/header.ts'
 import { rebin, usedSize } from './space.ts'
 import { type State, takeRow } from './state.ts'
 
@@ -62,10 +62,13 @@ const PROTECTIONS: Record<string, number> = {
 
 export function createSections(state: State, codeSize: number, symbolCount: number): void {
   const { settings, outputs, segments } = state
-  let number = 0
-  if (settings.outputType === 'execute') state.segmentOrder.push(addSegment(segments, '__PAGEZERO'))
+  // What is added to a linked file has all binds before it runs: the file's own helper reads the table of lazy ones.
+  const binds = !settings.fixupChains && state.base === null
+  let number = state.base?.image.sections.length ?? 0
+  if (settings.outputType === 'execute' && state.base === null)
+    state.segmentOrder.push(addSegment(segments, '__PAGEZERO'))
   for (const [segment, name, flags, role] of SECTIONS) {
-    if (settings.fixupChains && (role === 'stubHelper' || role === 'lazyPointers')) continue
+    if (!binds && (role === 'stubHelper' || role === 'lazyPointers')) continue
     const output = addOutput(outputs, segments, segment, name)
     outputs.Section.flags[output] = flags
     outputs.Section.fill[output] = role.startsWith('thread') ? FILL_ABSENT : FILL_INPUTS
@@ -85,7 +88,7 @@ export function createSections(state: State, codeSize: number, symbolCount: numb
 
 function createSegment(state: State, segment: number, index: number): void {
   const { Segment, Extent, names } = state.segments
-  Segment.index[segment] = index
+  Segment.index[segment] = index + (state.base?.segments ?? 0)
   Segment.protection[segment] = Segment.maxProtection[segment] = PROTECTIONS[names[segment]]
   Segment.flags[segment] = names[segment] === '__DATA_CONST' ? macho.SG_READ_ONLY : 0
   if (names[segment] === '__PAGEZERO') Extent.size[segment] = state.settings.pagezeroSize
@@ -169,6 +172,8 @@ export function layOut(state: State): void {
   const before = outputs.Extent.fileOffset.slice(0, outputs.count + 1)
   const size = placeSegments(state)
   const bytes = new Uint8Array(size)
+  const linked = state.base?.end ?? 0
+  bytes.set(old.subarray(0, linked))
   fillCode(state, bytes)
   for (let output = 1; output <= outputs.count; output++) {
     if (old.length === 0 || isZeroFillType(outputs.Section.flags[output])) continue
@@ -179,7 +184,9 @@ export function layOut(state: State): void {
   state.size = size
   state.pages = new Uint8Array(Math.ceil(size / 2 ** state.shift)).fill(1)
   const pages = (size - state.dataStart) / state.settings.pageSize
-  state.pointers = new Uint8Array((size - state.dataStart) / 4)
+  const pointers = new Uint8Array((size - state.dataStart) / 4)
+  if (state.base !== null) pointers.set(state.pointers.subarray(0, (linked - state.dataStart) / 4))
+  state.pointers = pointers
   state.unlinked = new Uint8Array(pages).fill(1)
   state.rebased = new Array(pages).fill(null)
   state.pageStarts = new Uint16Array(pages).fill(macho.DYLD_CHAINED_PTR_START_NONE)
@@ -202,17 +209,17 @@ export function setBytes(state: State, bytes: Uint8Array): void {
 
 /** Returns where __LINKEDIT begins in the file. */
 function placeSegments(state: State): number {
-  const { settings, segments } = state
-  let address = settings.imageBase
-  let fileOffset = 0
-  state.textStart = alignUp(encodeHeader(state, 0).length + settings.headerPad, 16)
+  const { settings, segments, base } = state
+  let address = base?.addressEnd ?? settings.imageBase
+  let fileOffset = base?.end ?? 0
+  state.textStart = base?.header.length ?? alignUp(headerOf(state, 0).length + settings.headerPad, 16)
   for (const segment of state.segmentOrder) {
     const name = segments.names[segment]
     if (name === '__PAGEZERO') continue
-    if (name === '__DATA_CONST') state.dataStart = fileOffset
+    if (name === '__DATA_CONST' && base === null) state.dataStart = fileOffset
     segments.Extent.address[segment] = address
     segments.Extent.fileOffset[segment] = fileOffset
-    placeSections(state, segment, name === '__TEXT' ? state.textStart : 0)
+    placeSections(state, segment, name === '__TEXT' && base === null ? state.textStart : 0)
     address += segments.Extent.size[segment]
     fileOffset += segments.Extent.fileSize[segment]
   }

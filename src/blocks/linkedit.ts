@@ -43,6 +43,7 @@ function placeTables(state: State): void {
 }
 
 export function signatureName(state: State): string {
+  if (state.base !== null && state.base.identifier !== null) return state.base.identifier
   return state.settings.finalOutput.replace(/^.*[\\/]/, '')
 }
 

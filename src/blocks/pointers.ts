@@ -1,12 +1,12 @@
 // Pointers that dyld changes, by place: one byte for each 4 bytes of the data segments says what stands there.
 import { writeChainedBind, writeChainedRebase, linkChains } from '../formats/dyld/chainedFixups.ts'
 import { DYLD_CHAINED_PTR_START_NONE } from '../formats/macho/constants.ts'
-import { POINTER_FORMAT, writePointer } from '../../systems/kernels/fixups.ts'
+import { writePointer } from '../../systems/kernels/fixups.ts'
 import { type State, markPages } from './state.ts'
 
 const POINTER_NONE = 0
 export const POINTER_REBASE = 1
-const POINTER_BIND = 2
+export const POINTER_BIND = 2
 const POINTER_SIZE = 8
 /** Largest addend of a chained bind. */
 export const MAX_BIND_ADDEND = 255
@@ -15,7 +15,7 @@ export const MAX_BIND_ADDEND = 255
 export function putRebase(state: State, at: number, target: number): void {
   setKind(state, at, POINTER_REBASE)
   if (state.settings.fixupChains)
-    writeChainedRebase(state.view, at, target, 0, POINTER_FORMAT, state.settings.imageBase)
+    writeChainedRebase(state.view, at, target, 0, state.pointerFormat, state.settings.imageBase)
   else writePointer(state.view, at, target)
 }
 
@@ -25,6 +25,10 @@ export function putBind(state: State, at: number, made: number, addend: number):
   if (state.settings.fixupChains) return writeChainedBind(state.view, at, state.imports.Use.chained[made], addend)
   writePointer(state.view, at, 0)
   return true
+}
+
+export function isPointer(state: State, at: number): boolean {
+  return at >= state.dataStart && at % 4 === 0 && state.pointers[(at - state.dataStart) >> 2] !== POINTER_NONE
 }
 
 export function dropPointer(state: State, at: number): void {

@@ -18,6 +18,7 @@ import {
   stubAddress,
   stubOf,
 } from './entries.ts'
+import { isLinkedVariable } from './linked/base.ts'
 import { aliasesOf } from './nameIndex.ts'
 import { dropPointer } from './pointers.ts'
 import { markPages, type State, takeRow } from './state.ts'
@@ -260,7 +261,7 @@ export const NOT_THREAD_LOCAL = -2
 function isThreadLocal(state: State, target: number): boolean {
   const definition = definitionOf(state, target)
   const own = definition & TARGET_IMPORT ? state.imports.Library.symbol[definition & 0x7fffffff] : definition
-  return own === 0 || state.blocks.Entry.descriptor[own] !== 0
+  return own === 0 || state.blocks.Entry.descriptor[own] !== 0 || isLinkedVariable(state, own)
 }
 
 /** Whether the instruction still loads what it is to compute from now on; it is done once. */

@@ -12,7 +12,7 @@ import { isZeroFillType } from '../../systems/kernels/outputKinds.ts'
 import { ARCHITECTURES } from '../arch/architectures.ts'
 import { fixedName, FormatError, readU64 } from '../core/bytes.ts'
 import * as macho from '../formats/macho/constants.ts'
-import { type Image, readImage } from '../formats/macho/image.ts'
+import type { Image, LoadCommand } from '../formats/macho/image.ts'
 import { readOptions } from './readOptions.ts'
 import {
   type EditRecord,
@@ -42,18 +42,16 @@ export interface EditedFile {
   recordAt: number
 }
 
-/** @throws FormatError for what is no edited image with a record. */
-export function readEdited(bytes: Uint8Array): EditedFile {
-  const image = readImage(bytes)
-  const note = image.commands.find(
-    ({ cmd, at, size }) => cmd === macho.LC_NOTE && size >= NOTE_SIZE && fixedName(bytes, at + 8) === RECORD_OWNER,
-  )
-  if (note === undefined)
-    throw new FormatError(
-      'no-edit-record',
-      'it has no record of its blocks, which `flush` writes where `record` is set',
-      0,
-    )
+/** The LC_NOTE of an edited image with a record; null where it has none. */
+export function findRecord({ bytes, commands }: Image): LoadCommand | null {
+  const isIt = ({ cmd, at, size }: LoadCommand) =>
+    cmd === macho.LC_NOTE && size >= NOTE_SIZE && fixedName(bytes, at + 8) === RECORD_OWNER
+  return commands.find(isIt) ?? null
+}
+
+/** @throws FormatError where the record is not whole, or not of this image. */
+export function readEdited(image: Image, note: LoadCommand): EditedFile {
+  const { bytes } = image
   const [offset, size] = [readU64(bytes, note.at + 24), readU64(bytes, note.at + 32)]
   if (offset + size > bytes.length)
     throw new FormatError(

@@ -10,23 +10,24 @@ export function signImage(state: State): void {
   const { bytes, pages, shift, signatureAt, uuidAt } = state
   const count = Math.ceil(signatureAt / 2 ** shift)
   growDigests(state, count)
-  bytes.fill(0, uuidAt, uuidAt + UUID_SIZE)
+  if (uuidAt > 0) bytes.fill(0, uuidAt, uuidAt + UUID_SIZE)
   pages[0] = 1
   for (let page = 0; page < count; page++) if (pages[page] !== 0) hashPage(state, page)
   const digest = new Uint8Array(CS_SHA256_LEN)
   state.sha256(state.digests, 0, count * CS_SHA256_LEN, digest, 0)
   digest[6] = (digest[6] & 0x0f) | 0x30
   digest[8] = (digest[8] & 0x3f) | 0x80
-  bytes.set(digest.subarray(0, UUID_SIZE), uuidAt)
+  if (uuidAt > 0) bytes.set(digest.subarray(0, UUID_SIZE), uuidAt)
   if (!state.settings.adhocCodesign) return
   hashPage(state, 0)
   const text = state.segments.byName.get('__TEXT')!
+  const { fileSize } = state.segments.Extent
   const hashesAt = writeSignature(bytes, signatureAt, {
     codeLimit: signatureAt,
     identifier: signatureName(state),
     pageShift: shift,
     execSegBase: 0,
-    execSegLimit: state.segments.Extent.fileSize[text],
+    execSegLimit: state.base?.image.segments.find(({ name }) => name === '__TEXT')?.fileSize ?? fileSize[text],
     execSegFlags: state.settings.outputType === 'execute' ? CS_EXECSEG_MAIN_BINARY : 0,
   })
   bytes.set(state.digests.subarray(0, count * CS_SHA256_LEN), hashesAt)

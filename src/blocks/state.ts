@@ -21,6 +21,7 @@ import { createGots, type Gots } from '../../components/gots.ts'
 import { createImports, type Imports } from '../../components/imports.ts'
 import { growColumns } from '../../components/columns.ts'
 import { createOutputs, createSegments } from '../../components/outputs.ts'
+import { POINTER_FORMAT } from '../../systems/kernels/fixups.ts'
 import type { HeaderSource, LoadedDylib } from '../../systems/kernels/commands.ts'
 import { type Arch, withBranchReach } from '../arch/arch.ts'
 import { ARCHITECTURES } from '../arch/architectures.ts'
@@ -31,6 +32,7 @@ import { addEntity } from '../ecs.ts'
 import type { Sha256 } from '../formats/codesign.ts'
 import { type Settings, settle, version } from '../settings.ts'
 import type { Debug } from './debug.ts'
+import type { Base } from './linked/base.ts'
 import { createTable, TABLE_ORDER, type Table, type TableName } from './table.ts'
 import type { ImageOptions } from './types.ts'
 import { createImageFile, type ImageFile } from './writeFile.ts'
@@ -121,6 +123,10 @@ export interface State extends HeaderSource {
   dirtyGots: number[]
   dirtyStubs: number[]
   dirtyDescriptors: number[]
+  /** What was linked before it is edited; null in an image that began empty. */
+  base: Base | null
+  /** DYLD_CHAINED_PTR_* of its pointers. */
+  pointerFormat: number
   /** Null where no block has brought lines. */
   debug: Debug | null
   /** Thunks that no branch goes through, and the one that was made last. */
@@ -146,7 +152,8 @@ const BINS = 32
 /** Longer names would not fit an export trie's reader. */
 export const MAX_NAME = 65535
 
-export function createState(options: ImageOptions): State {
+/** `others`: sections that are not those of edits. */
+export function createState(options: ImageOptions, others = 0): State {
   const settings = settingsOf(options)
   const rows = Math.max(64, options.symbolCount ?? 0)
   const outputs = createOutputs(false)
@@ -170,8 +177,8 @@ export function createState(options: ImageOptions): State {
     symbolRows: createSymbolRows(rows),
     importRows: createImportRows(64),
     freeImportRows: [],
-    rooms: createSectionRooms(MAX_SECTIONS),
-    bins: new Uint32Array((MAX_SECTIONS + 1) * BINS),
+    rooms: createSectionRooms(MAX_SECTIONS + others),
+    bins: new Uint32Array((MAX_SECTIONS + others + 1) * BINS),
     freeStrings: new Uint32Array(alignUp(MAX_NAME + 1, 8) / 8 + 1),
     index: { entries: new Uint32Array(256), used: 0 },
     sections: noSections(),
@@ -204,6 +211,8 @@ export function createState(options: ImageOptions): State {
     dirtyGots: [],
     dirtyStubs: [],
     dirtyDescriptors: [],
+    base: null,
+    pointerFormat: POINTER_FORMAT,
     debug: null,
     idleThunks: [],
     lastThunk: 0,

@@ -7,6 +7,7 @@ import { writeU16, writeU32, writeU64 } from '../core/bytes.ts'
 import * as macho from '../formats/macho/constants.ts'
 import { EDIT_EXPORTED, EDIT_HIDDEN, EDIT_WEAK } from '../../components/edits.ts'
 import { symbolAddress, touchImport } from './entries.ts'
+import { isLinked } from './linked/base.ts'
 import type { State } from './state.ts'
 import { resizeTable, touchTable } from './table.ts'
 
@@ -103,6 +104,7 @@ export function writeSymbol(state: State, owner: number): void {
     const desc = ((ordinal[made] & 0xff) << 8) | weak
     putSymbol(state, at, state.uses.Uses.string[made], macho.N_UNDF | macho.N_EXT, 0, desc, 0)
   } else {
+    if (isLinked(state, owner)) return writeLinkedSymbol(state, at, owner)
     const { section, flags } = state.blocks.Place
     const external = groupOf(state, owner) === EXTERNAL
     const type = macho.N_SECT | (external ? macho.N_EXT : flags[owner] & EDIT_HIDDEN ? macho.N_PEXT : 0)
@@ -119,6 +121,19 @@ export function writeSymbol(state: State, owner: number): void {
     )
   }
   touchTable(table, at, at + macho.NLIST_SIZE)
+}
+
+/** As it was, but for what edits can change: its name, and who knows it. */
+function writeLinkedSymbol(state: State, at: number, owner: number): void {
+  const { firstBlock, rows } = state.base!
+  const from = (owner - firstBlock) * macho.NLIST_SIZE
+  const { bytes } = state.tables.symbols
+  bytes.set(rows.subarray(from, from + macho.NLIST_SIZE), at)
+  const external = groupOf(state, owner) === EXTERNAL
+  const known = external ? macho.N_EXT : state.blocks.Place.flags[owner] & EDIT_HIDDEN ? macho.N_PEXT : 0
+  writeU32(bytes, at, state.strings.Text.offset[state.blocks.Entry.string[owner]])
+  bytes[at + 4] = (bytes[at + 4] & ~(macho.N_EXT | macho.N_PEXT)) | known
+  touchTable(state.tables.symbols, at, at + macho.NLIST_SIZE)
 }
 
 function putSymbol(

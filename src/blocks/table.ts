@@ -8,6 +8,8 @@ export const TABLE_ORDER = [
   'lazyBind',
   'chainedFixups',
   'exports',
+  'functionStarts',
+  'dataInCode',
   'record',
   'symbols',
   'indirect',

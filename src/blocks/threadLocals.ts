@@ -49,14 +49,14 @@ function begin(state: State): void {
 }
 
 /** Sections that are not there have no number. */
-function showSections({ outputs, sections }: State, there: boolean): void {
+function showSections({ outputs, sections, base }: State, there: boolean): void {
   const { flags, fill, index } = outputs.Section
   for (const [name, type] of Object.entries(FLAGS)) {
     const output = sections[name as keyof typeof FLAGS]
     flags[output] = there ? type : 0
     fill[output] = there ? FILL_INPUTS : FILL_ABSENT
   }
-  let number = 0
+  let number = base?.image.sections.length ?? 0
   for (let output = 1; output <= outputs.count; output++) index[output] = fill[output] === FILL_ABSENT ? 0 : ++number
 }
 

@@ -155,7 +155,10 @@ export interface FlushResult {
 export interface BlockImage {
   /** Reserves symbol, block and, where calls go through it, GOT entry. The name is as in the symbol table: `_main`. */
   declareBlock(name: string): BlockHandle
-  /** Gives a block its contents, in place where they fit its room, else elsewhere. */
+  /**
+   * Gives a block its contents, in place where they fit its room, else elsewhere. A function of a linked file begins with a jump to them
+   * from then on; a variable of one keeps its place, and takes at most the bytes up to the next symbol.
+   */
   updateBlock(block: BlockHandle, update: BlockUpdate): void
   /**
    * A name to refer to before anything defines it. It is then that of an exported block or, where there is none, of an import (of several,
@@ -163,6 +166,7 @@ export interface BlockImage {
    * handle, which has no contents and is not exported. `weak` counts with `undefined: 'dynamic_lookup'`.
    */
   declareUndefined(name: string, options?: { weak?: boolean }): BlockHandle
+  /** Of a linked file's function: puts back what was linked. */
   freeBlock(block: BlockHandle): void
   renameBlock(block: BlockHandle, name: string): void
   /** Makes the name known to other blocks and images; again, with other options. Of one name one definition may be strong. */

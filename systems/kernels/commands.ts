@@ -130,7 +130,7 @@ function segments(link: HeaderSource, sink: ByteSink): number {
   return link.segmentOrder.length
 }
 
-function encodeSegment(link: HeaderSource, sink: ByteSink, segment: number): void {
+export function encodeSegment(link: HeaderSource, sink: ByteSink, segment: number): void {
   const { Segment, Extent } = link.segments
   const outputs: number[] = []
   for (let output = 1; output <= link.outputs.count; output++)
@@ -166,7 +166,7 @@ function encodeSection(link: HeaderSource, sink: ByteSink, output: number, segme
   sink.u32(0)
 }
 
-function table(link: HeaderSource, name: LinkeditName): [number, number] {
+export function table(link: HeaderSource, name: LinkeditName): [number, number] {
   const made = link.linkedit[name]
   return made === undefined || made.bytes.length === 0 ? [0, 0] : [made.offset, paddedSize(made.bytes.length)]
 }
@@ -181,7 +181,7 @@ function pair(sink: ByteSink, [offset, size]: [number, number]): void {
   sink.u32(size)
 }
 
-function linkeditData(sink: ByteSink, command: number, place: [number, number]): number {
+export function linkeditData(sink: ByteSink, command: number, place: [number, number]): number {
   sink.u32(command)
   sink.u32(16)
   pair(sink, place)
@@ -199,7 +199,7 @@ function dyldInfo(link: HeaderSource, sink: ByteSink): number {
   return 1
 }
 
-function symtab(link: HeaderSource, sink: ByteSink): number {
+export function symtab(link: HeaderSource, sink: ByteSink): number {
   const { locals, externals, undefineds } = link.symtab
   sink.u32(macho.LC_SYMTAB)
   sink.u32(24)
@@ -209,7 +209,7 @@ function symtab(link: HeaderSource, sink: ByteSink): number {
   return 1
 }
 
-function dysymtab(link: HeaderSource, sink: ByteSink): number {
+export function dysymtab(link: HeaderSource, sink: ByteSink): number {
   const { locals, externals, undefineds } = link.symtab
   const indirect = link.linkedit.indirect
   const words = [macho.LC_DYSYMTAB, 80, 0, locals, locals, externals, locals + externals, undefineds, 0, 0, 0, 0, 0, 0]
@@ -377,17 +377,15 @@ export function entryAddress(link: Link): number {
 }
 
 function dylibs(link: HeaderSource, sink: ByteSink): number {
-  for (const index of link.linkedDylibs) {
-    const dylib = link.dylibs[index]
-    const { file } = dylib
-    withText(
-      sink,
-      dylibCommand(dylib),
-      [DYLIB_TIMESTAMP, file.currentVersion, file.compatibilityVersion],
-      file.installName ?? dylib.path,
-    )
-  }
+  for (const index of link.linkedDylibs) encodeDylib(link, sink, index)
   return link.linkedDylibs.length
+}
+
+export function encodeDylib(link: HeaderSource, sink: ByteSink, index: number): void {
+  const dylib = link.dylibs[index]
+  const { file } = dylib
+  const fields = [DYLIB_TIMESTAMP, file.currentVersion, file.compatibilityVersion]
+  withText(sink, dylibCommand(dylib), fields, file.installName ?? dylib.path)
 }
 
 const DYLIB_TIMESTAMP = 0
@@ -407,7 +405,7 @@ function dataInCode(link: HeaderSource, sink: ByteSink): number {
 }
 
 /** Empty tables keep their place here. */
-function place(link: HeaderSource, name: LinkeditName): [number, number] {
+export function place(link: HeaderSource, name: LinkeditName): [number, number] {
   const made = link.linkedit[name]
   return made === undefined ? [0, 0] : [made.offset, paddedSize(made.bytes.length)]
 }

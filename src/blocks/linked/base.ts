@@ -1,0 +1,79 @@
+// An image that was linked before it is edited: it stays where it is, and what edits bring stands behind it, in segments of their own
+// in front of __LINKEDIT, which is made anew. Its symbols are blocks with one range of ids, in the order of its symbol table.
+import type { ChainedFixups } from '../../formats/dyld/chainedFixups.ts'
+import type { BindRows } from '../../formats/dyld/bind.ts'
+import { S_THREAD_LOCAL_VARIABLES, SECTION_TYPE } from '../../formats/macho/constants.ts'
+import type { Image, ImageSection } from '../../formats/macho/image.ts'
+import type { State } from '../state.ts'
+
+/** Of `Base.exportFlags`: not in the export trie. */
+export const NOT_EXPORTED = 0xff
+
+/** Names in dyld's tables are rows of the image's strings. */
+export interface Base {
+  image: Image
+  /** Its header and load commands, with the bytes behind them that they may grow into. */
+  header: Uint8Array
+  /** Where its segments end, in the file and in memory. */
+  end: number
+  addressEnd: number
+  /** Place in the file of its first segment that dyld writes to. */
+  dataStart: number
+  /** Segments in front of __LINKEDIT; the block of an address in segment i is in output `firstOutput + i`. */
+  segments: number
+  firstOutput: number
+  /** Ids of the blocks: `firstBlock` and `count - 1` more. By their order the rows of the symbol table, 16 bytes each. */
+  firstBlock: number
+  count: number
+  rows: Uint8Array
+  /** By the same order: the block that has taken a function's place, and the flags in the export trie. */
+  bodies: Uint32Array
+  exportFlags: Uint8Array
+  /** Addresses where something begins or ends, ascending; null until it is asked for. */
+  bounds: Float64Array | null
+  /** Entries of the export trie that no symbol stands for. */
+  exports: { strings: number[]; flags: number[]; addresses: number[]; others: number[]; importStrings: number[] }
+  /** What each entry of its indirect table leads to, as a block or TARGET_IMPORT | import, else 0; and the entry as it was. */
+  indirect: { owners: Uint32Array; words: Uint32Array }
+  /** Rows of dyld's table of imports, in images with chains. */
+  imports: Omit<ChainedFixups['imports'], 'names'> & { names: Uint32Array }
+  binds: BindRows
+  weakBinds: BindRows
+  /** Strings of strong definitions that override weak ones. */
+  overrides: Uint32Array
+  /** Tables that stay as they are. */
+  lazyBind: Uint8Array
+  functionStarts: Uint8Array
+  dataInCode: Uint8Array
+  /** The name in its signature. */
+  identifier: string | null
+  libraries: number
+  /** Contents of functions and variables before the first edit, to be put back. */
+  saved: Map<number, Uint8Array>
+}
+
+/** Whether the block is one of the file that was opened. */
+export function isLinked({ base }: State, block: number): boolean {
+  return base !== null && block >= base.firstBlock && block < base.firstBlock + base.count
+}
+
+/** Of a block of the file. */
+export function addressOfLinked(state: State, block: number): number {
+  const { section, offset } = state.blocks.Place
+  return state.outputs.Extent.address[section[block]] + offset[block]
+}
+
+/** Whether its symbol is the descriptor of a thread-local variable. */
+export function isLinkedVariable(state: State, block: number): boolean {
+  if (state.base === null || !isLinked(state, block)) return false
+  const section = sectionAt(state.base, addressOfLinked(state, block))
+  return section !== null && (section.flags & SECTION_TYPE) === S_THREAD_LOCAL_VARIABLES
+}
+
+/** The section that holds an address of the file that was opened. */
+export function sectionAt(base: Base, address: number): ImageSection | null {
+  return (
+    base.image.sections.find((section) => address >= section.address && address < section.address + section.size) ??
+    null
+  )
+}

@@ -1,0 +1,128 @@
+// Opens what was linked: the state of an image whose own sections are empty, behind a file that keeps its place.
+import { FILL_ABSENT, addOutput } from '../../../components/outputs.ts'
+import { FormatError, readU32 } from '../../core/bytes.ts'
+import { highestId } from '../../ecs.ts'
+import * as macho from '../../formats/macho/constants.ts'
+import { createBindRows } from '../../formats/dyld/bind.ts'
+import type { Image, ImageDylib } from '../../formats/macho/image.ts'
+import { createSections, layOut, setBytes } from '../layout.ts'
+import { createState, type State } from '../state.ts'
+import { replaceTable } from '../table.ts'
+import type { ImageOptions, OpenOptions } from '../types.ts'
+import { adoptExports, adoptImports, adoptIndirect, stringFinder } from './adoptTables.ts'
+import { adoptStrings, adoptSymbols } from './adoptSymbols.ts'
+import type { Base } from './base.ts'
+import { readFixups } from './fixups.ts'
+import { headerOf } from './header.ts'
+import { type LinkedFile, readLinked, tableOf } from './readLinked.ts'
+
+/** Bytes of a dylib_command before the name. */
+const DYLIB_SIZE = 24
+
+/** @throws FormatError where nothing can be added to the file; `no-header-room` says what it lacks. */
+export function openLinked(bytes: Uint8Array, options: OpenOptions): State {
+  const file = readLinked(bytes)
+  const state = createState(optionsOf(file, options), file.segments.length)
+  state.settings.imageBase = file.text.vmAddress
+  const base = createBase(file)
+  state.base = base
+  createSections(state, options.codeSize ?? 0, options.symbolCount ?? 0)
+  for (const dylib of file.image.dylibs) adoptLibrary(state, file.image, dylib)
+  base.libraries = state.dylibs.length
+  addSegments(state, base)
+  adoptStrings(state, file.image)
+  base.firstBlock = highestId(state.blocks.world) + 1
+  const rowOwners = adoptSymbols(state, base)
+  const find = stringFinder(state)
+  const { pointers, pointerFormat, ...fixups } = readFixups(file, find)
+  Object.assign(base, fixups)
+  if (pointerFormat !== 0) state.pointerFormat = pointerFormat
+  adoptImports(state, base)
+  adoptExports(state, base, find)
+  adoptIndirect(base, rowOwners)
+  replaceTable(state.tables.functionStarts, base.functionStarts)
+  replaceTable(state.tables.dataInCode, base.dataInCode)
+  state.dataStart = file.dataStart
+  state.pointers = pointers
+  setBytes(state, bytes.slice(0, file.end))
+  checkRoom(state, file)
+  layOut(state)
+  return state
+}
+
+function optionsOf(file: LinkedFile, options: OpenOptions): ImageOptions {
+  return {
+    arch: file.arch,
+    outputType: file.image.fileType === macho.MH_EXECUTE ? 'execute' : 'dylib',
+    fixupChains: file.fixupChains,
+    adhocCodesign: file.image.tables.has(macho.LC_CODE_SIGNATURE),
+    calls: 'direct',
+    ...options,
+  }
+}
+
+function createBase(file: LinkedFile): Base {
+  const { image } = file
+  return {
+    image,
+    header: image.bytes.slice(0, file.room),
+    end: file.end,
+    addressEnd: file.addressEnd,
+    dataStart: file.dataStart,
+    segments: file.segments.length,
+    firstOutput: 0,
+    firstBlock: 0,
+    count: 0,
+    rows: new Uint8Array(0),
+    bodies: new Uint32Array(0),
+    exportFlags: new Uint8Array(0),
+    bounds: null,
+    exports: { strings: [], flags: [], addresses: [], others: [], importStrings: [] },
+    indirect: { owners: new Uint32Array(0), words: new Uint32Array(0) },
+    imports: {
+      ordinals: new Int32Array(0),
+      weak: new Uint8Array(0),
+      addends: new Float64Array(0),
+      names: new Uint32Array(0),
+      count: 0,
+    },
+    binds: createBindRows(0),
+    weakBinds: createBindRows(0),
+    overrides: new Uint32Array(0),
+    lazyBind: new Uint8Array(0),
+    functionStarts: tableOf(image, image.tables.get(macho.LC_FUNCTION_STARTS), 'function starts'),
+    dataInCode: tableOf(image, image.tables.get(macho.LC_DATA_IN_CODE), 'data in code'),
+    identifier: file.identifier,
+    libraries: 0,
+    saved: new Map(),
+  }
+}
+
+/** Their load commands stay as they are. */
+function adoptLibrary(state: State, { bytes }: Image, { cmd, at, name }: ImageDylib): void {
+  if (readU32(bytes, at + 4) < DYLIB_SIZE) throw new FormatError('bad-load-command', 'a dylib command is cut off', at)
+  const [currentVersion, compatibilityVersion] = [16, 20].map((field) => readU32(bytes, at + field))
+  const file = { installName: name, currentVersion, compatibilityVersion }
+  const weak = cmd === macho.LC_LOAD_WEAK_DYLIB
+  state.dylibs.push({ path: name, file, weak, reexport: false, upward: false, referenced: 2 })
+  state.linkedDylibs.push(state.dylibs.length - 1)
+}
+
+/** Outputs that nothing is placed in: what blocks of the file's segments count from. */
+function addSegments({ outputs, segments }: State, base: Base): void {
+  base.firstOutput = outputs.count + 1
+  for (let i = 0; i < base.segments; i++) {
+    const output = addOutput(outputs, segments, '', String(i))
+    const { vmAddress, fileOffset } = base.image.segments[i]
+    outputs.Section.fill[output] = FILL_ABSENT
+    outputs.Extent.address[output] = vmAddress
+    outputs.Extent.fileOffset[output] = fileOffset
+  }
+}
+
+function checkRoom(state: State, { room }: LinkedFile): void {
+  const needed = headerOf(state, 0).length
+  if (needed <= room) return
+  const text = `edits need ${needed - room} bytes more behind the load commands than there are: link it with a headerPad of 1024`
+  throw new FormatError('no-header-room', text, 0)
+}

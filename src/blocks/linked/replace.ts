@@ -1,0 +1,198 @@
+// Other contents for what was linked. What refers to it is not known, so it stays where it is: a function begins with a jump to its new
+// code from then on, a variable gets its contents in place.
+import { EDIT_BODY } from '../../../components/edits.ts'
+import { isZeroFillType } from '../../../systems/kernels/outputKinds.ts'
+import { cursorOver, readUleb } from '../../formats/dyld/cursor.ts'
+import * as macho from '../../formats/macho/constants.ts'
+import { readU64 } from '../../core/bytes.ts'
+import { type BindRows, createBindRows } from '../../formats/dyld/bind.ts'
+import type { ImageSection } from '../../formats/macho/image.ts'
+import { checkRelocations, refuse } from '../checkRelocations.ts'
+import { declareBlock } from '../declare.ts'
+import { freeBlock } from '../freeBlock.ts'
+import { dropPointer, isPointer } from '../pointers.ts'
+import { addReferences, dropReferences, markDirty } from '../references.ts'
+import { releaseFreed } from '../release.ts'
+import { markPages, type State } from '../state.ts'
+import { stringBytes, stringText } from '../strings.ts'
+import type { BlockUpdate } from '../types.ts'
+import { updateBlock } from '../update.ts'
+import { addressOfLinked, type Base, sectionAt } from './base.ts'
+
+const JUMP = {
+  arm64: { bytes: [0, 0, 0, 0x14], type: macho.ARM64_RELOC_BRANCH26, offset: 0 },
+  x86_64: { bytes: [0xe9, 0, 0, 0, 0], type: macho.X86_64_RELOC_BRANCH, offset: 1 },
+} as const
+const CODE = macho.S_ATTR_PURE_INSTRUCTIONS | macho.S_ATTR_SOME_INSTRUCTIONS
+
+/** @throws TypeError, with the image as it was. */
+export function updateLinked(state: State, block: number, update: BlockUpdate): void {
+  const base = state.base!
+  const section = sectionAt(base, addressOfLinked(state, block))
+  if (section === null) refuse(`${nameOf(state, block)} of the linked file is in no section`)
+  if (update.threadLocal === true) refuse('a thread-local variable of the linked file stays as it is')
+  if (section.flags & CODE) replaceFunction(state, base, first(state, base, block), update)
+  else replaceVariable(state, base, block, section, update)
+}
+
+/** Puts back what was linked. @throws TypeError where nothing has taken its place. */
+export function restoreLinked(state: State, block: number): void {
+  const base = state.base!
+  const owner = base.saved.has(block) ? block : first(state, base, block)
+  const saved = base.saved.get(owner)
+  if (saved === undefined) throw new TypeError(`freeBlock: ${nameOf(state, block)} was linked, and stays where it is`)
+  dropReferences(state, owner, (target) => releaseFreed(state, target))
+  const body = base.bodies[owner - base.firstBlock]
+  write(state, owner, saved)
+  base.saved.delete(owner)
+  base.bodies[owner - base.firstBlock] = 0
+  if (body !== 0) freeBlock(state, body)
+}
+
+function nameOf(state: State, block: number): string {
+  return stringText(state, state.blocks.Entry.string[block])
+}
+
+/** Of the names of an address the one that counts for all. */
+function first(state: State, base: Base, block: number): number {
+  const { section, offset } = state.blocks.Place
+  for (let one = base.firstBlock; one < block; one++)
+    if (section[one] === section[block] && offset[one] === offset[block]) return one
+  return block
+}
+
+function replaceFunction(state: State, base: Base, block: number, update: BlockUpdate): void {
+  const { bytes, type, offset } = JUMP[state.arch.name]
+  if ((update.section ?? '__TEXT,__text') !== '__TEXT,__text') refuse(`a function is not in ${update.section}`)
+  const room = roomOf(state, base, block)
+  if (room < bytes.length) refuse(`${nameOf(state, block)} has ${room} bytes, too few for a jump to other code`)
+  const number = block - base.firstBlock
+  const known = base.bodies[number]
+  const body = known || declareBlock(state, stringBytes(state, state.blocks.Entry.string[block]))
+  state.blocks.Place.flags[body] |= EDIT_BODY
+  try {
+    updateBlock(state, body, update)
+  } catch (trouble) {
+    if (known === 0) freeBlock(state, body)
+    throw trouble
+  }
+  if (known !== 0) return
+  base.bodies[number] = body
+  const at = placeOf(state, block)
+  base.saved.set(block, state.bytes.slice(at, at + bytes.length))
+  write(state, block, Uint8Array.from(bytes))
+  addReferences(state, block, [offset, type, 4, body, 0])
+  markDirty(state, block, 0)
+}
+
+function replaceVariable(
+  state: State,
+  base: Base,
+  block: number,
+  section: ImageSection,
+  { code, section: wanted, relocations = [] }: BlockUpdate,
+): void {
+  const name = `${section.segment},${section.name}`
+  if (wanted !== undefined && wanted !== name) refuse(`${nameOf(state, block)} was linked in ${name}, and stays there`)
+  if (isZeroFillType(section.flags) || !(code instanceof Uint8Array) || code.length === 0)
+    refuse(`expected bytes for what was linked and has contents, ${nameOf(state, block)} in ${name}`)
+  if (!isPlain(section)) refuse(`${name} is a list of entries that belong together`)
+  const room = roomOf(state, base, block)
+  if (code.length > room)
+    refuse(`${code.length} bytes do not fit the ${room} of ${nameOf(state, block)}, which was linked`)
+  const segment = base.image.segments.find(({ sections }) => sections.includes(section))!
+  const data = (segment.initProtection & macho.VM_PROT_WRITE) !== 0
+  const { references, pointers } = checkRelocations(state, relocations, code.length, data)
+  const address = addressOfLinked(state, block)
+  if (pointers && address % 8 !== 0) refuse(`${nameOf(state, block)} at ${address} is not aligned for pointers`)
+  checkCut(state, block, code.length)
+  dropReferences(state, block, (target) => releaseFreed(state, target))
+  dropLinkedPointers(state, base, block, code.length)
+  write(state, block, code)
+  addReferences(state, block, references)
+  markDirty(state, block, 0)
+}
+
+/** Tables whose entries dyld or others walk are not for edits. */
+function isPlain({ flags }: ImageSection): boolean {
+  return (flags & macho.SECTION_TYPE) === macho.S_REGULAR || (flags & macho.SECTION_TYPE) === macho.S_COALESCED
+}
+
+/** Where the block stands in the file. */
+function placeOf({ blocks, outputs }: State, block: number): number {
+  const { section, offset } = blocks.Place
+  return outputs.Extent.fileOffset[section[block]] + offset[block]
+}
+
+function write(state: State, block: number, bytes: Uint8Array): void {
+  const at = placeOf(state, block)
+  state.bytes.set(bytes, at)
+  markPages(state, at, at + bytes.length)
+}
+
+/** Bytes up to the next thing that the file names: a symbol, a function, the end of the section. */
+function roomOf(state: State, base: Base, block: number): number {
+  base.bounds ??= findBounds(state, base)
+  const { bounds } = base
+  const address = addressOfLinked(state, block)
+  let [low, high] = [0, bounds.length]
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (bounds[middle] <= address) low = middle + 1
+    else high = middle
+  }
+  return low === bounds.length ? 0 : bounds[low] - address
+}
+
+function findBounds(state: State, base: Base): Float64Array {
+  const { sections } = base.image
+  const starts = functionStarts(state, base)
+  const bounds = new Float64Array(base.count + sections.length * 2 + starts.length)
+  for (let i = 0; i < base.count; i++) bounds[i] = readU64(base.rows, i * macho.NLIST_SIZE + 8)
+  for (const [i, { address, size }] of sections.entries()) bounds.set([address, address + size], base.count + i * 2)
+  bounds.set(starts, base.count + sections.length * 2)
+  return bounds.sort()
+}
+
+function functionStarts({ settings }: State, { functionStarts: bytes }: Base): number[] {
+  const starts: number[] = []
+  const cursor = cursorOver(bytes)
+  for (let address = settings.imageBase; cursor.at < cursor.end; ) {
+    const distance = readUleb(cursor)
+    if (distance === 0) break
+    address += distance
+    starts.push(address)
+  }
+  return starts
+}
+
+/** A pointer is not overwritten by half. */
+function checkCut(state: State, block: number, size: number): void {
+  const at = placeOf(state, block)
+  if (isPointer(state, at - 4) || (size % 8 !== 0 && isPointer(state, at + size - 4)))
+    refuse(`${size} bytes at ${nameOf(state, block)} would leave half a pointer`)
+}
+
+/** dyld is to leave alone what stood there. */
+function dropLinkedPointers(state: State, base: Base, block: number, size: number): void {
+  const at = placeOf(state, block)
+  for (let place = at; place < at + size; place += 4) if (isPointer(state, place)) dropPointer(state, place)
+  const segment = state.blocks.Place.section[block] - base.firstOutput
+  const offset = state.blocks.Place.offset[block]
+  const left = (rows: BindRows, i: number) =>
+    rows.segments[i] !== segment || rows.offsets[i] < offset || rows.offsets[i] >= offset + size
+  for (const name of ['binds', 'weakBinds'] as const) {
+    const rows = base[name]
+    const kept = [...rows.segments.keys()].filter((i) => left(rows, i))
+    if (kept.length < rows.count) base[name] = pickBinds(rows, kept)
+  }
+}
+
+function pickBinds(rows: BindRows, kept: readonly number[]): BindRows {
+  const picked = createBindRows(kept.length)
+  for (const name of ['segments', 'offsets', 'ordinals', 'addends', 'names', 'flags'] as const)
+    kept.forEach((from, i) => {
+      picked[name][i] = rows[name][from]
+    })
+  return picked
+}
