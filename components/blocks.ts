@@ -19,7 +19,8 @@ export const BLOCK_SYNTHETIC = 1 << 6
 /** An FDE that stays: its pc-relative fields are written anew. */
 export const BLOCK_FRAME = 1 << 7
 
-export function createBlocks(rows: number, shared: boolean) {
+/** `keeps`: what load has made of the rows stays beside what later systems make of them. */
+export function createBlocks(rows: number, shared: boolean, keeps = false) {
   /** `offset` is that in the input section; `alignPow2` follows from the section's alignment and the offset. */
   const Extent = columns(rows, { section: 'u32', offset: 'u32', size: 'u32', alignPow2: 'u8', flags: 'u8' }, shared)
   /** Its records of the section's relocations: record `first` .. `first + count`. */
@@ -28,7 +29,9 @@ export function createBlocks(rows: number, shared: boolean) {
   const Placement = columns(rows, { leader: 'u32', address: 'f64' }, shared)
   /** First of its unwind rows, which are linked by Unwind.next. */
   const Links = columns(rows, { unwind: 'u32' }, shared)
-  const components = { Extent, Relocations, Placement, Links }
+  /** Extent.alignPow2 as load left it; empty where it is not kept. */
+  const Loaded = columns(keeps ? rows : 0, { alignPow2: 'u8' }, shared)
+  const components = { Extent, Relocations, Placement, Links, Loaded }
   return { world: createKind(components, { reserve: rows }), count: 0, ...components }
 }
 

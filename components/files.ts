@@ -36,6 +36,10 @@ export const FILE_SKIPPED = 1 << 10
 export const FILE_RESOLVED = 1 << 11
 /** Defines absolute or thread-local symbols or refers to some: its references need a closer look. */
 export const FILE_SPECIAL = 1 << 12
+/** What it was loaded to is no longer what its rows hold, or load had something to say of it: whoever takes it over loads it again. */
+export const FILE_AGAIN = 1 << 13
+/** Has LC_LINKER_OPTION. */
+export const FILE_ASKS = 1 << 14
 
 /** Rows of a kind that a session keeps free behind an object's own, where links are padded: its next version may have more. */
 export function spareRows(rows: number): number {
@@ -107,7 +111,13 @@ export function createFiles(rows: number, shared: boolean) {
     },
     shared,
   )
-  const components = { Source, Order, Ranges, Tables, Detail, Before, Rows }
+  /** Rows that it may need, as counted before it was loaded, and the bytes of its string table. */
+  const Counts = columns(
+    rows,
+    { sections: 'u32', symbols: 'u32', blocks: 'u32', unwinds: 'u32', strings: 'u32' },
+    shared,
+  )
+  const components = { Source, Order, Ranges, Tables, Detail, Before, Rows, Counts }
   return { world: createKind(components, { reserve: rows }), count: 0, ...components }
 }
 

@@ -5,7 +5,7 @@ import { hashBytes } from '../src/core/hash.ts'
 import { spawnRange } from '../src/ecs.ts'
 import type { BlockId, NameId, SectionId, SymbolId } from './ids.ts'
 import type { Link } from './link.ts'
-import { findName, internName } from './names.ts'
+import { adoptName, findName, internName } from './names.ts'
 import { internSectionName } from './sectionNames.ts'
 import { SYMBOL_DEFINED, SYMBOL_EXTERNAL, SYMBOL_SYNTHETIC } from './symbols.ts'
 
@@ -36,6 +36,17 @@ export function nameOf(link: Link, text: string): NameId {
   link.arenas.list[link.internal.arena].bytes.set(bytes, position)
   const hash = hashBytes(bytes, 0, bytes.length)
   return internName(link.names, link.arenas, link.internal.arena, position, bytes.length, hash)
+}
+
+/** The row of a name of the kept link, made when it is new. Of that link's arenas the internal one goes. */
+export function addKept(link: Link, old: NameId): NameId {
+  const { link: kept } = link.kept!
+  const { arena, offset, length, hash } = kept.names.Text
+  if (arena[old] !== kept.internal.arena) return adoptName(link.names, link.arenas, kept.names, old)
+  const { bytes } = kept.arenas.list[arena[old]]
+  const position = internalBytes(link, length[old] + 1)
+  link.arenas.list[link.internal.arena].bytes.set(bytes.subarray(offset[old], offset[old] + length[old]), position)
+  return internName(link.names, link.arenas, link.internal.arena, position, length[old], hash[old])
 }
 
 /** The row of a name given as text, or 0. */

@@ -15,6 +15,7 @@ import type { Files } from './files.ts'
 import type { Fixups } from './fixups.ts'
 import type { Gots } from './gots.ts'
 import type { Imports } from './imports.ts'
+import type { Kept } from './kept.ts'
 import type { Names } from './names.ts'
 import type { Outputs, Segments } from './outputs.ts'
 import type { Observer } from './observer.ts'
@@ -153,6 +154,8 @@ export interface PageDigests {
 export interface Link {
   /** What a patch of the finished link needs stays after its last reader. */
   keeps: boolean
+  /** The link that this one takes inputs over from, until all are loaded. */
+  kept: Kept | null
   settings: Settings
   host: Host
   arch: Arch

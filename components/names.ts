@@ -111,6 +111,23 @@ export function internName(
   return name
 }
 
+/** The row of a name of other `names` whose bytes lie in the same arenas; a new one refers to them where they are. */
+export function adoptName(names: Names, arenas: Arenas, others: Names, other: NameId): NameId {
+  const { arena, offset, length, hash } = others.Text
+  if (names.used[regionOf(names, hash[other])] + 1 >= regionSize(names)) growIndex(names)
+  const at = probe(names, arenas, arenas.list[arena[other]].view, offset[other], length[other], hash[other])
+  if (names.index[at] !== 0) return names.index[at]
+  names.used[regionOf(names, hash[other])]++
+  const name = ++names.count
+  names.Text.arena[name] = arena[other]
+  names.Text.offset[name] = offset[other]
+  names.Text.length[name] = length[other]
+  names.Text.hash[name] = hash[other]
+  setEntry(names, names.index, at, name)
+  if (names.count * 4 > names.mask * 3) growIndex(names)
+  return name
+}
+
 /** Makes the row of a new name, its bytes in the pool, and its entry at `at`. */
 function addName(names: Names, arenas: Arenas, at: number, hash: number, start: number, place: number): NameId {
   const { Text, index } = names

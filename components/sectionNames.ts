@@ -1,7 +1,9 @@
 // Distinct (segment, section) names of input sections: a few dozen in any link, compared as words, made text once.
 import { fixedName } from '../src/core/bytes.ts'
 
-const WORDS = 8
+/** Words of the two names, as in section_64. */
+export const SECTION_NAME_WORDS = 8
+const WORDS = SECTION_NAME_WORDS
 
 export interface SectionNames {
   /** Eight words a name: sectname, then segname, as in section_64. */

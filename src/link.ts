@@ -1,4 +1,5 @@
 // link: the whole way from options to an output, for the library and the command.
+import type { Kept } from '../components/kept.ts'
 import type { Link } from '../components/link.ts'
 import { createObserver, type Observer, traceStep } from '../components/observer.ts'
 import { beginOutput, finishOutput, runPipeline } from '../systems/index.ts'
@@ -39,8 +40,11 @@ export interface Linked {
   written: FileStat | null
 }
 
-/** As `link`, with the columns of the finished link: with `keeps`, those that a patch needs too. */
-export async function linkKeeping(options: LinkOptions, keeps = false): Promise<Linked> {
+/**
+ * As `link`, with the columns of the finished link: with `keeps`, those that a patch needs too. What is as it was in the inputs of
+ * `kept` is taken over from it, by the name that the options give it.
+ */
+export async function linkKeeping(options: LinkOptions, keeps = false, kept: Kept | null = null): Promise<Linked> {
   const host = options.host
   if (host === undefined)
     throw new TypeError(
@@ -54,7 +58,7 @@ export async function linkKeeping(options: LinkOptions, keeps = false): Promise<
   const settings = settle(options, target.arch, target.platform)
   const table = ARCHITECTURES[settings.arch]
   const arch = options.branchReach === undefined ? table : withBranchReach(table, options.branchReach)
-  const done = await runPipeline(settings, arch, host, messages, '', observer, keeps).catch((trouble) =>
+  const done = await runPipeline(settings, arch, host, messages, '', observer, keeps, kept).catch((trouble) =>
     failOnWorker(messages, trouble),
   )
   failOnErrors(messages, done, options.fatalWarnings === true)

@@ -1,5 +1,6 @@
 // session: a link that is kept, so that its output can be brought up to date.
 import { BLOCK_FOLDED, BLOCK_LIVE } from '../components/blocks.ts'
+import { createKept, type Kept as KeptInputs } from '../components/kept.ts'
 import type { Link } from '../components/link.ts'
 import { createCache } from './cache.ts'
 import type { FileStat, Host } from './host/host.ts'
@@ -8,7 +9,7 @@ import { differs } from './session/patch/dirtyPages.ts'
 import { createGenerations, endGenerations, type Generations, writeGeneration } from './session/patch/generations.ts'
 import { whyNever } from './session/patch/whyNever.ts'
 import { createPatching, type Patched, type Patching, patch } from './session/patch.ts'
-import { type FileRecords, isRacy, isSameFile, recordFiles } from './session/fileRecords.ts'
+import { copyRecords, type FileRecords, isRacy, isSameFile, recordFiles } from './session/fileRecords.ts'
 import {
   applyChanges,
   changedOption,
@@ -18,7 +19,9 @@ import {
   type MemoryDigests,
   namedChanges,
   namedInputs,
+  repeatedInputs,
 } from './session/plan.ts'
+import { isCrowded } from './session/isCrowded.ts'
 import { type Watching, watchFiles } from './session/watchFiles.ts'
 import type {
   Cache,
@@ -30,6 +33,9 @@ import type {
   SystemTiming,
   WatchOptions,
 } from './types.ts'
+
+/** More changed inputs than this, and more than half of all, are read sooner by a full link. */
+const MOST_READ = 16
 
 /** As `settle` has it. */
 const DEFAULT_OUTPUT = 'a.out'
@@ -47,6 +53,10 @@ interface Kept {
   /** The link itself, until a patch of it has failed; null with the reason where there can be no patches. */
   patching: Patching | null
   never: string
+  /** The last link that was finished: what is unchanged of it is taken over by the next. */
+  link: Link | null
+  /** The arena that patches have read into; -1: none. */
+  arena: number
   /** The output before the last, if it is kept. */
   generations: Generations
 }
@@ -116,11 +126,13 @@ async function rebuild(state: State, changes: Changes, abort: AbortController): 
     return { ...patched, timings: [check, ...patched.timings], reason }
   }
   if (kept !== null) endGenerations(host, kept.generations)
-  const { result, done } = await linkNow(state, options, memory, abort)
+  const inputs = takeOver(host, kept, options, memory, found)
+  const { result, done } = await linkNow(state, options, memory, abort, inputs)
+  if (inputs !== null && options.checkPatches === true) await checkPatch(state.kept!, options)
   return {
     ...result,
     timings: [check, ...result.timings],
-    mode: 'full',
+    mode: inputs === null ? 'full' : 'warm',
     reason: patched === '' ? reason : `${reason}; ${patched}`,
     changedInputs: found?.paths ?? [],
     dirtyBlocks: countBlocks(done),
@@ -156,6 +168,7 @@ function tryPatch(
     options,
     memory: digests,
     patching,
+    arena: patching.arena,
     result: { ...result, outputFiles, timings: patched.timings },
   })
   const { dirtyBlocks, dirtyPages, timings } = patched
@@ -163,11 +176,28 @@ function tryPatch(
   return { ...result, outputFiles, timings, mode: 'patch', reason: '', changedInputs, dirtyBlocks, dirtyPages }
 }
 
-/** @throws Error when a fresh link does not give the bytes that the patch has given; the next rebuild links then. */
+/** What the next link takes over; null where that is not worth it, or options may have changed what it is. */
+function takeOver(
+  host: Host,
+  kept: Kept | null,
+  options: LinkOptions,
+  memory: MemoryDigests,
+  found: Found | null,
+): KeptInputs | null {
+  if (kept === null || kept.link === null || found === null || isCrowded(kept.link)) return null
+  const option = changedOption(kept.options, options)
+  if (option !== null && option !== 'inputs') return null
+  // A look at all files is little beside a link; so nothing is missed that the caller did not name.
+  const { paths } = findChanges(host, kept.records, kept.memory, memory)
+  const changed = new Set([...found.paths, ...paths, ...repeatedInputs(options)])
+  return changed.size > MOST_READ && changed.size * 2 > options.inputs.length ? null : createKept(kept.link, changed)
+}
+
+/** @throws Error when a fresh link does not give the bytes that are there; the next rebuild links then. */
 async function checkPatch(kept: Kept, options: LinkOptions): Promise<void> {
   const { patching, result } = kept
-  const { link } = patching!
-  kept.patching = kept.result = null
+  const link = kept.link!
+  kept.patching = kept.result = kept.link = null
   const fresh = await linkKeeping({ ...options, write: false })
   const { contents } = fresh.result.outputFiles[0]
   const { image, tail } = link
@@ -176,8 +206,8 @@ async function checkPatch(kept: Kept, options: LinkOptions): Promise<void> {
     contents.length === size &&
     !differs(contents, 0, image, 0, image.length) &&
     !differs(contents, image.length, tail, 0, tail.length)
-  if (!isSame) throw new Error(`rebuild: a patch of ${link.settings.output} is not what a fresh link writes`)
-  Object.assign(kept, { patching, result })
+  if (!isSame) throw new Error(`rebuild: ${link.settings.output} is not what a fresh link writes`)
+  Object.assign(kept, { patching, result, link })
 }
 
 /** @throws LinkFailure */
@@ -226,7 +256,9 @@ async function linkNow(
   options: LinkOptions,
   memory: MemoryDigests,
   abort: AbortController,
+  inputs: KeptInputs | null,
 ): Promise<{ result: LinkResult; done: Link }> {
+  const before = state.kept
   const host = options.host ?? state.host
   const records: FileRecords = new Map()
   const kept: Kept = {
@@ -237,6 +269,8 @@ async function linkNow(
     output: null,
     patching: null,
     never: '',
+    link: null,
+    arena: inputs === null ? -1 : before!.arena,
     generations: createGenerations(),
   }
   const forward = () => abort.abort(options.signal?.reason)
@@ -244,10 +278,13 @@ async function linkNow(
   options.signal?.addEventListener('abort', forward)
   state.kept = kept
   try {
-    const linked = await linkKeeping({ ...options, host: recordFiles(host, records), signal: abort.signal }, true)
+    const recorded = { ...options, host: recordFiles(host, records), signal: abort.signal }
+    const linked = await linkKeeping(recorded, true, inputs)
+    if (inputs !== null) copyRecords(before!.records, records, linked.result.dependencies.read)
     kept.result = linked.result
+    kept.link = linked.done
     kept.never = whyNever(linked.done)
-    if (kept.never === '') kept.patching = createPatching(linked.done)
+    if (kept.never === '') kept.patching = createPatching(linked.done, kept.arena)
     if (options.write !== false) kept.output = host.stat(linked.done.settings.output)
     return linked
   } finally {

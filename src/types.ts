@@ -375,9 +375,10 @@ export interface Changes {
 
 /**
  * `noop`: the output stands as it is. `patch`: the changed objects were read and their blocks relocated into the kept image, all
- * else stood. `full`: everything was read and linked anew.
+ * else stood. `warm`: everything was linked anew, but of the inputs only those that have changed were read. `full`: everything was read
+ * and linked anew.
  */
-export type RebuildMode = 'noop' | 'patch' | 'full'
+export type RebuildMode = 'noop' | 'patch' | 'warm' | 'full'
 
 export interface RebuildResult extends LinkResult {
   mode: RebuildMode

@@ -1,4 +1,5 @@
 // The pipeline: the table of contents of the whole program. systems/README.md says of each what it reads and writes.
+import type { Kept } from '../components/kept.ts'
 import type { Link } from '../components/link.ts'
 import { checkpoint, createObserver, type Observer, traceStep } from '../components/observer.ts'
 import type { Arch } from '../src/arch/arch.ts'
@@ -78,7 +79,7 @@ const WRITE: readonly (readonly [string, System])[] = [
 
 /**
  * Runs the systems in order. Between them the event loop gets its turn and an abort is seen. Stops where errors are, and after
- * the system `last`. `keeps` as in the link.
+ * the system `last`. `keeps` and `kept` as in the link.
  */
 export async function runPipeline(
   settings: Settings,
@@ -88,10 +89,11 @@ export async function runPipeline(
   last = '',
   observer = createObserver(host, settings),
   keeps = false,
+  kept: Kept | null = null,
 ): Promise<Link> {
   const pool = createPool(settings.signal)
   try {
-    return await runSystems(settings, arch, host, messages, last, observer, pool, keeps)
+    return await runSystems(settings, arch, host, messages, last, observer, pool, keeps, kept)
   } finally {
     stopWorkers(pool)
   }
@@ -106,15 +108,17 @@ async function runSystems(
   observer: Observer,
   pool: Pool,
   keeps: boolean,
+  kept: Kept | null,
 ): Promise<Link> {
   await begin(observer, 'survey')
   const started = host.now()
   const allocated = host.allocated?.() ?? 0
-  const link = await survey(settings, arch, host, messages, observer, pool, keeps)
+  const link = await survey(settings, arch, host, messages, observer, pool, keeps, kept)
   finish(link, 'survey', started, allocated, 0)
   if (last === 'survey') return link
   do await run(link, 'load', load)
   while (await run(link, 'resolve', resolve))
+  link.kept = null
   if (last === 'load' || last === 'resolve') return link
   for (const [name, system] of DECIDE) {
     await run(link, name, system)

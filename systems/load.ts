@@ -4,11 +4,12 @@
 // Runs in turn with resolve until nothing more is wanted. Cost: one pass over the nlist records, name bytes and relocation
 // addresses of the new files.
 
-import { FILE_BROKEN, FILE_LOADED, FILE_OBJECT, FILE_PARSED } from '../components/files.ts'
+import { FILE_AGAIN, FILE_BROKEN, FILE_LOADED, FILE_OBJECT, FILE_PARSED } from '../components/files.ts'
 import type { Link } from '../components/link.ts'
 import { internMentions } from '../components/names.ts'
 import { checkpoint } from '../components/observer.ts'
 import * as macho from '../src/formats/macho/constants.ts'
+import { adoptObject } from './load/adoptObject.ts'
 import { activateLibraries } from './load/activateLibraries.ts'
 import { createLoadScratch, fillObject, type LoadScratch, reserveMentions } from './load/fillObject.ts'
 import { loadOnThreads } from './load/loadOnThreads.ts'
@@ -24,10 +25,13 @@ const FILES_FOR_THREADS = 16
 export async function load(link: Link): Promise<number> {
   const { Ranges, Tables, Source } = link.files
   const waiting = listWaiting(link)
-  if (link.pool.workers.length > 0 && waiting.length >= FILES_FOR_THREADS) await loadOnThreads(link, waiting)
+  const isKept = waiting.some((file) => isAdopted(link, file))
+  if (link.pool.workers.length > 0 && waiting.length >= FILES_FOR_THREADS && !isKept) await loadOnThreads(link, waiting)
   else await loadHere(link, waiting)
   for (const file of waiting) {
     if (Source.flags[file] & FILE_BROKEN) continue
+    if (link.keeps) keepRows(link, file)
+    if (isAdopted(link, file)) continue
     link.visited.rows += Ranges.symbols[file]
     link.visited.read += Ranges.symbols[file] * macho.NLIST_SIZE + Tables.stringsSize[file]
   }
@@ -44,8 +48,21 @@ async function loadHere(link: Link, waiting: readonly number[]): Promise<void> {
   const scratch = createLoadScratch()
   for (let i = 0; i < waiting.length; i++) {
     if (i % FILES_A_CHECK === 0) await checkpoint(link.observer, waiting[i], link.files.count)
-    loadObject(link, waiting[i], scratch)
+    if (isAdopted(link, waiting[i])) adoptObject(link, waiting[i])
+    else loadObject(link, waiting[i], scratch)
   }
+}
+
+function isAdopted({ kept }: Link, file: number): boolean {
+  return kept !== null && file < kept.from.length && kept.from[file] !== 0
+}
+
+/** What a link that takes the object over needs as load leaves it. */
+function keepRows({ files, symbols, blocks }: Link, file: number): void {
+  const { symbol, symbols: symbolCount, block, blocks: blockCount } = files.Ranges
+  const [firstSymbol, firstBlock] = [symbol[file], block[file]]
+  symbols.Loaded.flags.set(symbols.Definition.flags.subarray(firstSymbol, firstSymbol + symbolCount[file]), firstSymbol)
+  blocks.Loaded.alignPow2.set(blocks.Extent.alignPow2.subarray(firstBlock, firstBlock + blockCount[file]), firstBlock)
 }
 
 function isWaiting(link: Link, file: number): boolean {
@@ -55,6 +72,7 @@ function isWaiting(link: Link, file: number): boolean {
 
 function loadObject(link: Link, file: number, scratch: LoadScratch): void {
   link.files.Source.flags[file] |= FILE_PARSED
+  const said = link.messages.list.length
   const header = openObject(link, file)
   if (header === null) return
   reserveMentions(scratch, header.symbolCount)
@@ -67,4 +85,5 @@ function loadObject(link: Link, file: number, scratch: LoadScratch): void {
     return true
   })
   if (done === null) breakFile(link, file)
+  if (link.messages.list.length > said) link.files.Source.flags[file] |= FILE_AGAIN
 }

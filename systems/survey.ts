@@ -18,6 +18,7 @@ import {
 import { createFixups } from '../components/fixups.ts'
 import { createGots } from '../components/gots.ts'
 import { createImports } from '../components/imports.ts'
+import type { Kept } from '../components/kept.ts'
 import { createStabs, type Link } from '../components/link.ts'
 import { createNames } from '../components/names.ts'
 import { createMessageStubs, createMethodLists, createSelectors } from '../components/objectiveC.ts'
@@ -43,6 +44,7 @@ import { addArchive, addObject, classify, pickArchitecture, readInput } from './
 import { recallLibrary } from './survey/keptLibraries.ts'
 import { createReadAhead, readAhead } from './survey/readAhead.ts'
 import { createReadScratch, LARGE_FILE } from './survey/readSplit.ts'
+import { isKnown, recallInput, sizeKnown, takeOver } from './survey/recall.ts'
 import { checkClients, checkExtensionSafety, markReexports } from './survey/reexports.ts'
 import { findDirectories, findFramework, findLibrary } from './survey/search.ts'
 import { createSurvey, sliceOf, type Survey } from './survey/survey.ts'
@@ -59,6 +61,8 @@ const SPARE_SECTIONS = 512
 const SPARE_NAMES = 4096
 const SPARE_NAME_BYTES = 64
 
+const COUNTED = ['sections', 'symbols', 'blocks', 'unwinds', 'strings'] as const
+
 /** Files between two looks at what goes on outside. */
 const FILES_A_CHECK = 64
 /** Files between two looks at whether their sizes already ask for workers. */
@@ -72,12 +76,14 @@ export async function survey(
   observer: Observer,
   pool: Pool,
   keeps = false,
+  kept: Kept | null = null,
 ): Promise<Link> {
   const found = createSurvey(settings, arch, host, messages, observer)
+  if (kept !== null) takeOver(found, kept)
   findDirectories(found)
   found.expected = expectedBytes(found, pool)
-  if (keeps) found.slice = sliceOf(found.expected)
-  found.arenas.shared = startThreads(pool, settings, host, found.expected)
+  if (keeps && kept === null) found.slice = sliceOf(found.expected)
+  if (kept === null) found.arenas.shared = startThreads(pool, settings, host, found.expected)
   found.splits = !keeps && isLarge(settings, found.expected)
   if (found.splits || (!keeps && hasLargeFile(found))) found.scratch = createReadScratch()
   found.ahead = createReadAhead(pool, host, found)
@@ -111,18 +117,22 @@ async function addInputs(found: Survey): Promise<void> {
 /** Sizes of the named files, so that they share one arena. Workers boot as soon as it is known that there will be some. */
 function expectedBytes(found: Survey, pool: Pool): number {
   const { inputs } = found.settings
-  let total = 0
+  const threads = found.kept === null || found.arenas.shared
+  let [total, known] = [0, 0]
   for (let i = 0; i < inputs.length; i++) {
     const { path, contents } = inputs[i]
-    if (contents !== undefined) total += contents.length + 16
+    if (isKnown(found, path)) known += sizeKnown(found, path)
+    else if (contents !== undefined) total += contents.length + 16
     else if (path !== undefined) {
       const stat = found.host.stat(path)
       if (stat === null) continue
       found.stats.set(path, stat)
       total += stat.size + 16
     }
-    if (i % STATS_A_CHECK === STATS_A_CHECK - 1) startThreads(pool, found.settings, found.host, total)
+    if (i % STATS_A_CHECK === STATS_A_CHECK - 1 && threads)
+      startThreads(pool, found.settings, found.host, total + known)
   }
+  if (found.kept !== null && threads) startThreads(pool, found.settings, found.host, total + known)
   return total
 }
 
@@ -143,6 +153,8 @@ async function addInput(found: Survey, input: Input, explicit: boolean): Promise
     return 0
   }
   const isLibrary = input.path === undefined
+  const recalled = found.seen.has(path) ? 0 : recallInput(found, path, input, rank, explicit)
+  if (recalled !== 0) return recalled
   const known = found.seen.get(path)
   if (known !== undefined && (isLibrary || found.rows.kind[known] === FILE_ARCHIVE)) return known
   const dylib = found.dylibsByPath.get(path)
@@ -230,19 +242,22 @@ function hasLargeFile(found: Survey): boolean {
 // long: one line for each part of the link
 function reserve(found: Survey, pool: Pool, keeps: boolean): Link {
   const { rows } = found
-  const spares = keeps ? addSpareRows(found) : 0
+  found.spares = keeps && found.settings.layout === 'padded'
+  let spares = found.spares ? SPARE_NAMES : 0
   let [sections, symbols, blocks, unwinds] = [0, 0, 0, 0]
   for (let file = 1; file <= found.count; file++) {
     sections += rows.sections[file]
-    symbols += rows.symbols[file]
-    blocks += rows.blocks[file]
-    unwinds += rows.unwinds[file]
+    symbols += rowsFor(found, file, rows.symbols[file])
+    blocks += rowsFor(found, file, rows.blocks[file])
+    unwinds += rowsFor(found, file, rows.unwinds[file])
+    spares += rowsFor(found, file, rows.symbols[file]) - rows.symbols[file]
   }
   const spare = symbols + unwinds + sections + listed(found.settings) + INTERNAL_ROWS
   const names = symbols + spares + archiveNames(found) + INTERNAL_ROWS + listed(found.settings)
   const { shared } = found.arenas
   const link: Link = {
     keeps,
+    kept: found.kept,
     settings: found.settings,
     host: found.host,
     arch: found.arch,
@@ -256,8 +271,8 @@ function reserve(found: Survey, pool: Pool, keeps: boolean): Link {
     sectionNames: createSectionNames(),
     files: createFiles(found.count + 1, shared),
     sections: createSections(sections + SPARE_SECTIONS, shared),
-    blocks: createBlocks(blocks + spare, shared),
-    symbols: createSymbols(symbols + spare, shared),
+    blocks: createBlocks(blocks + spare, shared, keeps),
+    symbols: createSymbols(symbols + spare, shared, keeps),
     names: createNames(names, shared),
     imports: createImports(0, shared),
     gots: createGots(0, shared),
@@ -343,22 +358,13 @@ function reserve(found: Survey, pool: Pool, keeps: boolean): Link {
   return link
 }
 
-/** What the next versions of an object may have more than this one. Returns how many names more there may be. */
-function addSpareRows({ rows, count, settings }: Survey): number {
-  if (settings.layout !== 'padded') return 0
-  let names = SPARE_NAMES
-  for (let file = 1; file <= count; file++) {
-    if (rows.kind[file] !== FILE_OBJECT || rows.parent[file] !== 0) continue
-    names += spareRows(rows.symbols[file])
-    rows.symbols[file] += spareRows(rows.symbols[file])
-    rows.blocks[file] += spareRows(rows.blocks[file])
-    rows.unwinds[file] += spareRows(rows.unwinds[file])
-  }
-  return names
+/** With those that the next versions of an object may have more than this one. */
+function rowsFor({ rows, spares }: Survey, file: number, count: number): number {
+  return spares && rows.kind[file] === FILE_OBJECT && rows.parent[file] === 0 ? count + spareRows(count) : count
 }
 
 function inputBytes(found: Survey): number {
-  return found.arenas.list.reduce((sum, { used }) => sum + used, 0)
+  return found.arenas.list.reduce((sum, { used }) => sum + used, -found.keptBytes)
 }
 
 function archiveNames(found: Survey): number {
@@ -392,6 +398,7 @@ function fillFiles(link: Link, found: Survey): void {
     files.Detail,
     files.Before,
     files.Rows,
+    files.Counts,
   ])
   let [section, symbol, block] = [1, 1, 1]
   for (let file = 1; file <= found.count; file++) {
@@ -410,9 +417,11 @@ function fillFiles(link: Link, found: Survey): void {
     files.Ranges.symbol[file] = symbol
     files.Ranges.block[file] = block
     section += rows.sections[file]
-    symbol += rows.symbols[file]
-    block += rows.blocks[file]
+    symbol += rowsFor(found, file, rows.symbols[file])
+    block += rowsFor(found, file, rows.blocks[file])
+    for (const name of COUNTED) files.Counts[name][file] = rows[name][file]
   }
+  if (found.kept !== null) found.kept.from = Uint32Array.from(rows.from)
   spawnRange(
     link.sections.world,
     section - 1 + SPARE_SECTIONS,
@@ -445,8 +454,8 @@ function addInternalFile(link: Link): void {
   files.Source.flags[file] = FILE_LOADED | FILE_PARSED
   files.Source.path[file] = link.paths.push('<internal>') - 1
   files.Order.rank[file] = 0xffffffff
-  internal.arena = link.arenas.list.length
-  link.arenas.list.push(createArena(INTERNAL_BYTES, link.arenas.shared))
+  internal.arena = link.kept?.link.internal.arena ?? link.arenas.list.length
+  link.arenas.list[internal.arena] = createArena(INTERNAL_BYTES, link.arenas.shared)
   link.arenas.list[internal.arena].used = 16
   files.Source.arena[file] = internal.arena
   internal.section = link.sections.count + 1
@@ -459,6 +468,10 @@ function addInternalFile(link: Link): void {
 
 /** Room for every distinct name side by side: at most all string tables, of which only what is used costs memory. */
 function addNamePool(link: Link, found: Survey): void {
+  if (link.kept !== null) {
+    link.names.pool = link.kept.link.names.pool
+    return
+  }
   let size = 4096 + (link.keeps ? SPARE_NAMES * SPARE_NAME_BYTES : 0)
   for (let file = 1; file <= found.count; file++) size += found.rows.strings[file]
   for (const archive of found.archives)

@@ -35,6 +35,14 @@ export function recordFiles(host: Host, records: FileRecords): Host {
   return { ...host, stat, readInto }
 }
 
+/** Of files that were not looked at again, what is known stays. */
+export function copyRecords(from: FileRecords, to: FileRecords, paths: readonly string[]): void {
+  for (const path of paths) {
+    const record = from.get(path)
+    if (record !== undefined && !to.has(path)) to.set(path, record)
+  }
+}
+
 /** Whether a write now might not change the time. */
 export function isRacy(stat: FileStat | null): boolean {
   return stat !== null && stat.mtimeSeconds + RACY_SECONDS >= Date.now() / 1000

@@ -2,7 +2,7 @@
 // what depends on them follows, page by page. The result is what a full link writes; where that is not certain, it says why.
 import { ARENA_LIMIT, createArena } from '../../components/arena.ts'
 import { alignUp } from '../core/align.ts'
-import { FILE_LOADED, FILE_OBJECT, FILE_PARSED } from '../../components/files.ts'
+import { FILE_AGAIN, FILE_LOADED, FILE_OBJECT, FILE_PARSED } from '../../components/files.ts'
 import type { Link } from '../../components/link.ts'
 import { signAgain } from '../../systems/sign.ts'
 import { FormatError, readU32 } from '../core/bytes.ts'
@@ -47,7 +47,8 @@ export interface Patching {
   heads: Uint32Array
 }
 
-export function createPatching(link: Link): Patching {
+/** `arena`: where an earlier link's patches have read to, which this one has taken over; -1: none. */
+export function createPatching(link: Link, arena = -1): Patching {
   const files = new Map<string, number>()
   const { kind, path } = link.files.Source
   for (let file = 1; file <= link.files.count; file++) {
@@ -59,7 +60,7 @@ export function createPatching(link: Link): Patching {
     link,
     files,
     places: new Map(),
-    arena: -1,
+    arena,
     reverse: null,
     live: null,
     heads: new Uint32Array(link.blocks.count + 1),
@@ -102,6 +103,7 @@ export function patch(patching: Patching, host: Host, inputs: readonly Input[]):
     return 'literals of several objects may be the same'
   steps('load')
   for (const change of changes) {
+    link.files.Source.flags[change.file] |= FILE_AGAIN
     const count = ('before' in change ? restructure : patchObject)(patching, change as Change & Restructure, dirty)
     if (typeof count === 'string') return named(link.paths[link.files.Source.path[change.file]], count)
     dirtyBlocks += count

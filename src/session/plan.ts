@@ -69,6 +69,13 @@ export function findChanges(host: Host, records: FileRecords, before: MemoryDige
   return { paths, reason: paths.length === 0 ? '' : reasonFor(paths[0]!, reason, paths.length) }
 }
 
+/** Names that several inputs have: which of them is which does not tell by the name. */
+export function repeatedInputs({ inputs }: LinkOptions): string[] {
+  const names = inputs.map(nameOf)
+  const seen = new Set<string>()
+  return names.length === new Set(names).size ? [] : names.filter((name) => seen.size === seen.add(name).size)
+}
+
 function reasonFor(path: string, what: string, count: number): string {
   return count === 1 ? `${path} ${what}` : `${path} ${what}, and ${count - 1} more`
 }

@@ -1,5 +1,6 @@
 // Further names of definitions: -alias, then N_INDR records in command-line order. A name that has a definition keeps it,
 // unless that is weak and the new one is not (ld64.lld adds aliases after all inputs).
+import { FILE_AGAIN } from '../../components/files.ts'
 import { addInternalSymbol, knownName, nameOf, nameText } from '../../components/internal.ts'
 import { type Link, locate } from '../../components/link.ts'
 import { NAME_NO_DEAD_STRIP, WHERE_GLOBAL, WHERE_UNKNOWN } from '../../components/names.ts'
@@ -48,6 +49,7 @@ function addIndirect(link: Link, file: number, symbol: number): void {
   const { Definition, Reference } = link.symbols
   const { Resolution } = link.names
   const real = referent(link, file, Definition.offset[symbol])
+  link.files.Source.flags[file] |= FILE_AGAIN
   const hidden = Definition.flags[symbol] & SYMBOL_PRIVATE
   Definition.flags[symbol] = SYMBOL_EXTERNAL
   Definition.offset[symbol] = 0

@@ -1,5 +1,6 @@
 // What the linker defines itself: header symbols, tentative definitions, aliases, boundaries, -sectcreate.
 import { BLOCK_KEPT, BLOCK_SYNTHETIC } from '../../components/blocks.ts'
+import { FILE_AGAIN } from '../../components/files.ts'
 import {
   addInternalBlock,
   addInternalSection,
@@ -81,6 +82,7 @@ export function defineCommons(link: Link): void {
     if (keys[i] === symbol || (symbols.Definition.flags[symbol] & SYMBOL_COMMON) === 0) continue
     if (section === 0) section = addInternalSection(link, '__DATA', '__common', macho.S_ZEROFILL, 0, CONTENT_ZEROFILL)
     const file = link.order[Math.floor(keys[i] / 4294967296) - 1]
+    files.Source.flags[file] |= FILE_AGAIN
     const { words } = tablesOf(link, file)
     const index = symbol - files.Ranges.symbol[file]
     const given = (words[files.Tables.nlist[file] / 4 + index * 4 + 1] >>> 24) & 0xf

@@ -1,7 +1,7 @@
 // Loading by batches of files: opened one by one, filled on all threads, their names looked up on all threads, and then named, in
 // the order of the files. Messages come in that order too.
 import { memory } from '../../components/columns.ts'
-import { FILE_BROKEN, FILE_PARSED } from '../../components/files.ts'
+import { FILE_AGAIN, FILE_BROKEN, FILE_PARSED } from '../../components/files.ts'
 import type { Link } from '../../components/link.ts'
 import { runKernel } from '../../components/mirror.ts'
 import { createMentions, forgetMentions, internMentions, nameMentions, REGIONS } from '../../components/names.ts'
@@ -82,7 +82,8 @@ async function loadBatch(
       if ((link.files.Source.flags[opened.file] & FILE_BROKEN) === 0) activate(link, opened)
     })
   })
-  for (const { messages } of batch) {
+  for (const { file, messages } of batch) {
+    if (messages.list.length > 0) link.files.Source.flags[file] |= FILE_AGAIN
     link.messages.list.push(...messages.list)
     link.messages.errors += messages.errors
   }

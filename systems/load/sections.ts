@@ -43,8 +43,7 @@ export function loadSections(link: Link, file: number, header: ObjectHeader): bo
     sections.Header.flags[section] = flags
     sections.Header.alignPow2[section] = align
     sections.Header.content[section] = contentOf(link, sectionNames.segments[name], sectionNames.sections[name], flags)
-    if (sectionNames.segments[name] === '__LLVM' && sectionNames.sections[name] === '__cg_profile')
-      link.profiles.push(section)
+    if (isProfile(link, section)) link.profiles.push(section)
     sections.Bytes.position[section] = start + readU32(arena.bytes, at + 48)
     sections.Relocations.position[section] = start + readU32(arena.bytes, at + 56)
     sections.Relocations.count[section] = readU32(arena.bytes, at + 60)
@@ -61,6 +60,12 @@ export function loadSections(link: Link, file: number, header: ObjectHeader): bo
     if (!checkPointers(link, file, section, at + 40 - start)) ok = false
   }
   return ok
+}
+
+/** Holds a call profile. */
+export function isProfile({ sections, sectionNames }: Link, section: number): boolean {
+  const name = sections.Header.name[section]
+  return sectionNames.segments[name] === '__LLVM' && sectionNames.sections[name] === '__cg_profile'
 }
 
 function checkLiterals(link: Link, file: number, section: number, offset: number): boolean {

@@ -3,6 +3,7 @@ import { ARENA_LIMIT, placeInArena, tablesBeside } from '../../components/arena.
 import { traceStep } from '../../components/observer.ts'
 import {
   FILE_ARCHIVE,
+  FILE_ASKS,
   FILE_BROKEN,
   FILE_DEBUG,
   FILE_EXPLICIT,
@@ -117,8 +118,13 @@ export function classify(survey: Survey, place: Place): Kind {
 }
 
 /** Flags of a file from how it was asked for. */
-function fileFlags(flags: InputFlags, explicit: boolean): number {
+export function fileFlags(flags: InputFlags, explicit: boolean): number {
   return (explicit ? FILE_EXPLICIT : 0) | (flags.hidden ? FILE_HIDDEN : 0) | (flags.forceLoad ? FILE_FORCE_LOAD : 0)
+}
+
+/** The same of an object; `alone`: no member of an archive. */
+export function objectFlags(input: Input, alone: boolean): number {
+  return fileFlags(input, alone) | (alone && !input.lazy ? FILE_LOADED : 0) | (input.lazy ? FILE_LAZY : 0)
 }
 
 /** An object file row with its counts; an archive member is not loaded until something wants it. */
@@ -130,11 +136,7 @@ export function addObject(survey: Survey, path: string, found: Place, rank: numb
   const { rows } = survey
   rows.parent[file] = parent
   rows.flags[file] =
-    (place.split ? FILE_SPLIT : 0) |
-    (place.skipped ? FILE_SKIPPED : 0) |
-    fileFlags(input, parent === 0) |
-    (parent === 0 && !input.lazy ? FILE_LOADED : 0) |
-    (input.lazy ? FILE_LAZY : 0)
+    (place.split ? FILE_SPLIT : 0) | (place.skipped ? FILE_SKIPPED : 0) | objectFlags(input, parent === 0)
   try {
     const known = place.counts ?? -1
     const counts = known >= 0 ? survey.ahead!.batch.job.counts : survey.counts
@@ -143,7 +145,10 @@ export function addObject(survey: Survey, path: string, found: Place, rank: numb
       countObject(bytes, place.position, header, counts, 0, symbols)
     }
     takeCounts(survey, file, counts, Math.max(known, 0))
-    if (counts[Math.max(known, 0) + COUNT_OPTIONS] !== 0) noteAutolinks(survey, place)
+    if (counts[Math.max(known, 0) + COUNT_OPTIONS] !== 0) {
+      rows.flags[file] |= FILE_ASKS
+      noteAutolinks(survey, place)
+    }
   } catch (trouble) {
     if (!(trouble instanceof FormatError)) throw trouble
     rows.flags[file] |= FILE_BROKEN
@@ -161,7 +166,7 @@ function takeCounts({ rows }: Survey, file: number, counts: Float64Array, at: nu
 }
 
 /** Libraries that an object names itself: found and read now, so that columns can be sized, used when the object is loaded. */
-function noteAutolinks(survey: Survey, place: Place): void {
+export function noteAutolinks(survey: Survey, place: Place): void {
   if (survey.settings.ignoreAutoLink) return
   const { bytes } = survey.arenas.list[place.arena]
   const header = readObjectHeader(bytes, place.position, place.size)

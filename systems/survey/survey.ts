@@ -1,5 +1,6 @@
 // What the survey collects before any column exists: plain growing columns of numbers, one element a file, element 0 unused.
 import { type Arenas, createArenas } from '../../components/arena.ts'
+import type { Kept } from '../../components/kept.ts'
 import type { Dylib, Link } from '../../components/link.ts'
 import type { Observer } from '../../components/observer.ts'
 import type { Arch } from '../../src/arch/arch.ts'
@@ -35,6 +36,8 @@ export interface SurveyRows {
   unwinds: number[]
   /** Bytes of the string table: bound on the names it brings. */
   strings: number[]
+  /** File of the kept link whose rows it takes over; 0: none. */
+  from: number[]
 }
 
 export interface Survey {
@@ -81,6 +84,12 @@ export interface Survey {
   expected: number
   /** Of a link that is kept, bytes of an arena: what is read of it later is read by the arena. 0: as few arenas as can be. */
   slice: number
+  /** Objects get rows for what their next versions may have more. */
+  spares: boolean
+  /** The link that inputs are taken over from. */
+  kept: Kept | null
+  /** Bytes that its arenas hold. */
+  keptBytes: number
 }
 
 export interface ReadBatch {
@@ -160,6 +169,9 @@ export function createSurvey(
     scratch: null,
     expected: 0,
     slice: 0,
+    spares: false,
+    kept: null,
+    keptBytes: 0,
   }
 }
 
@@ -180,6 +192,7 @@ const ROW_NAMES: readonly (keyof SurveyRows)[] = [
   'blocks',
   'unwinds',
   'strings',
+  'from',
 ]
 
 /** A new file row, all zero but its kind and place. */

@@ -133,7 +133,7 @@ forEachTarget((target) => {
     await session.rebuild()
     const pick = randomFrom(7)
     const below = (count: number) => Math.floor(pick() * count)
-    const modes = { patch: 0, full: 0, noop: 0 }
+    const modes = { patch: 0, warm: 0, full: 0, noop: 0 }
     for (let step = 0; step < STEPS; step++) {
       const file = below(2)
       const body = program.bodies[file][below(4)]
@@ -150,7 +150,7 @@ forEachTarget((target) => {
       if (mode === 'patch') assert.ok(dirtyBlocks <= 12, `${dirtyBlocks} blocks`)
       else assert.match(reason, REASONS)
     }
-    assert.ok(modes.patch >= STEPS / 3 && modes.full > 0, JSON.stringify(modes))
+    assert.ok(modes.patch >= STEPS / 3 && modes.warm > 0, JSON.stringify(modes))
     verifyImage(target, program.options.output!)
     const elsewhere = join(tempFolder(), 'out')
     await link({ ...program.options, output: elsewhere })
@@ -183,7 +183,7 @@ test('literals come, go and become ones that others have, by patch or with a rea
     return [mode, reason.replace(/^.*; /, '')]
   }
   assert.equal((await change(2001))[0], 'patch')
-  assert.deepEqual(await change(1002), ['full', 'it has blocks of __cstring that leave their room'])
+  assert.deepEqual(await change(1002), ['warm', 'it has blocks of __cstring that leave their room'])
   await change(2002)
   assert.equal((await change(2003))[0], 'patch')
   assert.equal((await change(20004))[0], 'patch', 'a longer one has room')
@@ -236,7 +236,7 @@ test('objects that change together are patched together', async () => {
   await session.dispose()
 })
 
-test('what a patch cannot do needs a full link, and it says why', async () => {
+test('what a patch cannot do needs a warm rebuild, and it says why', async () => {
   const target = createTarget('arm64', 'chained')
   const cases: [Partial<LinkOptions>, RegExp][] = [
     [{ icf: 'all' }, /; identical code is folded$/],
@@ -250,7 +250,7 @@ test('what a patch cannot do needs a full link, and it says why', async () => {
     program.bodies[0][0].constant = 1234
     put(program, 0)
     const { mode, reason } = await session.rebuild()
-    assert.equal(mode, 'full')
+    assert.equal(mode, 'warm')
     assert.match(reason, wanted)
     await session.dispose()
   }
@@ -273,7 +273,7 @@ forEachTarget((target) => {
     await session.rebuild()
     const results: [string, RegExp, string][] = [
       ['y = only(y) ^ only(y);', /written$/, 'patch'],
-      ['y = far(y) ^ far(y);', /; it changes what lives$/, 'full'],
+      ['y = far(y) ^ far(y);', /; it changes what lives$/, 'warm'],
     ]
     for (const [body, wanted, mode] of results) {
       put(body)
