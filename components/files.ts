@@ -94,8 +94,8 @@ export function createFiles(rows: number, shared: boolean) {
   /** How many table entries the files before it have caused. */
   const Before = columns(rows, { gots: 'u32', tlvs: 'u32', stubs: 'u32' }, shared)
   /**
-   * In the padded layout its rows of the symbol table: where they begin in `locals` and `externals` of link.table, and how many
-   * there are; where their names begin, in the string table and in `externalNames`, and the bytes that these have.
+   * Its rows of the symbol table: where they begin in `locals` of link.table, and how many there are; in the padded layout also those
+   * in `externals`; where their names begin, in the string table and in `externalNames`, and the bytes that these have.
    */
   const Rows = columns(
     rows,

@@ -6,6 +6,9 @@ import { branchChunks, measureChunks } from '../systems/allocate/branchChunks.ts
 import { exportChunks } from '../systems/beginExports/exportChunks.ts'
 import { hashLiteralChunks, leadLiteralChunks } from '../systems/fold/literalChunks.ts'
 import { fillChunks, findChunks, nameChunks } from '../systems/load/fillChunks.ts'
+import { externalChunks } from '../systems/numberSymbols/externalChunks.ts'
+import { nameRowChunks } from '../systems/numberSymbols/externalNames.ts'
+import { listChunks } from '../systems/numberSymbols/listChunks.ts'
 import { hintChunks } from '../systems/relocate/hints.ts'
 import { relocateChunks } from '../systems/relocate/relocateChunks.ts'
 import { hashChunks } from '../systems/sign/hashChunks.ts'
@@ -17,14 +20,17 @@ const KERNELS: Readonly<Record<string, unknown>> = {
   addressChunks,
   branchChunks,
   exportChunks,
+  externalChunks,
   fillChunks,
   findChunks,
   hashChunks,
   hashLiteralChunks,
   hintChunks,
   leadLiteralChunks,
+  listChunks,
   measureChunks,
   nameChunks,
+  nameRowChunks,
   readChunks,
   relocateChunks,
 }

@@ -1,33 +1,33 @@
 // numberSymbols: decides which symbols stand in the output's symbol table and in which order: locals, externals, undefined names.
 // Reads: symbols, names, live blocks, imports. Writes: link.table (rows in order), Use.symtab.
-// After allocate, before writeIndirect, whose indirect table holds these numbers. Cost: one pass over the symbols.
+// After allocate, before writeIndirect, whose indirect table holds these numbers. Cost: one pass over the
+// symbols and one over the names, on all threads; between them one over the mentions of names.
 
 import { IMPORT_DYNAMIC_LOOKUP, IMPORT_OWN, IMPORT_USED } from '../components/imports.ts'
 import { memory } from '../components/columns.ts'
 import type { Link } from '../components/link.ts'
-import { NAME_EXPORTED, NAME_LIVE, WHERE_GLOBAL } from '../components/names.ts'
-import { SYMBOL_DEFINED, SYMBOL_EXTERNAL, SYMBOL_OMITTED, TARGET_IMPORT } from '../components/symbols.ts'
-import { countBefore, markBits, rankOf } from '../src/core/bits.ts'
+import { runKernel } from '../components/mirror.ts'
+import { NAME_LIVE } from '../components/names.ts'
+import { SYMBOL_EXTERNAL, TARGET_IMPORT } from '../components/symbols.ts'
 import { rowRoom } from './kernels/linkeditRooms.ts'
 import { listByFile } from './numberSymbols/byFile.ts'
+import { numberOwn, rankExternals } from './numberSymbols/byRow.ts'
+import { createExternalJob, externalChunks, joinExternals } from './numberSymbols/externalChunks.ts'
 import { gatherNames } from './numberSymbols/externalNames.ts'
-import { isInOutput } from './numberSymbols/isInOutput.ts'
+import { createListJob, joinLocals, listChunks } from './numberSymbols/listChunks.ts'
 import { type Filter, localFilter } from './numberSymbols/localFilter.ts'
 import { mentionOrder } from './numberSymbols/mentions.ts'
 import { orderUndefineds } from './numberSymbols/orderUndefineds.ts'
 import { writeStabs } from './numberSymbols/stabs.ts'
 
-export function numberSymbols(link: Link): void {
+/** What the kernels read of the link. */
+const PARTS = ['files', 'blocks', 'symbols', 'names'] as const
+
+export async function numberSymbols(link: Link): Promise<void> {
   const { table } = link
-  const { shared } = link.arenas
   const keeps = localFilter(link)
-  let count = 0
-  for (const file of [...link.order, link.internal.file]) count += link.files.Ranges.symbols[file]
-  table.locals = new Uint32Array(count)
-  table.externals = new Uint32Array(memory(count * 4, shared))
   const padded = link.settings.layout === 'padded'
-  if (!padded && keeps !== 'none') for (const file of [...link.order, link.internal.file]) listLocals(link, file, keeps)
-  const names = padded ? listByFile(link, keeps) : listExternals(link, keeps)
+  const { names, lengths } = padded ? listPadded(link, keeps) : await listTight(link, keeps)
   listImports(link)
   if (padded) orderUndefineds(link)
   table.thunks = listThunks(link, keeps)
@@ -41,45 +41,54 @@ export function numberSymbols(link: Link): void {
     link.imports.Use.symtab[made] = locals + table.externalCount + index + 1
   })
   table.externals = table.externals.subarray(0, table.externalCount)
-  table.externalNames = gatherNames(link, names, table.externalCount)
-  orderByRow(link, locals)
+  const ranks = rankExternals(link)
+  table.externalNames = await gatherNames(link, names, lengths, ranks)
+  numberOwn(link, ranks, locals)
 }
 
-/** Fills table.byRow, and Use.symtab of the imports that stand for a definition of the image; those begin at `first`. */
-export function orderByRow(link: Link, first: number): void {
+/** Names of the externals, and their lengths where these are known. */
+interface Listed {
+  names: Uint32Array
+  lengths: Uint32Array | null
+}
+
+function listPadded(link: Link, keeps: Filter): Listed {
+  const { shared } = link.arenas
+  let count = 0
+  for (const file of [...link.order, link.internal.file]) count += link.files.Ranges.symbols[file]
+  link.table.locals = new Uint32Array(memory(count * 4, shared))
+  link.table.externals = new Uint32Array(memory(count * 4, shared))
+  return { names: listByFile(link, keeps), lengths: null }
+}
+
+/**
+ * Locals of the objects in their order, and definitions of external names in the order of first mention: exported ones, and private
+ * ones behind the locals.
+ */
+async function listTight(link: Link, keeps: Filter): Promise<Listed> {
   const { table } = link
-  const words = new Uint32Array((link.symbols.count >>> 5) + 1)
-  const before = new Uint32Array(words.length)
-  table.byRow = new Uint32Array(memory(table.externalCount * 4, link.arenas.shared))
-  markBits(words, table.externals, table.externalCount)
-  countBefore(words, before)
-  placeByRank(words, before, table.externals, table.byRow)
-  const { where, symbol } = link.names.Resolution
-  const { name: nameOf } = link.symbols.Definition
-  for (let made = 1; made <= link.imports.count; made++) {
-    const name = link.imports.Library.name[made]
-    const own = symbol[name]
-    if (where[name] !== WHERE_GLOBAL || nameOf[own] !== name || ((words[own >>> 5] >>> (own & 31)) & 1) === 0) continue
-    link.imports.Use.symtab[made] = first + table.byRow[rankOf(words, before, own)] + 1
-  }
+  const list = createListJob(link, keeps)
+  if (typeof keeps === 'function') listChunks(link, list, countTo(list.starts.length))
+  else await runKernel(link, 'listChunks', PARTS, listChunks, list, list.starts.length)
+  table.locals = list.locals
+  table.localCount = joinLocals(link, list)
+  const { mentions, mentionStarts, mentionCounts } = list
+  const names = mentionOrder(link, { names: mentions, starts: mentionStarts, counts: mentionCounts })
+  const job = createExternalJob(link, names, keeps)
+  if (typeof keeps === 'function') externalChunks(link, job, countTo(job.chunks))
+  else await runKernel(link, 'externalChunks', PARTS, externalChunks, job, job.chunks)
+  const [exported, hidden] = joinExternals(job)
+  table.locals.set(job.hidden.subarray(0, hidden), table.localCount)
+  table.localCount += hidden
+  table.externals = job.externals
+  table.externalCount = exported
+  return { names, lengths: job.lengths }
 }
 
-function placeByRank(words: Uint32Array, before: Uint32Array, values: Uint32Array, places: Uint32Array): void {
-  for (let i = 0; i < places.length; i++) places[rankOf(words, before, values[i])] = i
-}
-
-/** Symbols that are local to their object, in its order. */
-function listLocals(link: Link, file: number, keeps: Exclude<Filter, 'none'>): void {
-  const { table } = link
-  const { flags } = link.symbols.Definition
-  const first = link.files.Ranges.symbol[file]
-  const end = first + link.files.Ranges.symbols[file]
-  for (let symbol = first; symbol < end; symbol++) {
-    if ((flags[symbol] & (SYMBOL_DEFINED | SYMBOL_OMITTED | SYMBOL_EXTERNAL)) !== SYMBOL_DEFINED) continue
-    if (!isInOutput(link, symbol) || (keeps !== 'all' && !keeps(file, symbol))) continue
-    table.locals[table.localCount++] = symbol
-  }
-  link.visited.rows += end - first
+/** For filters, which no other thread has. */
+function countTo(chunks: number): () => number {
+  let next = 0
+  return () => (next < chunks ? next++ : -1)
 }
 
 /** Thunks of external names, which are local to the image; ld64.lld lists no others. */
@@ -93,29 +102,6 @@ export function listThunks(link: Link, keeps: Filter): Uint32Array {
     if (target & TARGET_IMPORT || flags[target] & SYMBOL_EXTERNAL) list.push(thunk)
   }
   return Uint32Array.from(list)
-}
-
-/**
- * Definitions of external names in the order of first mention: exported ones, and private ones behind the locals. Returns the
- * names of the exported ones.
- */
-function listExternals(link: Link, keeps: Filter): Uint32Array {
-  const { table } = link
-  const { where, symbol: winner, flags: nameFlags } = link.names.Resolution
-  const { flags } = link.symbols.Definition
-  const names = mentionOrder(link)
-  let count = 0
-  for (let i = 0; i < names.length; i++) {
-    const name = names[i]
-    const symbol = winner[name]
-    if (where[name] !== WHERE_GLOBAL || flags[symbol] & SYMBOL_OMITTED || !isInOutput(link, symbol)) continue
-    if (nameFlags[name] & NAME_EXPORTED) {
-      table.externals[count] = symbol
-      names[count++] = name
-    } else if (keeps === 'all' || (keeps !== 'none' && keeps(0, symbol))) table.locals[table.localCount++] = symbol
-  }
-  table.externalCount = count
-  return names
 }
 
 /** Undefined names in the order of their imports; with -dead_strip those that live code refers to. */

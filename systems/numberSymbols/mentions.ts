@@ -1,5 +1,6 @@
 // External names in the order in which they are first met, which is that of ld64.lld's symbol table: names that options want;
 // then file by file what is in no section, what is in sections by place, what is undefined; then what the linker adds.
+import { memory } from '../../components/columns.ts'
 import { FILE_EXPLICIT } from '../../components/files.ts'
 import { knownName } from '../../components/internal.ts'
 import type { Link } from '../../components/link.ts'
@@ -11,34 +12,20 @@ import {
   SYMBOL_WEAK_DEF,
 } from '../../components/symbols.ts'
 
-interface Mentions {
-  names: Uint32Array
-  count: number
-  seen: Uint8Array
-  /** N_INDR records, which come after all files. */
-  indirect: ReadonlySet<number> | null
-  /** Of one file: how many of its symbols begin in each block, then where the next one goes. */
+/** Room for what a file mentions, as large as the largest file. */
+export interface MentionScratch {
+  /** By block: how many of the file's symbols begin in it, then where the next one goes. */
   starts: Uint32Array
   inSections: Uint32Array
   placed: Uint32Array
   placedCount: number
+  /** Names. */
   undefineds: Uint32Array
   undefinedCount: number
 }
 
-/** Rows of all external names that loaded files mention, once each. Cost: the external symbols, and the blocks of files with some. */
-export function mentionOrder(link: Link): Uint32Array {
-  const { files, names, symbols } = link
-  let [mostSymbols, mostBlocks] = [0, 0]
-  for (const file of link.order) {
-    mostSymbols = Math.max(mostSymbols, files.Ranges.symbols[file])
-    mostBlocks = Math.max(mostBlocks, files.Ranges.blocks[file])
-  }
-  const mentions: Mentions = {
-    names: new Uint32Array(names.count),
-    count: 0,
-    seen: new Uint8Array(names.count + 1),
-    indirect: link.indirects.length === 0 ? null : new Set(link.indirects.filter((_, i) => i % 2 === 1)),
+export function createMentionScratch(mostSymbols: number, mostBlocks: number): MentionScratch {
+  return {
     starts: new Uint32Array(mostBlocks + 1),
     inSections: new Uint32Array(mostSymbols),
     placed: new Uint32Array(mostSymbols),
@@ -46,12 +33,36 @@ export function mentionOrder(link: Link): Uint32Array {
     undefineds: new Uint32Array(mostSymbols),
     undefinedCount: 0,
   }
+}
+
+/** Names in the order of first mention. */
+interface Mentions {
+  names: Uint32Array
+  count: number
+  seen: Uint8Array
+}
+
+/** What `listMentions` found of the files of link.order: of file i, so many names from `starts` on. */
+export interface MentionLists {
+  names: Uint32Array
+  starts: Uint32Array
+  counts: Uint32Array
+}
+
+/** Rows of all external names that loaded files mention, once each. Cost: a byte a mention; the lists are made before. */
+export function mentionOrder(link: Link, lists: MentionLists): Uint32Array {
+  const { files, names, symbols, order } = link
+  const mentions: Mentions = {
+    names: new Uint32Array(memory(names.count * 4, link.arenas.shared)),
+    count: 0,
+    seen: new Uint8Array(names.count + 1),
+  }
   mentions.seen[0] = 1
   mentionWanted(link, mentions)
   const header = knownName(link, '__mh_execute_header')
-  for (const file of link.order) {
-    if (!isNamed(link, file)) mention(mentions, header)
-    mentionFile(link, mentions, file)
+  for (let i = 0; i < order.length; i++) {
+    if (!isNamed(link, order[i])) mention(mentions, header)
+    mentions.count = mentionAll(mentions, lists.names, lists.starts[i], lists.counts[i])
   }
   for (let i = 1; i < link.indirects.length; i += 2) mention(mentions, symbols.Definition.name[link.indirects[i]])
   const first = files.Ranges.symbol[link.internal.file]
@@ -80,51 +91,69 @@ function mentionWanted(link: Link, mentions: Mentions): void {
 
 // Small functions with a loop each: V8 took 40 ms to compile all of them in one, most of what the whole takes.
 
-function mentionFile(link: Link, mentions: Mentions, file: number): void {
+/**
+ * Writes the external names that a file mentions to names[at ..], in order, some more than once; returns the place behind the last.
+ * `indirect`: N_INDR records, which come after all files.
+ */
+export function listMentions(
+  link: Link,
+  scratch: MentionScratch,
+  file: number,
+  indirect: ReadonlySet<number> | null,
+  names: Uint32Array,
+  at: number,
+): number {
   const { name, block } = link.symbols.Definition
   const firstBlock = link.files.Ranges.block[file]
   const blocks = link.files.Ranges.blocks[file]
-  mentions.placedCount = 0
-  mentions.undefinedCount = 0
-  sortOut(link, mentions, file)
-  const { starts, inSections, placedCount } = mentions
+  let to = sortOut(link, scratch, file, indirect, names, at)
+  const { starts, inSections, placedCount, undefineds, undefinedCount } = scratch
   if (placedCount > 0) {
     addUp(starts, blocks)
-    placeSymbols(mentions, block, firstBlock, placedCount)
+    placeSymbols(scratch, block, firstBlock, placedCount)
     sortTies(link, inSections, placedCount)
-    mentions.count = mentionAll(mentions, name, inSections, placedCount)
+    for (let i = 0; i < placedCount; i++) names[to++] = name[inSections[i]]
     starts.fill(0, 0, blocks)
   }
-  mentions.count = mentionAll(mentions, name, mentions.undefineds, mentions.undefinedCount)
+  for (let i = 0; i < undefinedCount; i++) names[to++] = undefineds[i]
+  return to
 }
 
-/** Mentions what is in no section, lists what is, and what is undefined. */
-function sortOut(link: Link, mentions: Mentions, file: number): void {
+/** Writes the names of what is in no section, and lists what is in one, and what is undefined. */
+function sortOut(
+  link: Link,
+  scratch: MentionScratch,
+  file: number,
+  indirect: ReadonlySet<number> | null,
+  names: Uint32Array,
+  to: number,
+): number {
   const { flags, name, block } = link.symbols.Definition
-  const { starts, indirect, placed, undefineds } = mentions
+  const { starts, placed, undefineds } = scratch
   const first = link.files.Ranges.symbol[file]
   const end = first + link.files.Ranges.symbols[file]
   const firstBlock = link.files.Ranges.block[file]
   const blocks = link.files.Ranges.blocks[file]
+  let [placedCount, undefinedCount] = [0, 0]
   for (let symbol = first; symbol < end; symbol++) {
     const is = flags[symbol]
-    if ((is & SYMBOL_EXTERNAL) === 0 || name[symbol] === 0 || (indirect !== null && isIndirect(mentions, symbol)))
-      continue
-    const at = block[symbol] - firstBlock
-    const isOutside = at < 0 || at >= blocks
-    if ((is & IN_NO_SECTION) !== 0 || ((is & SYMBOL_DEFINED) !== 0 && isOutside)) mention(mentions, name[symbol])
-    else if (is & SYMBOL_DEFINED) {
-      starts[at]++
-      placed[mentions.placedCount++] = symbol
-    } else undefineds[mentions.undefinedCount++] = symbol
+    if ((is & SYMBOL_EXTERNAL) === 0 || name[symbol] === 0 || indirect?.has(symbol) === true) continue
+    if ((is & (SYMBOL_DEFINED | IN_NO_SECTION)) === SYMBOL_DEFINED) {
+      const at = block[symbol] - firstBlock
+      if (at < 0 || at >= blocks) names[to++] = name[symbol]
+      else {
+        starts[at]++
+        placed[placedCount++] = symbol
+      }
+    } else if ((is & IN_NO_SECTION) !== 0) names[to++] = name[symbol]
+    else undefineds[undefinedCount++] = name[symbol]
   }
+  scratch.placedCount = placedCount
+  scratch.undefinedCount = undefinedCount
+  return to
 }
 
 const IN_NO_SECTION = SYMBOL_ABSOLUTE | SYMBOL_COMMON
-
-function isIndirect(mentions: Mentions, symbol: number): boolean {
-  return mentions.indirect?.has(symbol) === true
-}
 
 /** From counts to starts. */
 function addUp(starts: Uint32Array, count: number): void {
@@ -136,12 +165,12 @@ function addUp(starts: Uint32Array, count: number): void {
   }
 }
 
-/** Returns how many names have been mentioned then. */
-function mentionAll(mentions: Mentions, nameOf: Uint32Array, symbols: Uint32Array, count: number): number {
+/** Mentions names[from, from + count); returns how many names have been mentioned then. */
+function mentionAll(mentions: Mentions, list: Uint32Array, from: number, count: number): number {
   const { names, seen } = mentions
   let to = mentions.count
-  for (let i = 0; i < count; i++) {
-    const name = nameOf[symbols[i]]
+  for (let i = from; i < from + count; i++) {
+    const name = list[i]
     if (seen[name] !== 0) continue
     seen[name] = 1
     names[to++] = name
@@ -150,8 +179,8 @@ function mentionAll(mentions: Mentions, nameOf: Uint32Array, symbols: Uint32Arra
 }
 
 /** What began outside the file's own blocks (tentative definitions) has been mentioned already. */
-function placeSymbols(mentions: Mentions, block: Uint32Array, firstBlock: number, count: number): void {
-  const { starts, inSections, placed } = mentions
+function placeSymbols(scratch: MentionScratch, block: Uint32Array, firstBlock: number, count: number): void {
+  const { starts, inSections, placed } = scratch
   for (let i = 0; i < count; i++) inSections[starts[block[placed[i]] - firstBlock]++] = placed[i]
 }
 

@@ -2,7 +2,7 @@
 // is decided anew, and what follows from it elsewhere is brought up to date.
 import type { Link } from '../../../components/link.ts'
 import { SYMBOL_DEFINED } from '../../../components/symbols.ts'
-import { orderByRow } from '../../../systems/numberSymbols.ts'
+import { orderByRow } from '../../../systems/numberSymbols/byRow.ts'
 import { encodeExports } from '../../../systems/beginExports.ts'
 import { indirectSymbols } from '../../../systems/writeIndirect.ts'
 import type { Patching } from '../patch.ts'
