@@ -48,7 +48,8 @@ export function createEditBlocks(rows: number) {
    * `string` its name, `row` that in the symbol table plus 1, `got` and `stub` its entries (0: none). `definition` is what counts
    * in its place, a block or TARGET_IMPORT | import: for a weak definition its own IMPORT_OWN, which dyld may bind elsewhere.
    * `declared` counts blocks in the order of their declarations; `descriptor` is that of a thread-local variable,
-   * `resolver` the block that says at run time where the function is.
+   * `resolver` the block that says at run time where the function is. `unwind` is its compact unwind encoding (0: none) with the
+   * index of the personality, `leaf` the page of __unwind_info that has it.
    */
   const Entry = columns(rows, {
     string: 'u32',
@@ -58,6 +59,8 @@ export function createEditBlocks(rows: number) {
     definition: 'u32',
     descriptor: 'u32',
     resolver: 'u32',
+    unwind: 'u32',
+    leaf: 'u32',
     declared: 'f64',
   })
   /**
@@ -120,6 +123,15 @@ export function createEditStrings(rows: number) {
 }
 
 export type EditStrings = ReturnType<typeof createEditStrings>
+
+/** Pages of __unwind_info: `count` blocks of code in a row from `first` on, in the order of addresses. Row - 1 is the page's place. */
+export function createUnwindLeaves(rows: number) {
+  const Leaf = columns(rows, { first: 'u32', count: 'u32', previous: 'u32', next: 'u32', dirty: 'u8' })
+  const components = { Leaf }
+  return { world: createKind(components, { reserve: rows }), rows, ...components }
+}
+
+export type UnwindLeaves = ReturnType<typeof createUnwindLeaves>
 
 /** By import id: as for blocks. `references` counts all of them; `referenced` leads those that are bound in place. */
 export function createImportUses(rows: number) {

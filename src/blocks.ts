@@ -34,6 +34,7 @@ export type {
   BlockLine,
   BlockRelocation,
   BlockSection,
+  BlockUnwind,
   BlockUpdate,
   ExportOptions,
   FlushResult,

@@ -18,6 +18,7 @@ import { markPages, type State, takeRow } from './state.ts'
 import { STRINGS_START } from './strings.ts'
 import { isExternal, setRow } from './symbols.ts'
 import { resizeTable } from './table.ts'
+import { packUnwind } from './unwind.ts'
 import { freeThunks } from './thunks.ts'
 import { packDescriptors } from './threadLocals.ts'
 
@@ -140,6 +141,7 @@ function packBlocks(state: State, blocks: readonly number[]): void {
   for (const block of blocks) if (Place.flags[block] & EDIT_PLACED) append(state, block)
   for (let output = 1; output <= state.outputs.count; output++)
     if (state.rooms.Room.first[output] !== 0) state.rooms.Room.capacity[output] = usedSize(state, output)
+  packUnwind(state, blocks)
   setBytes(state, new Uint8Array(0))
   layOut(state)
   for (const [i, block] of blocks.entries()) {

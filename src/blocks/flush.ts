@@ -41,6 +41,8 @@ import { markPages, type State } from './state.ts'
 import { stringText } from './strings.ts'
 import { writeSymbols } from './symbols.ts'
 import { writeDescriptors } from './threadLocals.ts'
+import { ensureUnwind } from './unwind.ts'
+import { writeUnwind } from './writeUnwind.ts'
 import { replaceTable } from './table.ts'
 import { bridge, freeIdleThunks, isBridgeable } from './thunks.ts'
 import { writeImage } from './writeFile.ts'
@@ -58,7 +60,10 @@ export function flushImage(state: State, record = false): FlushResult {
   if (state.object !== null) return flushObject(state, state.object, messages)
   checkEntry(state, messages)
   noteRecord(state, record)
-  applyDirty(state, messages)
+  for (let round = 0; ; round++) {
+    applyDirty(state, messages)
+    if (round >= MAX_ROUNDS || !ensureUnwind(state)) break
+  }
   if (messages.errors > 0) return { messages: messages.list, contents: null, ranges: [] }
   settle(state)
   writeTables(state)
@@ -213,6 +218,7 @@ function settle(state: State): void {
     for (const stub of state.dirtyStubs) if (entityExists(state.stubs.world, stub)) writeStub(state, stub)
   }
   writeDescriptors(state)
+  writeUnwind(state)
   state.dirtyGots.length = state.dirtyStubs.length = 0
   if (state.relocated) {
     writeSymbols(state)

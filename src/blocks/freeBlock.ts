@@ -11,6 +11,7 @@ import { releaseFreed } from './release.ts'
 import type { State } from './state.ts'
 import { dropSymbol } from './symbols.ts'
 import { endThreadLocal } from './threadLocals.ts'
+import { setUnwind } from './unwind.ts'
 
 export function freeBlock(state: State, block: number): void {
   const { Place, Entry } = state.blocks
@@ -19,6 +20,7 @@ export function freeBlock(state: State, block: number): void {
   if (Place.flags[block] & EDIT_REEXPORT) endReexport(state, block)
   else unexport(state, block)
   endThreadLocal(state, block)
+  setUnwind(state, block)
   dropLines(state, block)
   if (Place.flags[block] & EDIT_PLACED) {
     leavePlace(state, block)

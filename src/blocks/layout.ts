@@ -6,6 +6,7 @@ import { aliveCount, highestId } from '../ecs.ts'
 import * as macho from '../formats/macho/constants.ts'
 import { headerOf } from './linked/header.ts'
 import { rebin, usedSize } from './space.ts'
+import { unwindSize } from './unwindLeaves.ts'
 import { type State, takeRow } from './state.ts'
 
 const CODE = macho.S_ATTR_PURE_INSTRUCTIONS | macho.S_ATTR_SOME_INSTRUCTIONS
@@ -30,6 +31,7 @@ type Role =
   | 'stubHelper'
   | 'got'
   | 'lazyPointers'
+  | 'unwind'
 
 /**
  * Segment, section, flags, what is in it; `lazyPointers` and `stubHelper` in images with opcodes only. Those of thread-local variables
@@ -40,6 +42,7 @@ const SECTIONS: readonly (readonly [string, string, number, Role])[] = [
   ['__TEXT', '__stubs', CODE | macho.S_SYMBOL_STUBS, 'stubs'],
   ['__TEXT', '__stub_helper', CODE, 'stubHelper'],
   ['__TEXT', '__const', 0, 'blocks'],
+  ['__TEXT', '__unwind_info', 0, 'unwind'],
   ['__DATA_CONST', '__got', macho.S_NON_LAZY_SYMBOL_POINTERS, 'got'],
   ['__DATA_CONST', '__const', 0, 'blocks'],
   ['__DATA', '__la_symbol_ptr', macho.S_LAZY_SYMBOL_POINTERS, 'lazyPointers'],
@@ -71,8 +74,8 @@ export function createSections(state: State, codeSize: number, symbolCount: numb
     if (!binds && (role === 'stubHelper' || role === 'lazyPointers')) continue
     const output = addOutput(outputs, segments, segment, name)
     outputs.Section.flags[output] = flags
-    outputs.Section.fill[output] = role.startsWith('thread') ? FILL_ABSENT : FILL_INPUTS
-    if (!role.startsWith('thread')) outputs.Section.index[output] = ++number
+    outputs.Section.fill[output] = isAtFirst(role) ? FILL_INPUTS : FILL_ABSENT
+    if (isAtFirst(role)) outputs.Section.index[output] = ++number
     outputs.Section.alignPow2[output] = role === 'blocks' ? MAX_ALIGN_POW2 : 4
     state.rooms.Room.capacity[output] = firstRoom(state, role, name, codeSize, symbolCount)
     if (role === 'blocks' || role === 'threadData' || role === 'threadZeros') createFirstBlock(state, output)
@@ -84,6 +87,18 @@ export function createSections(state: State, codeSize: number, symbolCount: numb
     state.segmentOrder.push(addSegment(segments, name))
   outputs.Section.reserved2[state.sections.stubs] = state.arch.stubSize
   for (const [index, segment] of state.segmentOrder.entries()) createSegment(state, segment, index)
+}
+
+/** Others are there while something needs them. */
+function isAtFirst(role: Role): boolean {
+  return !role.startsWith('thread') && role !== 'unwind'
+}
+
+/** Sections that are not there have no number. */
+export function numberSections({ outputs, base }: State): void {
+  const { fill, index } = outputs.Section
+  let number = base?.image.sections.length ?? 0
+  for (let output = 1; output <= outputs.count; output++) index[output] = fill[output] === FILL_ABSENT ? 0 : ++number
 }
 
 function createSegment(state: State, segment: number, index: number): void {
@@ -98,7 +113,7 @@ function firstRoom(state: State, role: Role, name: string, codeSize: number, sym
   if (role === 'stubs') return STUBS * state.arch.stubSize
   if (role === 'stubHelper') return state.arch.stubHelperHeaderSize + STUBS * state.arch.stubHelperEntrySize
   if (role === 'lazyPointers') return STUBS * GOT_ENTRY
-  if (role.startsWith('thread')) return 0
+  if (!isAtFirst(role)) return 0
   if (role === 'got') return (STUBS + symbolCount) * GOT_ENTRY
   return name === '__text' ? Math.max(SMALL, codeSize) : SMALL
 }
@@ -135,6 +150,7 @@ export function sectionSize(state: State, output: number): number {
     const { world } = state.descriptors
     return aliveCount(world) === 0 ? 0 : highestId(world) * DESCRIPTOR_SIZE
   }
+  if (output === sections.unwind) return unwindSize(state)
   return usedSize(state, output)
 }
 

@@ -26,6 +26,8 @@ export interface RecordedBlock {
   alignPow2: number
   size: number
   offset: number
+  /** Compact unwind encoding, 0 for none. */
+  unwind: number
   references: RecordedReference[]
   /** Number and 1, or 0. */
   source: number
@@ -104,6 +106,7 @@ function readBlock(cursor: Cursor): RecordedBlock {
     alignPow2: 0,
     size: 0,
     offset: 0,
+    unwind: 0,
     references: [],
     source: 0,
     lines: [],
@@ -116,6 +119,7 @@ function readBlock(cursor: Cursor): RecordedBlock {
   block.alignPow2 = readUleb(cursor)
   block.size = readUleb(cursor)
   block.offset = readUleb(cursor)
+  block.unwind = readUleb(cursor)
   block.references = readList(cursor, REFERENCE_SIZE, readReference)
   block.source = readUleb(cursor)
   if (block.source !== 0) block.lines = readList(cursor, LINE_SIZE, readLine)

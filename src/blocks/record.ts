@@ -6,9 +6,9 @@
 //   imports   count; name, ordinal (signed), flags IMPORT_WEAK and IMPORT_WEAK_DEF
 //   blocks    count; name, flags EDIT_* and RECORD_THREAD_LOCAL, then
 //             a re-export's import (number); an exported block's resolver (number + 1, or 0); of one with contents its section (number),
-//             log2 alignment, size, offset in the section, references: count; offset, type, width, target (twice the number of a block,
+//             log2 alignment, size, offset in the section, compact unwind encoding, references: count; offset, type, width, target (twice the number of a block,
 //             or that of an import and 1), addend (signed); source file (number + 1, or 0) and its rows: count; offset, line, column
-// Blocks are in the order of their names, references as they were given.
+// Personality and language-specific data are references of types 16 and 17. Blocks are in the order of their names, references as they were given.
 import {
   EDIT_EXPORTED,
   EDIT_HIDDEN,
@@ -21,6 +21,7 @@ import { IMPORT_DYNAMIC_LOOKUP, IMPORT_OWN, IMPORT_WEAK, IMPORT_WEAK_DEF } from 
 import { TARGET_IMPORT } from '../../components/symbols.ts'
 import { ByteSink, fromText, writeU32 } from '../core/bytes.ts'
 import { hashBytes } from '../core/hash.ts'
+import { UNWIND_HAS_LSDA, UNWIND_PERSONALITY_MASK } from '../formats/unwind/constants.ts'
 import { blocksInOrder, importsInOrder } from './compact.ts'
 import { FIELDS, linesOf } from './debug.ts'
 import { signatureName } from './linkedit.ts'
@@ -28,8 +29,8 @@ import type { State } from './state.ts'
 import { stringBytes } from './strings.ts'
 
 export const RECORD_OWNER = 'colonnade.blocks'
-/** `CBR2` */
-export const RECORD_MAGIC = 0x32524243
+/** `CBR3` */
+export const RECORD_MAGIC = 0x33524243
 export const RECORD_START = 8
 export const RECORD_THROUGH_GOT = 1
 export const RECORD_LOOK_UP = 2
@@ -109,6 +110,7 @@ function appendBlock(state: State, sink: ByteSink, numbers: Numbers, block: numb
   sink.uleb(Place.alignPow2[block])
   sink.uleb(Place.size[block])
   sink.uleb(Place.offset[block])
+  sink.uleb((Entry.unwind[block] & ~(UNWIND_HAS_LSDA | UNWIND_PERSONALITY_MASK)) >>> 0)
   appendReferences(state, sink, numbers, block)
   const lines = linesOf(state, block)
   if (lines === null) return sink.u8(0)

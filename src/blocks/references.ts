@@ -21,7 +21,8 @@ import {
 import { isLinkedVariable } from './linked/base.ts'
 import { aliasesOf } from './nameIndex.ts'
 import { dropPointer } from './pointers.ts'
-import { markPages, type State, takeRow } from './state.ts'
+import { touchLeaf } from './unwindLeaves.ts'
+import { markPages, type State, takeRow, UNWIND_PERSONALITY } from './state.ts'
 
 /** Branches to what dyld may bind elsewhere go through a stub whatever the policy. */
 export function goesThroughTable(state: State, type: number, target: number): boolean {
@@ -196,6 +197,7 @@ export function applyIncoming(state: State, block: number, failed: Failed): void
 export function applyReference(state: State, reference: number, failed: Failed): void {
   const { Site } = state.references
   const block = Site.block[reference]
+  if (Site.type[reference] >= UNWIND_PERSONALITY) return touchLeaf(state, block)
   const target = Site.target[reference]
   const is = state.arch.attributes[Site.type[reference]]
   if (!isThere(state, target)) return

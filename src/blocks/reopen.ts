@@ -22,11 +22,13 @@ import {
   type RecordedReference,
 } from './readRecord.ts'
 import { RECORD_LOOK_UP, RECORD_OWNER, RECORD_THREAD_LOCAL, RECORD_THROUGH_GOT } from './record.ts'
+import { UNWIND_LSDA, UNWIND_PERSONALITY } from './state.ts'
 import {
   type BlockHandle,
   type BlockImage,
   type BlockRelocation,
   type BlockSection,
+  type BlockUnwind,
   type BlockUpdate,
   type ImageOptions,
   type ImportHandle,
@@ -135,12 +137,13 @@ function contentsOf(filling: Filling, block: RecordedBlock): BlockUpdate {
   const zero = isZeroFillType(section.flags)
   const start = section.offset + offset
   if (!zero && start + size > image.bytes.length) throw new TypeError('its contents are past the end of the file')
-  const relocations = block.references.map((reference) => relocationOf(filling, options, reference))
+  const plain = block.references.filter(({ type }) => type < UNWIND_PERSONALITY)
+  const relocations = plain.map((reference) => relocationOf(filling, options, reference))
   const code = zero ? size : image.bytes.subarray(start, start + size)
   const name = `${section.segment},${section.name}` as BlockSection
   const place = block.flags & RECORD_THREAD_LOCAL ? { threadLocal: true } : { section: name }
-  const lines = linesOf(filling, block)
-  return { ...lines, ...place, align: 2 ** Math.min(alignPow2, 32), code, relocations }
+  const others = { ...linesOf(filling, block), ...unwindOf(filling, block) }
+  return { ...others, ...place, align: 2 ** Math.min(alignPow2, 32), code, relocations }
 }
 
 function linesOf({ file }: Filling, { source, lines }: RecordedBlock): Pick<BlockUpdate, 'file' | 'lines'> {
@@ -150,15 +153,26 @@ function linesOf({ file }: Filling, { source, lines }: RecordedBlock): Pick<Bloc
   return { file: path, lines }
 }
 
-function relocationOf(
-  { blocks, imports }: Filling,
-  { arch }: ImageOptions,
-  reference: RecordedReference,
-): BlockRelocation {
-  const { offset, type, width, target, addend } = reference
+function unwindOf(filling: Filling, { unwind: encoding, references }: RecordedBlock): Pick<BlockUpdate, 'unwind'> {
+  if (encoding === 0) return {}
+  const unwind: BlockUnwind = { encoding }
+  for (const { type, target } of references) {
+    if (type === UNWIND_PERSONALITY) unwind.personality = handleOf(filling, target)
+    if (type === UNWIND_LSDA) unwind.lsda = handleOf(filling, target) as BlockHandle
+  }
+  return { unwind }
+}
+
+function handleOf({ blocks, imports }: Filling, target: number): BlockHandle | ImportHandle {
   const list: readonly (BlockHandle | ImportHandle)[] = target % 2 === 1 ? imports : blocks
   const handle = list[Math.floor(target / 2)]
   if (handle === undefined) throw new TypeError(`there is no target ${target}`)
+  return handle
+}
+
+function relocationOf(filling: Filling, { arch }: ImageOptions, reference: RecordedReference): BlockRelocation {
+  const { offset, type, width, target, addend } = reference
+  const handle = handleOf(filling, target)
   const size = width === 4 || width === 8 ? width : 8
   return { offset, type: ARCHITECTURES[arch].relocationNames[type] ?? `type ${type}`, target: handle, addend, size }
 }

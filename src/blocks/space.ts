@@ -2,6 +2,7 @@
 // is free for others, and bins by powers of two find it. A section begins with an empty block, which owns what is free in front.
 import { alignUp } from '../core/align.ts'
 import type { State } from './state.ts'
+import { joinLeaf, leaveLeaf } from './unwindLeaves.ts'
 
 const BINS = 32
 const MIN_SURPLUS = 32
@@ -87,6 +88,7 @@ export function insertBehind(
   else Neighbour.previous[next] = block
   rebin(state, host)
   rebin(state, block)
+  if (section === state.sections.text) joinLeaf(state, block)
 }
 
 /** Its room goes to the block in front. */
@@ -94,6 +96,7 @@ export function freePlace(state: State, block: number): void {
   const { Place, Neighbour } = state.blocks
   const before = Neighbour.previous[block]
   const next = Neighbour.next[block]
+  if (Place.section[block] === state.sections.text) leaveLeaf(state, block)
   unbin(state, block)
   Neighbour.next[before] = next
   if (next === 0) state.rooms.Room.last[Place.section[block]] = before

@@ -23,7 +23,7 @@ import { growColumns } from '../../components/columns.ts'
 import { createOutputs, createSegments } from '../../components/outputs.ts'
 import { POINTER_FORMAT } from '../../systems/kernels/fixups.ts'
 import type { HeaderSource, LoadedDylib } from '../../systems/kernels/commands.ts'
-import { type Arch, withBranchReach } from '../arch/arch.ts'
+import { type Arch, R_GOT, withBranchReach } from '../arch/arch.ts'
 import { ARCHITECTURES } from '../arch/architectures.ts'
 import { alignUp } from '../core/align.ts'
 import { fromText } from '../core/bytes.ts'
@@ -34,6 +34,7 @@ import { type Settings, settle, version } from '../settings.ts'
 import type { Debug } from './debug.ts'
 import type { Base } from './linked/base.ts'
 import { createTable, TABLE_ORDER, type Table, type TableName } from './table.ts'
+import type { Unwind } from './unwindLeaves.ts'
 import type { ImageOptions } from './types.ts'
 import { createImageFile, type ImageFile } from './writeFile.ts'
 
@@ -48,6 +49,7 @@ export interface EditSections {
   threadVariables: number
   threadData: number
   threadZeros: number
+  unwind: number
 }
 
 export interface State extends HeaderSource {
@@ -127,6 +129,8 @@ export interface State extends HeaderSource {
   base: Base | null
   /** DYLD_CHAINED_PTR_* of its pointers. */
   pointerFormat: number
+  /** Null where no block has brought unwind information. */
+  unwind: Unwind | null
   /** Null where no block has brought lines. */
   debug: Debug | null
   /** Thunks that no branch goes through, and the one that was made last. */
@@ -144,6 +148,10 @@ export interface State extends HeaderSource {
   /** The file has another size than at the last flush. */
   resized: boolean
 }
+
+/** Types of references beside those of relocations, which have 4 bits. */
+export const UNWIND_PERSONALITY = 16
+export const UNWIND_LSDA = 17
 
 const MACOS_13 = { name: 'macos', minVersion: version(13), sdkVersion: version(13) } as const
 const DEFAULT_HEADER_PAD = 1024
@@ -212,6 +220,7 @@ export function createState(options: ImageOptions, others = 0): State {
     dirtyStubs: [],
     dirtyDescriptors: [],
     base: null,
+    unwind: null,
     pointerFormat: POINTER_FORMAT,
     debug: null,
     idleThunks: [],
@@ -226,13 +235,17 @@ export function createState(options: ImageOptions, others = 0): State {
 }
 
 function archOf(settings: Settings, branchReach: number | undefined): Arch {
-  const arch = ARCHITECTURES[settings.arch]
+  const known = ARCHITECTURES[settings.arch]
+  const attributes = new Uint16Array(UNWIND_LSDA + 1)
+  attributes.set(known.attributes)
+  attributes[UNWIND_PERSONALITY] = R_GOT
+  const arch = { ...known, attributes }
   return branchReach === undefined ? arch : withBranchReach(arch, branchReach)
 }
 
 function noSections(): EditSections {
   const tables = { stubs: 0, stubHelper: 0, got: 0, lazyPointers: 0, threadVariables: 0 }
-  return { text: 0, common: 0, threadData: 0, threadZeros: 0, ...tables }
+  return { text: 0, common: 0, threadData: 0, threadZeros: 0, unwind: 0, ...tables }
 }
 
 function emptyFile(settings: Settings) {

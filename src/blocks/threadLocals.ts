@@ -7,7 +7,7 @@ import * as macho from '../formats/macho/constants.ts'
 import { blockAddress, descriptorAddress, placeOf } from './entries.ts'
 import { releaseImport } from './importRows.ts'
 import { addSystemImport } from './imports.ts'
-import { DESCRIPTOR_SIZE, growSection, layOut, sectionSize } from './layout.ts'
+import { DESCRIPTOR_SIZE, growSection, layOut, numberSections, sectionSize } from './layout.ts'
 import { dropPointer, putBind } from './pointers.ts'
 import { markPages, type State, takeRow } from './state.ts'
 
@@ -48,16 +48,14 @@ function begin(state: State): void {
   for (let id = 1; id <= last; id++) state.dirtyDescriptors.push(id)
 }
 
-/** Sections that are not there have no number. */
-function showSections({ outputs, sections, base }: State, there: boolean): void {
-  const { flags, fill, index } = outputs.Section
+function showSections(state: State, there: boolean): void {
+  const { flags, fill } = state.outputs.Section
   for (const [name, type] of Object.entries(FLAGS)) {
-    const output = sections[name as keyof typeof FLAGS]
+    const output = state.sections[name as keyof typeof FLAGS]
     flags[output] = there ? type : 0
     fill[output] = there ? FILL_INPUTS : FILL_ABSENT
   }
-  let number = base?.image.sections.length ?? 0
-  for (let output = 1; output <= outputs.count; output++) index[output] = fill[output] === FILL_ABSENT ? 0 : ++number
+  numberSections(state)
 }
 
 /** What is left of the descriptor is one that is as good as any, for dyld looks at all. */

@@ -96,6 +96,19 @@ export interface BlockLine {
   column?: number
 }
 
+/** How the unwinder gets from a function's frame to its caller's, in all of its code behind the prologue. */
+export interface BlockUnwind {
+  /**
+   * As in <mach-o/compact_unwind_encoding.h>, of any mode but DWARF; the bits of personality and language-specific data are set by
+   * the image.
+   */
+  encoding: number
+  /** The function that finds handlers (`___gxx_personality_v0`), reached through its GOT entry; an image has at most three. */
+  personality?: BlockHandle | ImportHandle
+  /** Language-specific data for it: a block of `__TEXT,__const`, for one. */
+  lsda?: BlockHandle
+}
+
 export interface BlockUpdate {
   /**
    * Default `__TEXT,__text`. In `__DATA,__common` an exported block is a tentative definition: the largest of its name counts, and
@@ -118,6 +131,8 @@ export interface BlockUpdate {
    */
   lines?: readonly BlockLine[]
   file?: string
+  /** Without it exceptions and backtraces end at the function, as they do where __unwind_info says nothing. */
+  unwind?: BlockUnwind
 }
 
 export interface ExportOptions {

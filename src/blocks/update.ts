@@ -22,6 +22,7 @@ import { markPages, type State } from './state.ts'
 import { stringBytes } from './strings.ts'
 import { addSymbol, writeSymbol } from './symbols.ts'
 import { endThreadLocal, makeThreadLocal } from './threadLocals.ts'
+import { type CheckedUnwind, checkUnwind, setUnwind, unwindReferences } from './unwind.ts'
 import { BLOCK_SECTIONS, type BlockUpdate } from './types.ts'
 
 /** Most that a section may hold, and code, so that all places in the file are below 2^31. */
@@ -38,6 +39,7 @@ interface Checked {
   /** As `checkRelocations` gives them. */
   references: number[]
   lines: CheckedLines | null
+  unwind: CheckedUnwind
 }
 
 export function updateBlock(state: State, block: number, update: BlockUpdate): void {
@@ -52,6 +54,7 @@ export function updateBlock(state: State, block: number, update: BlockUpdate): v
     markPages(state, at, at + checked.size)
   }
   addReferences(state, block, checked.references)
+  setUnwind(state, block, checked.unwind)
   markDirty(state, block, moved ? EDIT_MOVED : 0)
   if (checked.lines !== null || state.debug !== null) setLines(state, block, checked.lines)
   if (Place.flags[block] & EDIT_EXPORTED) settle(state, block, moved)
@@ -139,12 +142,14 @@ function checkUpdate(state: State, block: number, update: BlockUpdate): Checked 
   if (zero && relocations.length > 0) refuse(`${name} holds nothing to relocate`)
   const checked = checkRelocations(state, relocations, size, name.startsWith('__DATA'))
   const needed = Math.max(align, state.arch.name === 'arm64' && section === state.sections.text ? 4 : 1)
+  const unwind = checkUnwind(state, block, section, update.unwind)
   return {
     section,
     align: checked.pointers ? Math.max(align, 8) : needed,
     size,
     bytes: zero ? null : (code as Uint8Array),
-    references: checked.references,
+    references: [...checked.references, ...unwindReferences(unwind)],
+    unwind,
     lines: codeLines(state, section, update, size),
   }
 }

@@ -1,0 +1,317 @@
+// Exceptions through functions that a back end made: compact unwind encodings, personalities and language-specific data of blocks.
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { randomFrom } from '../../bench/random.ts'
+import type { BlockHandle, BlockImage, BlockUpdate, ImportHandle } from '../../src/blocks.ts'
+import { readImage } from '../../src/formats/macho/image.ts'
+import { decodeUnwindInfo } from '../../src/formats/unwind/decodeUnwindInfo.ts'
+import { createImage, link, openImage } from '../../src/node.ts'
+import { compile } from '../helpers/clang.ts'
+import { libcxx, libSystem, tempFolder } from '../helpers/paths.ts'
+import { runImage } from '../helpers/run.ts'
+import { createTarget, forEachTarget, type Target } from '../helpers/targets.ts'
+import { LIBSYSTEM, newImage } from './build.ts'
+import { flushed } from './check.ts'
+
+const LIBCXX = '/usr/lib/libc++.1.dylib'
+
+/** Throws, catches what comes through `middle`, and counts what clean-ups of frames between say. */
+const RUNTIME = `
+extern "C" int printf(const char *, ...);
+static int noted;
+extern "C" void note() { noted++; }
+extern "C" int thrower(int x) { if (x > 100) throw x; return x + 1; }
+extern "C" int run(int (*middle)(int)) {
+  int sum = middle(1);
+  try { sum += middle(1000); } catch (int y) { sum += y; }
+  printf("%d %d\\n", sum, noted);
+  return 0;
+}`
+
+interface Frame {
+  code: number[]
+  calls: [number, 'inner' | 'note' | 'resume'][]
+  /** Of code and landing pad. */
+  landing: number
+  encoding: number
+  branch: string
+}
+
+const words = (...list: number[]) => list.flatMap((word) => [0, 8, 16, 24].map((shift) => (word >>> shift) & 255))
+
+/** `int f(int x) { return inner(x) }` in a frame of its own; behind it a clean-up that notes, and goes on unwinding. */
+const FRAMES: Record<'arm64' | 'x86_64', Frame> = {
+  arm64: {
+    code: words(
+      0xd10083ff, // sub sp, sp, #32
+      0xa9017bfd, // stp x29, x30, [sp, #16]
+      0x910043fd, // add x29, sp, #16
+      0x94000000, // bl inner
+      0xa9417bfd, // ldp x29, x30, [sp, #16]
+      0x910083ff, // add sp, sp, #32
+      0xd65f03c0, // ret
+      0xf90003e0, // str x0, [sp]
+      0x94000000, // bl note
+      0xf94003e0, // ldr x0, [sp]
+      0x94000000, // bl __Unwind_Resume
+    ),
+    calls: [
+      [12, 'inner'],
+      [32, 'note'],
+      [40, 'resume'],
+    ],
+    landing: 28,
+    encoding: 0x04000000,
+    branch: 'ARM64_RELOC_BRANCH26',
+  },
+  x86_64: {
+    code: [
+      ...[0x55, 0x48, 0x89, 0xe5, 0x48, 0x83, 0xec, 0x10], // push %rbp; mov %rsp, %rbp; sub $16, %rsp
+      ...[0xe8, 0, 0, 0, 0, 0x48, 0x83, 0xc4, 0x10, 0x5d, 0xc3], // call inner; add $16, %rsp; pop %rbp; ret
+      ...[0x48, 0x89, 0x04, 0x24, 0xe8, 0, 0, 0, 0], // mov %rax, (%rsp); call note
+      ...[0x48, 0x8b, 0x3c, 0x24, 0xe8, 0, 0, 0, 0, 0x0f, 0x0b], // mov (%rsp), %rdi; call __Unwind_Resume; ud2
+    ],
+    calls: [
+      [9, 'inner'],
+      [24, 'note'],
+      [33, 'resume'],
+    ],
+    landing: 19,
+    encoding: 0x01000000,
+    branch: 'X86_64_RELOC_BRANCH',
+  },
+}
+
+type Callees = Record<'inner' | 'note' | 'resume', BlockHandle | ImportHandle>
+
+function frameOf(target: Target, callees: Callees, cleans: boolean, pad = 0): BlockUpdate {
+  const { code, calls, landing, branch, encoding } = FRAMES[target.arch]
+  const kept = cleans ? code : code.slice(0, landing)
+  const wanted = cleans ? calls : calls.slice(0, 1)
+  const relocations = wanted.map(([offset, name]) => ({ offset, type: branch, target: callees[name] }))
+  return { code: Uint8Array.from([...kept, ...Array(pad).fill(0)]), relocations, unwind: { encoding } }
+}
+
+/** Call sites: any call of the code in front of the landing pad leads there, to clean up; those of the pad lead nowhere. */
+function cleanupData(target: Target): BlockUpdate {
+  const { landing, code } = FRAMES[target.arch]
+  const sites = [0, landing, landing, 0, landing, code.length - landing, 0, 0]
+  return { section: '__TEXT,__const', align: 4, code: Uint8Array.of(0xff, 0xff, 0x01, sites.length, ...sites) }
+}
+
+async function runtime(target: Target): Promise<string> {
+  const output = join(tempFolder(), 'libruntime.dylib')
+  const platform = { name: 'macos', minVersion: 13 << 16, sdkVersion: 13 << 16 } as const
+  const object = compile(target.arch, RUNTIME, { language: 'c++' })
+  const common = { arch: target.arch, platform, fixupChains: target.fixups === 'chained', adhocCodesign: true }
+  await link({
+    inputs: [object, libSystem, libcxx],
+    output,
+    outputType: 'dylib',
+    installName: output,
+    currentVersion: 0x10000,
+    compatibilityVersion: 0x10000,
+    ...common,
+  })
+  return output
+}
+
+interface Program {
+  target: Target
+  image: BlockImage
+  library: string
+  callees: Callees
+  personality: ImportHandle
+  thrower: ImportHandle
+}
+
+function begin(target: Target, library: string, calls: 'got' | 'direct'): Program {
+  const image = newImage(target, { calls, libraries: [LIBSYSTEM, LIBCXX, library] })
+  const thrower = image.addImport('_thrower', library)
+  const note = image.addImport('_note', library)
+  const resume = image.addImport('__Unwind_Resume', LIBSYSTEM)
+  const personality = image.addImport('___gxx_personality_v0', LIBCXX)
+  return { target, image, library, callees: { inner: thrower, note, resume }, personality, thrower }
+}
+
+/** `main` hands `middle` to the runtime; it is left by the runtime's result. */
+function addMain({ target, image, library }: Program, middle: BlockHandle): void {
+  const main = image.declareBlock('_main')
+  const run = image.addImport('_run', library)
+  const { branch, encoding } = FRAMES[target.arch]
+  const arm64 = target.arch === 'arm64'
+  const code = arm64
+    ? words(0xa9bf7bfd, 0x910003fd, 0x90000000, 0x91000000, 0x94000000, 0xa8c17bfd, 0xd65f03c0)
+    : [0x55, 0x48, 0x89, 0xe5, 0x48, 0x8d, 0x3d, 0, 0, 0, 0, 0xe8, 0, 0, 0, 0, 0x5d, 0xc3]
+  const relocations = arm64
+    ? [
+        { offset: 8, type: 'ARM64_RELOC_PAGE21', target: middle },
+        { offset: 12, type: 'ARM64_RELOC_PAGEOFF12', target: middle },
+        { offset: 16, type: branch, target: run },
+      ]
+    : [
+        { offset: 7, type: 'X86_64_RELOC_SIGNED', target: middle },
+        { offset: 12, type: branch, target: run },
+      ]
+  image.updateBlock(main, { code: Uint8Array.from(code), relocations, unwind: { encoding } })
+}
+
+function outputOf(target: Target, image: BlockImage): string {
+  const { stdout, stderr, status } = runImage(target, flushed(target, image))
+  assert.equal(status, 0, stderr)
+  return stdout
+}
+
+forEachTarget((target) => {
+  for (const calls of ['got', 'direct'] as const)
+    test(`an exception passes functions of blocks, and their clean-ups run (${target.name}, calls: ${calls})`, async () => {
+      const library = await runtime(target)
+      const program = begin(target, library, calls)
+      const { image, callees, personality } = program
+      const [outer, middle, data] = ['_outer', '_middle', '_middle_data'].map(image.declareBlock)
+      image.updateBlock(middle, frameOf(target, callees, false))
+      image.updateBlock(outer, frameOf(target, { ...callees, inner: middle }, false))
+      addMain(program, outer)
+      assert.equal(outputOf(target, image), '1002 0\n')
+
+      const cleaning = (pad = 0): BlockUpdate => {
+        const update = frameOf(target, callees, true, pad)
+        return { ...update, unwind: { ...update.unwind!, personality, lsda: data } }
+      }
+      image.updateBlock(middle, cleaning())
+      assert.deepEqual(
+        image.flush().messages.map(({ text, notes }) => [text, notes]),
+        [['undefined block: _middle_data', ['referenced by _middle+0']]],
+      )
+      image.updateBlock(data, cleanupData(target))
+      assert.equal(outputOf(target, image), '1002 1\n')
+      // The data moves, then the function, then others come between.
+      const { code, ...rest } = cleanupData(target)
+      image.updateBlock(data, { ...rest, code: Uint8Array.from([...(code as Uint8Array), ...Array(200).fill(0)]) })
+      image.updateBlock(middle, cleaning(4000))
+      for (let i = 0; i < 1200; i++)
+        image.updateBlock(image.declareBlock(`_other${i}`), frameOf(target, callees, false, 16))
+      assert.equal(outputOf(target, image), '1002 1\n')
+      const contents = Uint8Array.from(image.flush({ record: true }).contents!)
+      const again = openImage(contents)
+      assert.equal(outputOf(target, again), '1002 1\n')
+      image.compact()
+      again.compact()
+      assert.equal(outputOf(target, image), '1002 1\n')
+      assert.ok(Buffer.from(again.flush().contents!).equals(image.flush().contents!))
+      for (let i = 0; i < 1200; i += 3) image.freeBlock(image.lookup(`_other${i}`)!)
+      image.updateBlock(middle, frameOf(target, callees, false))
+      assert.equal(outputOf(target, image), '1002 0\n')
+    })
+})
+
+/** What __unwind_info says of each block of code, by its address. */
+function rowsOf(contents: Uint8Array): Map<number, [number, number]> {
+  const image = readImage(contents)
+  const base = image.segments.find(({ name }) => name === '__TEXT')!.vmAddress
+  const section = image.sections.find(({ name }) => name === '__unwind_info')
+  if (section === undefined) return new Map()
+  const info = decodeUnwindInfo(contents.subarray(section.offset, section.offset + section.size))
+  return new Map(Array.from({ length: info.count }, (_, i) => [base + info.start[i], [info.encoding[i], info.lsda[i]]]))
+}
+
+test('the table holds each block of code as it is, whatever comes, goes and moves', () => {
+  for (const arch of ['arm64', 'x86_64'] as const) {
+    const random = randomFrom(5)
+    const below = (limit: number) => Math.floor(random() * limit)
+    const target = createTarget(arch, 'chained')
+    const image = newImage(target)
+    const personalities = ['_a', '_b', '_c', '_d'].map((name) => image.addImport(name, LIBCXX))
+    const data = image.declareBlock('_data')
+    image.updateBlock(data, { section: '__TEXT,__const', code: new Uint8Array(64) })
+    const modes = arch === 'arm64' ? [0x04000000, 0x02001000] : [0x01000000, 0x02010000]
+    const wanted = new Map<BlockHandle, { encoding: number; personality: number; lsda: boolean }>()
+    const update = (block: BlockHandle) => {
+      const has = below(3) > 0
+      const personality = has && below(2) === 0 ? below(3) : -1
+      const row = { encoding: has ? modes[below(2)] : 0, personality, lsda: personality >= 0 && below(2) === 0 }
+      const unwind = {
+        encoding: row.encoding,
+        ...(personality < 0 ? {} : { personality: personalities[personality] }),
+        ...(row.lsda ? { lsda: data } : {}),
+      }
+      image.updateBlock(block, { code: new Uint8Array(4 * (1 + below(60))), ...(has ? { unwind } : {}) })
+      wanted.set(block, row)
+    }
+    update(image.declareBlock('_main'))
+    for (let round = 0; round < 12; round++) {
+      for (let i = 0; i < 300; i++) {
+        const blocks = [...wanted.keys()]
+        const what = below(10)
+        if (what < (round < 8 ? 6 : 1)) update(image.declareBlock(`_f${round}_${i}`))
+        else if (what < (round < 8 ? 9 : 3)) update(blocks[below(blocks.length)])
+        else if (blocks.length > 1) {
+          const gone = blocks[1 + below(blocks.length - 1)]
+          image.freeBlock(gone)
+          wanted.delete(gone)
+        }
+      }
+      if (round === 5) image.compact()
+      const path = flushed(target, image)
+      const rows = rowsOf(readFileSync(path))
+      const indexes = new Map<number, number>()
+      for (const [block, { encoding, personality, lsda }] of wanted) {
+        const [found, where] = rows.get(image.addressOf(block)) ?? [-1, -1]
+        const index = (found >>> 28) & 3
+        assert.equal((found & 0x0fffffff) >>> 0, encoding)
+        assert.equal(index > 0, personality >= 0)
+        if (index > 0) assert.equal(indexes.set(personality, indexes.get(personality) ?? index).get(personality), index)
+        assert.equal(where, lsda ? image.addressOf(data) - 0x100000000 : 0)
+      }
+    }
+    const fourth = { encoding: modes[0], personality: personalities[3] }
+    const some = [...wanted.keys()][0]
+    assert.throws(() => image.updateBlock(some, { code: new Uint8Array(4), unwind: fourth }), /at most 3 personalities/)
+    for (const block of [...wanted.keys()]) image.updateBlock(block, { code: new Uint8Array(4) })
+    image.compact()
+    assert.equal(rowsOf(readFileSync(flushed(target, image))).size, 0)
+  }
+})
+
+test('an update of a body leaves the table alone', () => {
+  const target = createTarget('arm64', 'chained')
+  const image = newImage(target)
+  const unwind = { encoding: 0x04000000 }
+  const [main, other] = ['_main', '_other'].map(image.declareBlock)
+  for (const block of [main, other]) image.updateBlock(block, { code: new Uint8Array(0x4000).fill(1), unwind })
+  image.flush()
+  image.updateBlock(main, { code: new Uint8Array(0x4000).fill(2), unwind })
+  const { ranges } = image.flush()
+  const section = readImage(image.flush().contents!).sections.find(({ name }) => name === '__unwind_info')!
+  assert.ok(ranges.every(({ at, bytes }) => at + bytes.length <= section.offset || at > section.offset + section.size))
+})
+
+test('unwind information that no table can hold is refused, and changes nothing', () => {
+  const image = createImage({ arch: 'arm64', output: 'image' })
+  const [main, data] = ['_main', '_data'].map(image.declareBlock)
+  const personality = image.addImport('_personality', LIBSYSTEM)
+  image.updateBlock(main, { code: new Uint8Array(4) })
+  image.updateBlock(data, { section: '__TEXT,__const', code: new Uint8Array(4) })
+  const before = Uint8Array.from(image.flush().contents!)
+  const wrong: [BlockUpdate['unwind'], RegExp][] = [
+    [{ encoding: 0 }, /expected a compact unwind encoding of arm64, got 0/],
+    [{ encoding: 0x01000000 }, /expected a compact unwind encoding of arm64/],
+    [{ encoding: 2 ** 32 }, /expected a compact unwind encoding/],
+    [{ encoding: 0x03000000 }, /needs a frame in __eh_frame/],
+    [{ encoding: 0x04000000, lsda: data }, /needs a personality/],
+    [{ encoding: 0x04000000, personality, lsda: personality as number as BlockHandle }, /is a block of the image/],
+    [{ encoding: 0x04000000, personality: 77 as BlockHandle }, /expected a block of this image/],
+  ]
+  for (const [unwind, text] of wrong)
+    assert.throws(() => image.updateBlock(main, { code: new Uint8Array(4), unwind: unwind! }), text)
+  const unwind = { encoding: 0x04000000 }
+  assert.throws(
+    () => image.updateBlock(data, { section: '__TEXT,__const', code: new Uint8Array(4), unwind }),
+    /for code/,
+  )
+  const object = createImage({ arch: 'arm64', outputType: 'object' })
+  assert.throws(() => object.updateBlock(object.declareBlock('_f'), { code: new Uint8Array(4), unwind }), TypeError)
+  assert.deepEqual(image.flush().contents, before)
+})
