@@ -269,6 +269,8 @@ export interface Link {
   linkedit: Partial<Record<LinkeditName, LinkeditTable>>
   /** Gives the export trie, which may be under way, and whether it has weak definitions; null before and after. */
   exports: (() => Promise<{ bytes: Uint8Array; weak: boolean }>) | null
+  /** Gives the function starts in the same way; null too where there are none. */
+  functionStarts: (() => Promise<Uint8Array>) | null
   /** Of the finished file, where `keeps` is set. */
   digests: PageDigests | null
   reports: Record<string, string>

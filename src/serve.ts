@@ -13,6 +13,8 @@ import { hintChunks } from '../systems/relocate/hints.ts'
 import { relocateChunks } from '../systems/relocate/relocateChunks.ts'
 import { hashChunks } from '../systems/sign/hashChunks.ts'
 import { readChunks } from '../systems/survey/readChunks.ts'
+import { functionStartChunks } from '../systems/beginExports/functionStarts.ts'
+import { measureNameChunks, rowChunks } from '../systems/writeSymtab/rowChunks.ts'
 import { FORGET, type Kernel, type Request, serveRequest } from './core/pool.ts'
 import type { Host } from './host/host.ts'
 
@@ -23,16 +25,19 @@ const KERNELS: Readonly<Record<string, unknown>> = {
   externalChunks,
   fillChunks,
   findChunks,
+  functionStartChunks,
   hashChunks,
   hashLiteralChunks,
   hintChunks,
   leadLiteralChunks,
   listChunks,
   measureChunks,
+  measureNameChunks,
   nameChunks,
   nameRowChunks,
   readChunks,
   relocateChunks,
+  rowChunks,
 }
 
 /** Returns what answers each message of the pool with a reply. */

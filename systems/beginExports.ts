@@ -1,16 +1,24 @@
-// beginExports: has the export trie made by another thread, while this one and the others relocate.
-// Reads: link.table, symbols, dylibs. Writes: link.exports, which writeDyldInfo waits for.
-// After numberSymbols, which lists the externals; addresses stand. Its order takes a thread for long, and nothing before the table of
-// all tables asks for its size. Without threads it is made where it is waited for.
+// beginExports: has the export trie and the function starts made by another thread, while this one and the others relocate.
+// Reads: link.table, symbols, blocks, dylibs. Writes: link.exports, which writeDyldInfo waits for, link.functionStarts for writeSymtab.
+// After numberSymbols, which lists the externals; addresses stand. The trie's order takes a thread for long, and nothing before the
+// table of all tables asks for the size of either. Without threads they are made where they are waited for.
 
 import type { ExternalNames, Link } from '../components/link.ts'
 import { startKernel } from '../components/mirror.ts'
 import { fromText } from '../src/core/bytes.ts'
 import { exportChunks, type ExportJob } from './beginExports/exportChunks.ts'
+import { functionStartChunks, START_PARTS } from './beginExports/functionStarts.ts'
 
 export function beginExports(link: Link): void {
   const finish = startKernel(link, 'exportChunks', ['symbols'], exportChunks, createJob(link), 1)
   link.exports = async () => (await finish()).find((made) => made !== null)!
+  if (link.settings.functionStarts) beginStarts(link)
+}
+
+function beginStarts(link: Link): void {
+  const { shared } = link.arenas
+  const finish = startKernel(link, 'functionStartChunks', START_PARTS, functionStartChunks, shared, 1)
+  link.functionStarts = async () => (await finish()).find((made) => made !== null)!
 }
 
 /** The trie as externals and their addresses are now, made here. */

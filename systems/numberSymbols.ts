@@ -9,6 +9,7 @@ import type { Link } from '../components/link.ts'
 import { runKernel } from '../components/mirror.ts'
 import { NAME_LIVE } from '../components/names.ts'
 import { SYMBOL_EXTERNAL, TARGET_IMPORT } from '../components/symbols.ts'
+import { countTo } from '../src/core/pool.ts'
 import { rowRoom } from './kernels/linkeditRooms.ts'
 import { listByFile } from './numberSymbols/byFile.ts'
 import { numberOwn, rankExternals } from './numberSymbols/byRow.ts'
@@ -83,12 +84,6 @@ async function listTight(link: Link, keeps: Filter): Promise<Listed> {
   table.externals = job.externals
   table.externalCount = exported
   return { names, lengths: job.lengths }
-}
-
-/** For filters, which no other thread has. */
-function countTo(chunks: number): () => number {
-  let next = 0
-  return () => (next < chunks ? next++ : -1)
 }
 
 /** Thunks of external names, which are local to the image; ld64.lld lists no others. */

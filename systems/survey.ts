@@ -345,6 +345,7 @@ function reserve(found: Survey, pool: Pool, keeps: boolean): Link {
     tail: new Uint8Array(0),
     linkedit: {},
     exports: null,
+    functionStarts: null,
     digests: null,
     reports: found.searched.length === 0 ? {} : { print_dylib_search: found.searched.join('') },
     dependencies: found.dependencies,

@@ -3,15 +3,17 @@
 // After writeDyldInfo, before writeHeader. Cost: one visit a symbol and its name's bytes.
 
 import type { Link, LinkeditName } from '../components/link.ts'
+import { runKernel } from '../components/mirror.ts'
 import { IMPORT_WEAK, IMPORT_WEAK_DEF } from '../components/imports.ts'
 import { TARGET_IMPORT } from '../components/symbols.ts'
 import { ByteSink, fromText } from '../src/core/bytes.ts'
+import { countTo } from '../src/core/pool.ts'
 import * as macho from '../src/formats/macho/constants.ts'
 import { nameRoom, tableRoom } from './kernels/linkeditRooms.ts'
 import { dataInCode } from './writeSymtab/dataInCode.ts'
-import { defineExternals, defineLocals, nameExternals } from './writeSymtab/defined.ts'
-import { functionStarts } from './writeSymtab/functionStarts.ts'
+import { defineLocals } from './writeSymtab/defined.ts'
 import { addName, addString, nameLocals } from './writeSymtab/names.ts'
+import { createRowJob, measureNameChunks, nameFile, type RowJob, rowChunks } from './writeSymtab/rowChunks.ts'
 import { reserveTail } from './writeSymtab/reserveTail.ts'
 
 export const NLIST_WORDS = macho.NLIST_SIZE / 4
@@ -28,20 +30,25 @@ export interface Writing {
 
 const TABLES: readonly LinkeditName[] = ['symbols', 'strings', 'functionStarts', 'dataInCode']
 
-export function writeSymtab(link: Link): void {
+/** What the kernels read of the link. */
+const PARTS = ['arenas', 'files', 'symbols', 'blocks', 'sections', 'outputs', 'names', 'headerBlock'] as const
+
+export async function writeSymtab(link: Link): Promise<void> {
   const { locals, externals, undefineds } = link.symtab
   const { table } = link
-  if (link.settings.functionStarts) link.linkedit.functionStarts = { bytes: functionStarts(link), offset: 0 }
+  if (link.functionStarts !== null) link.linkedit.functionStarts = { bytes: await link.functionStarts(), offset: 0 }
+  link.functionStarts = null
   if (link.settings.dataInCode) link.linkedit.dataInCode = { bytes: dataInCode(link), offset: 0 }
-  reserveTail(link, (locals + externals + undefineds) * macho.NLIST_SIZE, stringsBound(link))
+  const job = createRowJob(link)
+  if (job.names !== null) await runKernel(link, 'measureNameChunks', PARTS, measureNameChunks, job, job.fileChunks)
+  reserveTail(link, (locals + externals + undefineds) * macho.NLIST_SIZE, stringsBound(link, job))
   const writing = writeInto(link.linkedit.symbols!.bytes, link.linkedit.strings!.bytes)
   writing.strings.u8(0x20)
   writing.strings.u8(0)
   writeRoom(writing, table.room)
   writing.at += table.stabs.count * NLIST_WORDS
-  writeLocals(link, writing)
-  for (const thunk of table.thunks) writeThunk(link, writing, thunk)
-  writeExternals(link, writing)
+  nameAll(link, job, writing)
+  await writeDefinitions(link, job, writing)
   for (const made of table.undefineds) writeUndefined(link, writing, made)
   padStrings(link, writing.strings)
   table.stabs.strings = writing.strings.length
@@ -72,12 +79,16 @@ function writeInto(symbols: Uint8Array, strings: Uint8Array): Writing {
   return { words, at: 0, strings: sink }
 }
 
-/** Every name in full, unless objects share them between symbols: pages that are not written cost nothing. */
-function stringsBound(link: Link): number {
+/**
+ * Every name in full, unless objects share them between symbols: pages that are not written cost nothing. Where the places of names are
+ * known before, there is room behind each for a whole string table.
+ */
+function stringsBound(link: Link, { names, files }: RowJob): number {
   const { length } = link.names.Text
   let bound = 65536
   for (const file of link.order) bound += link.files.Tables.stringsSize[file]
   for (const made of link.table.undefineds) bound += length[link.imports.Library.name[made]] + 1
+  for (let i = 0; names !== null && i < files.length; i++) bound += nameRoom(names[i])
   return bound
 }
 
@@ -98,28 +109,53 @@ export function writeNlist(
   writing.at = at + 4
 }
 
-function writeLocals(link: Link, writing: Writing): void {
-  const { locals, localCount } = link.table
-  const { words, at, strings } = writing
-  if (link.settings.layout === 'padded') nameByFile(link, writing)
-  else nameLocals(link, words, at, strings, 0, localCount)
-  defineLocals(link, words, at, locals, localCount)
-  writing.at += localCount * NLIST_WORDS
+/** The names of locals and thunks, or, where they are measured, their places; the rows of thunks whole. */
+function nameAll(link: Link, job: RowJob, writing: Writing): void {
+  const { table } = link
+  const { words, strings } = writing
+  job.localsAt = writing.at
+  for (let i = 0; i < job.files.length; i++) nameNext(link, job, i, writing)
+  // Private external names, which no file lists.
+  const last = job.files[job.files.length - 1]
+  const listed = link.files.Rows.local[last] + link.files.Rows.locals[last]
+  const at = job.localsAt + listed * NLIST_WORDS
+  nameLocals(link, job.locals, words, at, strings, listed, table.localCount)
+  defineLocals(link, words, at, table.locals.subarray(listed, table.localCount), table.localCount - listed)
+  writing.at += table.localCount * NLIST_WORDS
+  for (const thunk of table.thunks) writeThunk(link, writing, thunk)
 }
 
-/** With room behind the names of each file. */
-function nameByFile(link: Link, { words, at, strings }: Writing): void {
+/** The padded layout has room behind the names of each file. */
+function nameNext(link: Link, job: RowJob, i: number, { words, strings }: Writing): void {
   const { Rows } = link.files
-  for (const file of [...link.order, link.internal.file]) {
-    const start = strings.length
-    const from = Rows.local[file]
-    nameLocals(link, words, at + from * NLIST_WORDS, strings, from, from + Rows.locals[file])
-    Rows.localNames[file] = start
-    Rows.localRoom[file] = nameRoom(strings.length - start)
-    strings.reserve(start + Rows.localRoom[file] - strings.length)
-    strings.length = start + Rows.localRoom[file]
+  const file = job.files[i]
+  const start = strings.length
+  if (job.names === null) nameFile(link, job, file, words, job.localsAt + Rows.local[file] * NLIST_WORDS, strings)
+  else {
+    strings.length += job.names[i]
+    job.names[i] = start
   }
+  if (!job.padded) return
+  Rows.localNames[file] = start
+  Rows.localRoom[file] = nameRoom(strings.length - start)
+  strings.reserve(start + Rows.localRoom[file] - strings.length)
+  strings.length = start + Rows.localRoom[file]
 }
+
+/** What is left of locals, and the externals; not on other threads where the strings have moved out of the tail. */
+async function writeDefinitions(link: Link, job: RowJob, writing: Writing): Promise<void> {
+  const { strings, words } = writing
+  const { externalNames, externalCount } = link.table
+  link.table.externalStrings = strings.length
+  strings.reserve(externalNames.bytes.length)
+  Object.assign(job, { words, externalsAt: writing.at, strings: strings.bytes, externalStrings: strings.length })
+  if (strings.bytes.buffer === link.tail.buffer) await runKernel(link, 'rowChunks', PARTS, rowChunks, job, job.chunks)
+  else rowChunks(link, job, countTo(job.chunks))
+  strings.length += externalNames.bytes.length
+  writing.at += externalCount * NLIST_WORDS
+}
+
+const THUNK = fromText('.thunk.')
 
 /** `_name.thunk.0`, with the addend behind the name where there is one. */
 function writeThunk(link: Link, writing: Writing, thunk: number): void {
@@ -128,24 +164,24 @@ function writeThunk(link: Link, writing: Writing, thunk: number): void {
   const of = Thunk.of[thunk]
   const target = Target.target[of]
   const { name } = target & TARGET_IMPORT ? link.imports.Library : link.symbols.Definition
-  const addend = Target.addend[of] === 0 ? '' : `+${Target.addend[of]}`
-  const text = fromText(`${addend}.thunk.${Thunk.sequence[thunk]}`)
   const strx = addName(link, writing.strings, name[target & 0x7fffffff])
   writing.strings.length--
-  addString(writing.strings, text, 0, text.length)
+  if (Target.addend[of] !== 0) addText(writing.strings, `+${Target.addend[of]}`)
+  writing.strings.append(THUNK)
+  addDigits(writing.strings, Thunk.sequence[thunk])
+  writing.strings.u8(0)
   const section = link.outputs.Section.index[Thunk.output[thunk]]
   writeNlist(writing, strx, macho.N_PEXT | macho.N_SECT, section, 0, Thunk.address[thunk])
 }
 
-/** The names of the externals are gathered already and go into the string table as they are. */
-function writeExternals(link: Link, writing: Writing): void {
-  const { externalCount, externalNames } = link.table
-  const { words, at, strings } = writing
-  link.table.externalStrings = strings.length
-  nameExternals(words, at, strings.length, externalNames.offset, externalCount)
-  strings.append(externalNames.bytes)
-  defineExternals(link, words, at)
-  writing.at += externalCount * NLIST_WORDS
+function addText(strings: ByteSink, text: string): void {
+  strings.append(fromText(text))
+}
+
+/** Most sequences have one digit; a text for each of them took three times as long as the row. */
+function addDigits(strings: ByteSink, value: number): void {
+  if (value < 10) strings.u8(0x30 + value)
+  else addText(strings, `${value}`)
 }
 
 /** Also for a patch that lists the undefined names anew. */

@@ -140,7 +140,8 @@ export function startChunks<V extends object, J, R>(...run: ChunkRun<V, J, R>): 
   }
 }
 
-function countTo(chunks: number): () => number {
+/** Takes all chunks for the caller's thread. */
+export function countTo(chunks: number): () => number {
   let next = 0
   return () => (next < chunks ? next++ : -1)
 }

@@ -48,11 +48,21 @@ export function defineSomeExternals(link: Link, words: Uint32Array, at: number, 
     writeDefined(from, words, at + i * NLIST_WORDS, rows[i], macho.N_EXT, 0, macho.N_WEAK_DEF)
 }
 
-/** As `defineLocals` with N_EXT, all of them in the order of the symbols' rows, whose columns are then read from front to back. */
-export function defineExternals(link: Link, words: Uint32Array, at: number): void {
+/**
+ * As `defineLocals` with N_EXT, of all externals those at byRow[first, end): in the order of the symbols' rows, whose columns are then read
+ * from front to back.
+ */
+export function defineExternals(
+  link: Link,
+  words: Uint32Array,
+  at: number,
+  externals: Uint32Array,
+  byRow: Uint32Array,
+  first: number,
+  end: number,
+): void {
   const from = definitionsOf(link)
-  const { externals, byRow } = link.table
-  for (let i = 0; i < byRow.length; i++)
+  for (let i = first; i < end; i++)
     writeDefined(from, words, at + byRow[i] * NLIST_WORDS, externals[byRow[i]], macho.N_EXT, 0, macho.N_WEAK_DEF)
 }
 
@@ -84,7 +94,14 @@ function writeDefined(
   words[at + 3] = Math.floor(value * (1 / 4294967296))
 }
 
-/** Names that stand side by side in the string table from `start` on. */
-export function nameExternals(words: Uint32Array, at: number, start: number, offset: Uint32Array, count: number): void {
-  for (let i = 0; i < count; i++, at += NLIST_WORDS) words[at] = start + offset[i]
+/** Rows [first, end), whose names stand side by side in the string table from `start` on; `at` is the word of row 0. */
+export function nameExternals(
+  words: Uint32Array,
+  at: number,
+  start: number,
+  offset: Uint32Array,
+  first: number,
+  end: number,
+): void {
+  for (let i = first; i < end; i++) words[at + i * NLIST_WORDS] = start + offset[i]
 }

@@ -9,41 +9,48 @@ import { tablesOf } from '../kernels/symbolTables.ts'
 const NLIST_WORDS = NLIST_SIZE / 4
 
 /**
- * Adds the names of link.table.locals[from ..] to the strings as far as they are of one object, and their places to the rows from
- * word `at` on. Returns the index of the first local of another object, or with a name of its own.
+ * Adds the names of locals[from, end) to the strings as far as they are of one object, and their places to the rows from word `at`
+ * on. Returns the index of the first local of another object, or with a name of its own.
  */
-export function addLocalNames(link: Link, words: Uint32Array, at: number, strings: ByteSink, from: number): number {
-  const { files } = link
-  const { locals, localCount } = link.table
+export function addLocalNames(
+  link: Link,
+  locals: Uint32Array,
+  words: Uint32Array,
+  at: number,
+  strings: ByteSink,
+  from: number,
+  end: number,
+): number {
+  const { symbol, symbols } = link.files.Ranges
   const { name } = link.symbols.Definition
   const file = fileOfRow(link, locals[from])
-  const first = files.Ranges.symbol[file]
-  const end = first + files.Ranges.symbols[file]
-  const arena = tablesOf(link, file)
-  const start = files.Tables.strings[file]
-  const stringsEnd = start + files.Tables.stringsSize[file]
-  const to = endOfLocals(locals, name, from + 1, localCount, first, end)
-  if (arena.words.length === 0) {
-    copyKept(link, file, from, to, strings, words, at)
-    return to
-  }
-  const texts = { bytes: arena.bytes, view: arena.view, words: arena.words, start, end: stringsEnd }
-  const nlist = files.Tables.nlist[file] / 4 - first * NLIST_WORDS
-  copyNames(texts, nlist, locals, from, to, strings, words, at)
+  const first = symbol[file]
+  const last = first + symbols[file]
+  let to = from + 1
+  while (to < end && locals[to] >= first && locals[to] < last && name[locals[to]] === 0) to++
+  addOwnNames(link, locals, words, at, strings, file, from, to)
   return to
 }
 
-/** The first place from `at` on of a symbol with a name of its own or outside of [first, end). */
-function endOfLocals(
+/** The same of locals[from, to), all of which are the file's and have no names of their own. */
+export function addOwnNames(
+  link: Link,
   locals: Uint32Array,
-  name: Uint32Array,
+  words: Uint32Array,
   at: number,
-  count: number,
-  first: number,
-  end: number,
-): number {
-  while (at < count && locals[at] >= first && locals[at] < end && name[locals[at]] === 0) at++
-  return at
+  strings: ByteSink,
+  file: number,
+  from: number,
+  to: number,
+): void {
+  const { Ranges, Tables } = link.files
+  const arena = tablesOf(link, file)
+  if (arena.words.length === 0) return copyKept(link, locals, file, from, to, strings, words, at)
+  const start = Tables.strings[file]
+  const end = start + Tables.stringsSize[file]
+  const texts = { bytes: arena.bytes, view: arena.view, words: arena.words, start, end }
+  const nlist = Tables.nlist[file] / 4 - Ranges.symbol[file] * NLIST_WORDS
+  copyNames(texts, nlist, locals, from, to, strings, words, at)
 }
 
 /** A string table: bytes[start, end), and the words in which the nlist records lie. */
@@ -105,6 +112,7 @@ function copyString(
 /** Out of the names of all locals of the file, in the order of its symbols: those that are not in the output are passed over. */
 function copyKept(
   link: Link,
+  locals: Uint32Array,
   file: number,
   from: number,
   to: number,
@@ -112,7 +120,6 @@ function copyKept(
   words: Uint32Array,
   at: number,
 ): void {
-  const { locals } = link.table
   const { flags } = link.symbols.Definition
   const { bytes, view } = link.arenas.list[link.arenas.locals]
   const size = link.files.Tables.localsSize[file]

@@ -6,20 +6,20 @@ import { addLocalNames } from './localNames.ts'
 
 const NLIST_WORDS = NLIST_SIZE / 4
 
-/** Names link.table.locals[from, to): of their rows, from word `at` on, only the names are written. */
+/** Names locals[from, to), as link.table has them: of their rows, from word `at` on, only the names are written. */
 export function nameLocals(
   link: Link,
+  locals: Uint32Array,
   words: Uint32Array,
   at: number,
   strings: ByteSink,
   from: number,
   to: number,
 ): void {
-  const { locals } = link.table
   const { name } = link.symbols.Definition
   for (let i = from; i < to; ) {
     const row = at + (i - from) * NLIST_WORDS
-    if (name[locals[i]] === 0) i = addLocalNames(link, words, row, strings, i)
+    if (name[locals[i]] === 0) i = addLocalNames(link, locals, words, row, strings, i, to)
     else words[row] = addName(link, strings, name[locals[i++]])
   }
 }

@@ -88,6 +88,24 @@ test('the same with dead code stripped, identical code folded and far branches',
   assert.ok(alone.equals(await bytesOf(optionsFor('arm64', { ...more, threads: 3, host: watched({}, true) }))))
 })
 
+const LISTS: readonly [string, Partial<LinkOptions>][] = [
+  ['in the padded layout', { layout: 'padded' }],
+  ['in the padded layout without locals', { layout: 'padded', stripLocals: 'all' }],
+  ['without locals', { stripLocals: 'all' }],
+  ['with a list of locals', { stripLocals: { only: ['*1*'] } }],
+  ['with few exports, the others private', { exportedSymbols: ['_main'] }],
+  ['without function starts', { functionStarts: false }],
+]
+
+for (const [title, more] of LISTS)
+  test(`the symbol table and its names are the same on all threads ${title}`, async () => {
+    const alone = await bytesOf(optionsFor('arm64', { ...more, threads: 1 }))
+    for (const threads of [2, 4]) {
+      const together = await bytesOf(optionsFor('arm64', { ...more, threads, host: watched({}, true) }))
+      assert.ok(alone.equals(together), `${threads} threads`)
+    }
+  })
+
 /** The errors of a link that must fail. */
 async function errorsOf(options: LinkOptions): Promise<Message[]> {
   return (await failureOf(options)).errors

@@ -161,10 +161,10 @@ function writeOwnLocals(link: Link, file: number, words: Uint32Array, row: numbe
   const [from, count] = [Rows.local[file], Rows.locals[file]]
   const strings = new ByteSink(0)
   strings.bytes = new Uint8Array(Rows.localRoom[file])
-  nameLocals(link, words, row * NLIST_WORDS, strings, from, from + count)
+  const { locals } = link.table
+  nameLocals(link, locals, words, row * NLIST_WORDS, strings, from, from + count)
   if (nameRoom(strings.length) !== Rows.localRoom[file]) return false
   for (let i = 0; i < count; i++) words[(row + i) * NLIST_WORDS] += Rows.localNames[file]
-  const { locals } = link.table
   defineLocals(link, words, row * NLIST_WORDS, locals.subarray(from, from + count), count)
   const names = new Uint8Array(Rows.localRoom[file])
   names.set(strings.finish())

@@ -1,5 +1,6 @@
 // LC_FUNCTION_STARTS: addresses of functions as ULEB128 distances, the first from the image base.
 import { BLOCK_FOLDED, BLOCK_LIVE } from '../../components/blocks.ts'
+import { memory } from '../../components/columns.ts'
 import type { Link } from '../../components/link.ts'
 import { SYMBOL_ABSOLUTE, SYMBOL_DEFINED } from '../../components/symbols.ts'
 import { alignUp } from '../../src/core/align.ts'
@@ -11,11 +12,19 @@ import { isCodeFlags } from '../kernels/code.ts'
 const SPARSEST = 16
 const MOST_BITS = 0x40000000
 
-export function functionStarts(link: Link): Uint8Array {
+/** What `functionStartChunks` reads of the link. */
+export const START_PARTS = ['settings', 'order', 'files', 'symbols', 'blocks', 'sections', 'outputs'] as const
+
+/** Makes the table as a whole: one chunk. Returns null where that was taken by another thread. */
+export function functionStartChunks(link: Link, shared: boolean, take: () => number): Uint8Array | null {
+  return take() < 0 ? null : functionStarts(link, shared)
+}
+
+export function functionStarts(link: Link, shared = false): Uint8Array {
   const range = codeRange(link)
   const bits = range.end - range.start
   const marked = bits <= Math.min(range.symbols * SPARSEST * 32, MOST_BITS) && range.end < 0x80000000
-  return marked ? startsOfBits(link, range) : startsOfNumbers(link, range)
+  return marked ? startsOfBits(link, range, shared) : startsOfNumbers(link, range)
 }
 
 /** Where code can be, counted from the image base; `symbols`: of all files. */
@@ -41,11 +50,11 @@ function codeRange(link: Link): CodeRange {
   return { sections, start: Math.min(start, end) - imageBase, end: end - imageBase, symbols }
 }
 
-function startsOfBits(link: Link, range: CodeRange): Uint8Array {
+function startsOfBits(link: Link, range: CodeRange, shared: boolean): Uint8Array {
   const words = new Uint32Array(((range.end - range.start) >>> 5) + 1)
   for (const file of link.order) markCode(link, range, file, words)
   // Two bytes for a distance below 16,384, and for each one more at most 16,384 further on.
-  const bytes = new Uint8Array(range.symbols * 2 + (range.end >>> 13) + 16)
+  const bytes = new Uint8Array(memory(range.symbols * 2 + (range.end >>> 13) + 16, shared))
   const length = encodeBits(words, range.start, bytes)
   return bytes.subarray(0, alignUp(length + 1, 8))
 }
