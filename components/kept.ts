@@ -7,6 +7,8 @@ export interface Kept {
   link: Link
   /** What is not as it was, by the name that options give it. */
   changed: ReadonlySet<string>
+  /** Image and tail are what was written last: no patch has begun to change them. */
+  isWritten: boolean
   /** Its objects and archives by path; 0 for a path that stands for several. */
   files: Map<string, number>
   /** By file of the new link: the file of the kept one whose rows it takes; 0: it is loaded. */
@@ -16,7 +18,7 @@ export interface Kept {
   sectionNames: Uint32Array
 }
 
-export function createKept(link: Link, changed: ReadonlySet<string>): Kept {
+export function createKept(link: Link, changed: ReadonlySet<string>, isWritten: boolean): Kept {
   const files = new Map<string, number>()
   const { kind, path, flags } = link.files.Source
   for (let file = 1; file <= link.files.count; file++) {
@@ -28,6 +30,7 @@ export function createKept(link: Link, changed: ReadonlySet<string>): Kept {
   return {
     link,
     changed,
+    isWritten,
     files,
     from: new Uint32Array(0),
     names: new Uint32Array(link.names.count + 1),

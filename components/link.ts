@@ -273,6 +273,10 @@ export interface Link {
   functionStarts: (() => Promise<Uint8Array>) | null
   /** Of the finished file, where `keeps` is set. */
   digests: PageDigests | null
+  /** The file as the link before has left it, until sign has compared; null where inputs were not taken over, or it was not left so. */
+  last: { image: Uint8Array; tail: Uint8Array; digests: PageDigests } | null
+  /** By page of the file: 1 where it is not as in `last`; null: not known. */
+  changed: Uint8Array | null
   reports: Record<string, string>
   dependencies: Dependencies
   timings: SystemTiming[]

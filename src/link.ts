@@ -40,11 +40,24 @@ export interface Linked {
   written: FileStat | null
 }
 
+/** Brings the output up to date; `whole` writes all of it. Returns how the file was left, and the bytes written. */
+export type WriteOutput = (done: Link, whole: () => FileStat | null) => { written: FileStat | null; bytes: number }
+
+/** Writes all of it. */
+export function writeAll({ image, tail }: Link, whole: () => FileStat | null): ReturnType<WriteOutput> {
+  return { written: whole(), bytes: image.length + tail.length }
+}
+
 /**
  * As `link`, with the columns of the finished link: with `keeps`, those that a patch needs too. What is as it was in the inputs of
  * `kept` is taken over from it, by the name that the options give it.
  */
-export async function linkKeeping(options: LinkOptions, keeps = false, kept: Kept | null = null): Promise<Linked> {
+export async function linkKeeping(
+  options: LinkOptions,
+  keeps = false,
+  kept: Kept | null = null,
+  write: WriteOutput = writeAll,
+): Promise<Linked> {
   const host = options.host
   if (host === undefined)
     throw new TypeError(
@@ -65,8 +78,9 @@ export async function linkKeeping(options: LinkOptions, keeps = false, kept: Kep
   await beginOutput(observer)
   const started = host.now()
   const outputFiles = options.write === false ? [outputFile(done)] : []
-  const written = options.write !== false ? writeOutput(host, done, messages) : null
-  finishOutput(done, started)
+  const whole = () => writeOutput(host, done, messages)
+  const { written, bytes } = options.write !== false ? write(done, whole) : writeAll(done, () => null)
+  finishOutput(done, started, bytes)
   const result = {
     ...(observer.trace === null ? {} : { timeTrace: await traceOf(observer) }),
     ...(stats === null ? {} : { stats: stats(done) }),

@@ -4,7 +4,7 @@ import { createKept, type Kept as KeptInputs } from '../components/kept.ts'
 import type { Link } from '../components/link.ts'
 import { createCache } from './cache.ts'
 import type { FileStat, Host } from './host/host.ts'
-import { linkKeeping, outputFile, writeOutput } from './link.ts'
+import { linkKeeping, outputFile, writeAll, type WriteOutput, writeOutput } from './link.ts'
 import { differs } from './session/patch/dirtyPages.ts'
 import { createGenerations, endGenerations, type Generations, writeGeneration } from './session/patch/generations.ts'
 import { whyNever } from './session/patch/whyNever.ts'
@@ -55,6 +55,8 @@ interface Kept {
   never: string
   /** The last link that was finished: what is unchanged of it is taken over by the next. */
   link: Link | null
+  /** Its image and tail are what was written. */
+  isWritten: boolean
   /** The arena that patches have read into; -1: none. */
   arena: number
   /** The output before the last, if it is kept. */
@@ -125,8 +127,8 @@ async function rebuild(state: State, changes: Changes, abort: AbortController): 
     if (options.checkPatches === true) await checkPatch(kept!, options)
     return { ...patched, timings: [check, ...patched.timings], reason }
   }
-  if (kept !== null) endGenerations(host, kept.generations)
   const inputs = takeOver(host, kept, options, memory, found)
+  if (kept !== null && inputs === null) endGenerations(host, kept.generations)
   const { result, done } = await linkNow(state, options, memory, abort, inputs)
   if (inputs !== null && options.checkPatches === true) await checkPatch(state.kept!, options)
   return {
@@ -136,7 +138,7 @@ async function rebuild(state: State, changes: Changes, abort: AbortController): 
     reason: patched === '' ? reason : `${reason}; ${patched}`,
     changedInputs: found?.paths ?? [],
     dirtyBlocks: countBlocks(done),
-    dirtyPages: Math.ceil((done.image.length + done.tail.length) / done.settings.pageSize),
+    dirtyPages: countPages(done),
   }
 }
 
@@ -156,9 +158,12 @@ function tryPatch(
   const { patching, result, records } = kept
   // Whatever comes of it, what is kept is not what was linked.
   kept.patching = kept.result = null
+  kept.isWritten = false
   for (const path of found.paths) records.delete(path)
   const patched = patch(patching, recordFiles(host, records), namedInputs(options, found.paths))
+  kept.isWritten = !patching.isChanging
   if (typeof patched === 'string') return patched
+  kept.isWritten = false
   writePatched(host, kept, patching.link, options, patched)
   kept.output = options.write === false ? null : host.stat(patching.link.settings.output)
   const outputFiles = options.write === false ? [outputFile(patching.link)] : []
@@ -169,6 +174,7 @@ function tryPatch(
     memory: digests,
     patching,
     arena: patching.arena,
+    isWritten: true,
     result: { ...result, outputFiles, timings: patched.timings },
   })
   const { dirtyBlocks, dirtyPages, timings } = patched
@@ -190,7 +196,9 @@ function takeOver(
   // A look at all files is little beside a link; so nothing is missed that the caller did not name.
   const { paths } = findChanges(host, kept.records, kept.memory, memory)
   const changed = new Set([...found.paths, ...paths, ...repeatedInputs(options)])
-  return changed.size > MOST_READ && changed.size * 2 > options.inputs.length ? null : createKept(kept.link, changed)
+  return changed.size > MOST_READ && changed.size * 2 > options.inputs.length
+    ? null
+    : createKept(kept.link, changed, kept.isWritten)
 }
 
 /** @throws Error when a fresh link does not give the bytes that are there; the next rebuild links then. */
@@ -270,8 +278,9 @@ async function linkNow(
     patching: null,
     never: '',
     link: null,
+    isWritten: true,
     arena: inputs === null ? -1 : before!.arena,
-    generations: createGenerations(),
+    generations: inputs === null ? createGenerations() : before!.generations,
   }
   const forward = () => abort.abort(options.signal?.reason)
   if (options.signal?.aborted === true) forward()
@@ -279,7 +288,12 @@ async function linkNow(
   state.kept = kept
   try {
     const recorded = { ...options, host: recordFiles(host, records), signal: abort.signal }
-    const linked = await linkKeeping(recorded, true, inputs)
+    const linked = await linkKeeping(
+      recorded,
+      true,
+      inputs,
+      inputs === null ? writeAll : changesWriter(host, before!, options),
+    )
     if (inputs !== null) copyRecords(before!.records, records, linked.result.dependencies.read)
     kept.result = linked.result
     kept.link = linked.done
@@ -290,6 +304,19 @@ async function linkNow(
   } finally {
     if (options.cache !== undefined) forgetRacy(options.cache)
     options.signal?.removeEventListener('abort', forward)
+  }
+}
+
+/** Of the output as `before` has left it, what is not the same is written. */
+function changesWriter(host: Host, before: Kept, options: LinkOptions): WriteOutput {
+  const { generations } = before
+  return (done, whole) => {
+    if (done.changed === null || before.output === null || whyOutput(host, before, options) !== '') {
+      endGenerations(host, generations)
+      return writeAll(done, whole)
+    }
+    const changes = { shift: done.digests!.shift, pages: done.changed, tail: [] }
+    return { written: null, bytes: writeGeneration(host, done, changes, generations, whole) }
   }
 }
 
@@ -304,6 +331,11 @@ function countBlocks({ blocks }: Link): number {
   for (let block = 1; block <= blocks.count; block++)
     if ((flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) === BLOCK_LIVE) live++
   return live
+}
+
+function countPages({ changed, image, tail, settings }: Link): number {
+  if (changed === null) return Math.ceil((image.length + tail.length) / settings.pageSize)
+  return changed.reduce((sum, page) => sum + page, 0)
 }
 
 function checkTiming(milliseconds: number, rows: number): SystemTiming {

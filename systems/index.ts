@@ -138,9 +138,9 @@ export async function beginOutput(observer: Observer): Promise<void> {
 }
 
 /** Completes what `beginOutput` began. */
-export function finishOutput(link: Link, started: number): void {
+export function finishOutput(link: Link, started: number, bytes: number): void {
   link.visited = { rows: 0, read: 0, hashed: 0, written: 0, probes: 0, allocated: 0 }
-  link.visited.written = link.image.length + link.tail.length
+  link.visited.written = bytes
   finish(link, 'output', started, link.host.allocated?.() ?? 0, probesOf(link))
 }
 

@@ -1,5 +1,5 @@
 // sign: the UUID, a hash of what the image is, and the ad-hoc code signature, a hash of every page.
-// Reads: image, tail. Writes: LC_UUID in the image, the signature in the tail.
+// Reads: image, tail; what the link before has written, where this one has taken inputs over. Writes: LC_UUID in the image, the signature in the tail.
 // Last before writing: it hashes everything, on all threads. Cost: bytes hashed, once; the header's page and, for the UUID, the
 // tables of __LINKEDIT twice.
 
@@ -9,6 +9,8 @@ import { runKernel } from '../components/mirror.ts'
 import { CS_EXECSEG_MAIN_BINARY, CS_SHA256_LEN, hashPages, writeSignature } from '../src/formats/codesign.ts'
 import { digester, identifier, pageShift } from './kernels/signing.ts'
 import { contentDigest, contentParts } from './sign/contentDigest.ts'
+import { changedPages, hashChanged } from './sign/changedPages.ts'
+import { hashPage } from './sign/hashPage.ts'
 import { countChunks, hashChunks, type HashJob } from './sign/hashChunks.ts'
 
 /** Without a signature pages have any size: each digest costs 2 us beside its bytes, each page that a patch changes its bytes. */
@@ -17,10 +19,18 @@ const UNSIGNED_SHIFT = 14
 export async function sign(link: Link): Promise<void> {
   const { settings } = link
   const job = createJob(link)
-  await runKernel(link, 'hashChunks', ['settings', 'image', 'tail'], hashChunks, job, countChunks(job))
+  link.changed = changedPages(link, job)
+  if (link.changed !== null && isFew(link.changed)) hashChanged(link, job, link.changed)
+  else await runKernel(link, 'hashChunks', ['settings', 'image', 'tail'], hashChunks, job, countChunks(job))
+  link.last = null
   writeUuid(link, job)
   if (settings.adhocCodesign) writeHashes(link, job)
   if (link.keeps) link.digests = job
+}
+
+/** More are hashed on all threads with those that have not changed. */
+function isFew(changed: Uint8Array): boolean {
+  return changed.reduce((sum, page) => sum + page, 0) * 2 < changed.length
 }
 
 /**
@@ -45,14 +55,6 @@ export function signAgain(link: Link, job: PageDigests, pages: Uint8Array, tail:
     if (pages[page] !== 0 || page === 0)
       changed.push(hashesAt + page * CS_SHA256_LEN, hashesAt + (page + 1) * CS_SHA256_LEN)
   return changed
-}
-
-function hashPage(link: Link, job: PageDigests, page: number): void {
-  const { image, tail } = link
-  const run = page < job.imagePages ? { bytes: image, offset: 0 } : { bytes: tail, offset: image.length }
-  const end = page < job.imagePages ? image.length : job.end
-  hashPages(run, page, page + 1, end, job.shift, digester(link), job.digests, 0)
-  link.visited.hashed += 2 ** job.shift
 }
 
 function overlaps(ranges: readonly number[], from: number, to: number): boolean {

@@ -347,6 +347,8 @@ function reserve(found: Survey, pool: Pool, keeps: boolean): Link {
     exports: null,
     functionStarts: null,
     digests: null,
+    last: lastOf(found.kept),
+    changed: null,
     reports: found.searched.length === 0 ? {} : { print_dylib_search: found.searched.join('') },
     dependencies: found.dependencies,
     timings: [],
@@ -357,6 +359,12 @@ function reserve(found: Survey, pool: Pool, keeps: boolean): Link {
   addNamePool(link, found)
   if (found.splits) addLocalsPool(link, found)
   return link
+}
+
+function lastOf(kept: Kept | null): Link['last'] {
+  if (kept === null || !kept.isWritten || kept.link.digests === null) return null
+  const { image, tail, digests } = kept.link
+  return { image, tail, digests }
 }
 
 /** With those that the next versions of an object may have more than this one. */

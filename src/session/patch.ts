@@ -45,6 +45,8 @@ export interface Patching {
   live: Liveness | null
   /** As `effectsOf` wants it. */
   heads: Uint32Array
+  /** A patch has begun to change image and tail, and has not come to its end. */
+  isChanging: boolean
 }
 
 /** `arena`: where an earlier link's patches have read to, which this one has taken over; -1: none. */
@@ -64,6 +66,7 @@ export function createPatching(link: Link, arena = -1): Patching {
     reverse: null,
     live: null,
     heads: new Uint32Array(link.blocks.count + 1),
+    isChanging: false,
   }
 }
 
@@ -120,6 +123,7 @@ export function patch(patching: Patching, host: Host, inputs: readonly Input[]):
     for (let i = 0; i < ranges.length; i += 2) markDirty(link, dirty, ranges[i], ranges[i + 1])
   }
   steps('sign')
+  patching.isChanging = false
   return { dirty, dirtyBlocks, dirtyPages: countDirty(dirty), timings: link.timings }
 }
 
@@ -227,6 +231,7 @@ function newPlace(patching: Patching, size: number): Place | null {
 function patchObject(patching: Patching, change: Change, dirty: DirtyPages): number | string {
   const { file, after, modified } = change
   const { link, heads } = patching
+  patching.isChanging = true
   const addresses = change.moved.size === 0 ? null : movedAddresses(link, file, after.link, change.moved)
   const extents = saveExtents(link, file, after.link, addresses)
   const effects = effectsOf(link, file, heads)

@@ -121,6 +121,9 @@ forEachTarget((target) => {
     ['plain', {}],
     ['with -dead_strip', { deadStrip: true }],
     ['tight', { layout: 'tight' }],
+    ['with threads', { threads: 2, threadsFrom: 1 }],
+    ['with identical code folded', { icf: 'all' }],
+    ['with thunks', { branchReach: 512 }],
   ] as const)
     test(`what a patch leaves to others is a warm rebuild: ${name} (${target.name})`, async () => {
       const program = createProgram(target, more)

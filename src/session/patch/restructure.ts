@@ -77,6 +77,7 @@ export function restructure(patching: Patching, change: Restructure, dirty: Dirt
   const effects = effectsOf(link, file, heads)
   if (effects === null) return 'has references that only a full link follows'
   if (link.settings.deadStrip) patching.live ??= livenessOf(link)
+  patching.isChanging = true
   const extents = saveExtents(link, file, null, null)
   const fixups = relocateFile(link, file)
   for (const extent of extents) {
