@@ -32,8 +32,13 @@ function createObjects(target: Target, names: readonly string[], more: Partial<L
 }
 
 const aliased = (value: number) => `.subsections_via_symbols
+.text
+.p2align 2
+.globl _code
+_code: ret
 .section __DATA,__data
 .globl _real
+.p2align 2
 _real: .long ${value}
 .globl _constant
 _constant = ${value + 1}
@@ -51,7 +56,7 @@ for (const arch of archs) {
     put('main', main(''))
     put('names', aliased(4))
     put('weak', '__attribute__((weak)) int which(void) { return 1; }')
-    put('strong', 'int strong;')
+    put('strong', 'int strong(void) { return 0; }')
     await session.rebuild()
     assert.equal(run(), '4 4 5 1')
     put('strong', 'int which(void) { return 2; }')
@@ -61,7 +66,7 @@ for (const arch of archs) {
     const { mode } = await session.rebuild()
     assert.notEqual(mode, 'full')
     assert.equal(run(), '7 7 8 2')
-    put('strong', 'int strong;')
+    put('strong', 'int strong(void) { return 0; }')
     assert.equal((await session.rebuild()).mode, 'warm')
     assert.equal(run(), '7 7 8 1')
     await session.dispose()
