@@ -42,6 +42,8 @@ _code: ret
 _real: .long ${value}
 .globl _constant
 _constant = ${value + 1}
+.globl _zero
+_zero = 0
 .globl _other
 .set _other, _real
 `
@@ -51,8 +53,10 @@ for (const arch of archs) {
 
   test(`absolute symbols and other names of symbols follow warm rebuilds (${arch})`, async () => {
     const { put, run, session } = createObjects(target, ['main', 'names', 'weak', 'strong'])
-    const main = (plus: string) => `int printf(const char *, ...); extern int other, real; extern char constant[];
-      int which(void); int main(void) { printf("%d %d %d %d\\n", real, other, (int)(long)constant, which()${plus}); }`
+    const main = (
+      plus: string,
+    ) => `int printf(const char *, ...); extern int other, real; extern char constant[], zero[];
+      int which(void); int main(void) { printf("%d %d %d %d\\n", real, other, (int)(constant - zero), which()${plus}); }`
     put('main', main(''))
     put('names', aliased(4))
     put('weak', '__attribute__((weak)) int which(void) { return 1; }')
