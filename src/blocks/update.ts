@@ -15,6 +15,7 @@ import { checkRelocations, refuse } from './checkRelocations.ts'
 import { forgetEntry } from './entryPoint.ts'
 import { fillHole, leavePlace } from './holes.ts'
 import { growSection, isThreadTemplate, layOut, MAX_ALIGN_POW2 } from './layout.ts'
+import { noThreadLocals } from './linked/threads.ts'
 import { addReferences, dropReferences, markDirty, markReferrers } from './references.ts'
 import { releaseFreed } from './release.ts'
 import { findPlace, fitsHere, idealRoom, rebin, usedSize } from './space.ts'
@@ -165,6 +166,8 @@ function codeLines(state: State, section: number, { file, lines }: BlockUpdate, 
 function sectionOf(state: State, { section, threadLocal, code }: BlockUpdate): number {
   if (threadLocal === true) {
     if (section !== undefined) refuse(`a thread-local variable is not in ${section}`)
+    const reason = noThreadLocals(state)
+    if (reason !== null) refuse(reason)
     return typeof code === 'number' ? state.sections.threadZeros : state.sections.threadData
   }
   const name = section ?? '__TEXT,__text'

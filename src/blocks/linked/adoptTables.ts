@@ -5,8 +5,10 @@ import { TARGET_IMPORT } from '../../../components/symbols.ts'
 import { FormatError, fromText, readU32 } from '../../core/bytes.ts'
 import { decodeExportTrie } from '../../formats/dyld/exportTrie.ts'
 import {
+  EXPORT_SYMBOL_FLAGS_KIND_ABSOLUTE,
   EXPORT_SYMBOL_FLAGS_KIND_MASK,
   EXPORT_SYMBOL_FLAGS_REEXPORT,
+  EXPORT_SYMBOL_FLAGS_STUB_AND_RESOLVER,
   EXPORT_SYMBOL_FLAGS_WEAK_DEFINITION,
   LC_DYLD_EXPORTS_TRIE,
 } from '../../formats/macho/constants.ts'
@@ -21,13 +23,16 @@ import { checkRange, tableOf } from './readLinked.ts'
 const PLAIN = EDIT_EXPORTED | EDIT_PLACED
 const PLAIN_KINDS = EXPORT_SYMBOL_FLAGS_KIND_MASK | EXPORT_SYMBOL_FLAGS_WEAK_DEFINITION
 
-/** Entries whose symbol has the same address follow the symbol; others stay as they are. */
-export function adoptExports(state: State, base: Base, find: StringOf): void {
+/** `room` is what addresses count less from the header that the file had. Entries whose symbol has the same address follow the symbol; others stay as they are. */
+export function adoptExports(state: State, base: Base, find: StringOf, room: number): void {
   const { image } = base
   const range = image.tables.get(LC_DYLD_EXPORTS_TRIE) ?? image.dyldInfo?.exports
   const { flags } = state.blocks.Place
   base.exportFlags = new Uint8Array(base.count).fill(NOT_EXPORTED)
-  decodeExportTrie(tableOf(image, range, 'export trie'), (name, kind, address, other, importName) => {
+  decodeExportTrie(tableOf(image, range, 'export trie'), (name, kind, given, other, importName) => {
+    const absolute = (kind & EXPORT_SYMBOL_FLAGS_KIND_MASK) === EXPORT_SYMBOL_FLAGS_KIND_ABSOLUTE
+    const address = given === 0 || absolute ? given : given + room
+
     const bytes = fromText(name)
     const isIt = (entry: number) => (entry & TARGET_IMPORT) === 0 && (flags[entry] & (PLAIN | EDIT_HIDDEN)) === PLAIN
     const block = findName(state, bytes, isIt)
@@ -40,7 +45,7 @@ export function adoptExports(state: State, base: Base, find: StringOf): void {
       base.exports.strings.push(find(name))
       base.exports.flags.push(kind)
       base.exports.addresses.push(kind & EXPORT_SYMBOL_FLAGS_REEXPORT ? 0 : address)
-      base.exports.others.push(other)
+      base.exports.others.push(kind & EXPORT_SYMBOL_FLAGS_STUB_AND_RESOLVER ? other + room : other)
       base.exports.importStrings.push(importName === '' ? 0 : find(importName))
     }
   })

@@ -1,5 +1,6 @@
 // Opens what was linked: the state of an image whose own sections are empty, behind a file that keeps its place.
 import { FILL_ABSENT, addOutput } from '../../../components/outputs.ts'
+import { alignUp } from '../../core/align.ts'
 import { FormatError, readU32 } from '../../core/bytes.ts'
 import { highestId } from '../../ecs.ts'
 import * as macho from '../../formats/macho/constants.ts'
@@ -14,17 +15,22 @@ import { adoptStrings, adoptSymbols } from './adoptSymbols.ts'
 import type { Base } from './base.ts'
 import { readFixups } from './fixups.ts'
 import { headerOf } from './header.ts'
+import { makeRoom } from './makeRoom.ts'
+import { slideDataInCode, slideFunctionStarts, slidePointers } from './slide.ts'
 import { type LinkedFile, readLinked, tableOf } from './readLinked.ts'
 
+/** What segments and sections of edits take, and some libraries beside them. */
+const EDIT_COMMANDS = 896
+const LIBRARY_COMMANDS = 1024
 /** Bytes of a dylib_command before the name. */
 const DYLIB_SIZE = 24
 
 /** @throws FormatError where nothing can be added to the file; `no-header-room` says what it lacks. */
 export function openLinked(bytes: Uint8Array, options: OpenOptions): State {
-  const file = readLinked(bytes)
+  const { file, room } = withRoom(readLinked(bytes))
   const state = createState(optionsOf(file, options), file.segments.length)
   state.settings.imageBase = file.text.vmAddress
-  const base = createBase(file)
+  const base = createBase(file, room)
   state.base = base
   createSections(state, options.codeSize ?? 0, options.symbolCount ?? 0)
   for (const dylib of file.image.dylibs) adoptLibrary(state, file.image, dylib)
@@ -38,16 +44,25 @@ export function openLinked(bytes: Uint8Array, options: OpenOptions): State {
   Object.assign(base, fixups)
   if (pointerFormat !== 0) state.pointerFormat = pointerFormat
   adoptImports(state, base)
-  adoptExports(state, base, find)
+  adoptExports(state, base, find, room)
   adoptIndirect(base, rowOwners)
   replaceTable(state.tables.functionStarts, base.functionStarts)
   replaceTable(state.tables.dataInCode, base.dataInCode)
   state.dataStart = file.dataStart
   state.pointers = pointers
-  setBytes(state, bytes.slice(0, file.end))
+  setBytes(state, file.image.bytes.slice(0, file.end))
+  if (room > 0) slidePointers(state, room)
   checkRoom(state, file)
   layOut(state)
   return state
+}
+
+/** Where the load commands of edits do not fit, the file has pages of room in front of it. */
+function withRoom(file: LinkedFile): { file: LinkedFile; room: number } {
+  const needed = macho.HEADER_SIZE + file.image.commandsSize + EDIT_COMMANDS
+  if (needed <= file.room) return { file, room: 0 }
+  const room = alignUp(needed + LIBRARY_COMMANDS, file.pageSize)
+  return { file: { ...readLinked(makeRoom(file, room)), room }, room }
 }
 
 function optionsOf(file: LinkedFile, options: OpenOptions): ImageOptions {
@@ -61,8 +76,10 @@ function optionsOf(file: LinkedFile, options: OpenOptions): ImageOptions {
   }
 }
 
-function createBase(file: LinkedFile): Base {
+function createBase(file: LinkedFile, room: number): Base {
   const { image } = file
+  const functionStarts = tableOf(image, image.tables.get(macho.LC_FUNCTION_STARTS), 'function starts')
+  const dataInCode = tableOf(image, image.tables.get(macho.LC_DATA_IN_CODE), 'data in code')
   return {
     image,
     header: image.bytes.slice(0, file.room),
@@ -90,8 +107,8 @@ function createBase(file: LinkedFile): Base {
     weakBinds: createBindRows(0),
     overrides: new Uint32Array(0),
     lazyBind: new Uint8Array(0),
-    functionStarts: tableOf(image, image.tables.get(macho.LC_FUNCTION_STARTS), 'function starts'),
-    dataInCode: tableOf(image, image.tables.get(macho.LC_DATA_IN_CODE), 'data in code'),
+    functionStarts: slideFunctionStarts(functionStarts, room),
+    dataInCode: slideDataInCode(dataInCode, room),
     identifier: file.identifier,
     libraries: 0,
     saved: new Map(),

@@ -144,6 +144,7 @@ export const N_SECT = 0xe
 export const N_GSYM = 0x20
 export const N_FUN = 0x24
 export const N_STSYM = 0x26
+export const N_LCSYM = 0x28
 export const N_BNSYM = 0x2e
 export const N_AST = 0x32
 export const N_OPT = 0x3c

@@ -1,0 +1,120 @@
+// Room for load commands in a file that was linked without: the header gets pages of its own in front, and all behind it stands as much
+// further, in the file and in memory. Code is relative to itself; what counts from the header, or holds addresses, is corrected. The old
+// header stays where it was, as what code finds that asks for its own: its addresses are right from its own place.
+import { FormatError, readU32, readU64, writeU32, writeU64 } from '../../core/bytes.ts'
+import * as macho from '../../formats/macho/constants.ts'
+import type { Image, ImageSection, LoadCommand } from '../../formats/macho/image.ts'
+import { UNWIND_SECOND_LEVEL_REGULAR } from '../../formats/unwind/constants.ts'
+import { decodeUnwindInfo } from '../../formats/unwind/decodeUnwindInfo.ts'
+import { type LinkedFile, readSymbol } from './readLinked.ts'
+
+/** Offsets of file offsets in commands of __LINKEDIT. */
+const OFFSETS: Readonly<Record<number, readonly number[]>> = {
+  [macho.LC_SYMTAB]: [8, 16],
+  [macho.LC_DYSYMTAB]: [32, 40, 48, 56, 64, 72],
+  [macho.LC_DYLD_INFO]: [8, 16, 24, 32, 40],
+  [macho.LC_DYLD_INFO_ONLY]: [8, 16, 24, 32, 40],
+  [macho.LC_CODE_SIGNATURE]: [8],
+  [macho.LC_SEGMENT_SPLIT_INFO]: [8],
+  [macho.LC_FUNCTION_STARTS]: [8],
+  [macho.LC_DATA_IN_CODE]: [8],
+  [macho.LC_DYLIB_CODE_SIGN_DRS]: [8],
+  [macho.LC_LINKER_OPTIMIZATION_HINT]: [8],
+  [macho.LC_DYLD_EXPORTS_TRIE]: [8],
+  [macho.LC_DYLD_CHAINED_FIXUPS]: [8],
+  [macho.LC_ENCRYPTION_INFO_64]: [8],
+}
+const SECTIONS_START = macho.SEGMENT_COMMAND_SIZE
+const SYMBOL_VALUE = 8
+/** Rows of the debug map whose value is an address. */
+const WITH_ADDRESS: readonly number[] = [macho.N_FUN, macho.N_STSYM, macho.N_LCSYM, macho.N_BNSYM]
+
+/** The file with `room` bytes in front, a multiple of a page. @throws FormatError where that is not possible. */
+export function makeRoom({ image, text }: LinkedFile, room: number): Uint8Array {
+  const fixed = image.fileType === macho.MH_EXECUTE && (image.flags & macho.MH_PIE) === 0
+  const thread = image.commands.some(({ cmd }) => cmd === macho.LC_UNIXTHREAD || cmd === macho.LC_ROUTINES_64)
+  if (fixed || thread)
+    throw new FormatError('no-header-room', `the load commands of edits need ${room} bytes: link it with headerPad`, 0)
+  const bytes = new Uint8Array(room + image.bytes.length)
+  bytes.set(image.bytes, room)
+  bytes.set(image.bytes.subarray(0, macho.HEADER_SIZE + image.commandsSize))
+  for (const command of image.commands) moveCommand(bytes, command, text.at, room)
+  moveSymbols(bytes, image, room, text.vmAddress)
+  for (const section of image.sections) moveSection(bytes, section, room)
+  return bytes
+}
+
+function add32(bytes: Uint8Array, at: number, value: number): void {
+  writeU32(bytes, at, readU32(bytes, at) + value)
+}
+
+function add64(bytes: Uint8Array, at: number, value: number): void {
+  writeU64(bytes, at, readU64(bytes, at) + value)
+}
+
+function moveCommand(bytes: Uint8Array, { cmd, at }: LoadCommand, textAt: number, room: number): void {
+  if (cmd === macho.LC_SEGMENT_64) moveSegment(bytes, at, textAt, room)
+  if (cmd === macho.LC_MAIN) add64(bytes, at + 8, room)
+  for (const offset of OFFSETS[cmd] ?? []) if (readU32(bytes, at + offset) !== 0) add32(bytes, at + offset, room)
+}
+
+/** __TEXT grows at its start, what is behind it moves; __PAGEZERO is in front. */
+function moveSegment(bytes: Uint8Array, at: number, textAt: number, room: number): void {
+  if (at < textAt) return
+  const [address, size, offset, fileSize] = [24, 32, 40, 48].map((field) => at + field)
+  add64(bytes, at === textAt ? size : address, room)
+  add64(bytes, at === textAt ? fileSize : offset, room)
+  for (let i = 0, section = at + SECTIONS_START; i < readU32(bytes, at + 64); i++, section += macho.SECTION_SIZE) {
+    add64(bytes, section + 32, room)
+    if (readU32(bytes, section + 48) !== 0) add32(bytes, section + 48, room)
+  }
+}
+
+/** The header's own name stays with the header. */
+function moveSymbols(bytes: Uint8Array, { symtab }: Image, room: number, base: number): void {
+  const start = symtab!.symbolOffset + room
+  for (let at = start; at < start + symtab!.symbolCount * macho.NLIST_SIZE; at += macho.NLIST_SIZE) {
+    const { type, section, string } = readSymbol(bytes, at)
+    const stab =
+      type & macho.N_STAB ? WITH_ADDRESS.includes(type) && string > 1 : (type & macho.N_TYPE) === macho.N_SECT
+    if (stab && section !== 0 && readU64(bytes, at + SYMBOL_VALUE) !== base) add64(bytes, at + SYMBOL_VALUE, room)
+  }
+}
+
+function moveSection(bytes: Uint8Array, section: ImageSection, room: number): void {
+  const { name, segment, flags, offset, size } = section
+  const at = offset + room
+  if ((flags & macho.SECTION_TYPE) === macho.S_INIT_FUNC_OFFSETS) {
+    checkEnd(bytes, at, size, name)
+    for (let place = at; place + 4 <= at + size; place += 4) add32(bytes, place, room)
+  }
+  if (segment !== '__TEXT' || name !== '__unwind_info' || size === 0) return
+  checkEnd(bytes, at, size, name)
+  // Decoded for its checks: what is walked below is in bounds.
+  decodeUnwindInfo(bytes.subarray(at, at + size))
+  moveUnwind(bytes.subarray(at, at + size), room)
+}
+
+function checkEnd(bytes: Uint8Array, at: number, size: number, name: string): void {
+  if (at + size > bytes.length) throw new FormatError('not-editable', `${name} is past the end of the file`, 0)
+}
+
+/** Functions, personalities and language-specific data count from the header; compressed entries from their page. */
+function moveUnwind(bytes: Uint8Array, room: number): void {
+  const [personalities, count, index, pages] = [12, 16, 20, 24].map((at) => readU32(bytes, at))
+  for (let i = 0; i < count; i++) add32(bytes, personalities + i * 4, room)
+  const lsdas = pages === 0 ? 0 : readU32(bytes, index + 8)
+  const lsdaEnd = pages === 0 ? 0 : readU32(bytes, index + (pages - 1) * 12 + 8)
+  for (let at = lsdas; at + 8 <= lsdaEnd; at += 8) for (const field of [0, 4]) add32(bytes, at + field, room)
+  for (let i = 0; i < pages; i++) {
+    const entry = index + i * 12
+    add32(bytes, entry, room)
+    const page = readU32(bytes, entry + 4)
+    if (page !== 0 && readU32(bytes, page) === UNWIND_SECOND_LEVEL_REGULAR) moveRegular(bytes, page, room)
+  }
+}
+
+function moveRegular(bytes: Uint8Array, page: number, room: number): void {
+  const [start, count] = [bytes[page + 4] | (bytes[page + 5] << 8), bytes[page + 6] | (bytes[page + 7] << 8)]
+  for (let i = 0; i < count; i++) add32(bytes, page + start + i * 8, room)
+}
