@@ -6,6 +6,7 @@ import type { Arch } from '../src/types.ts'
 import { median } from './compare/statistics.ts'
 import { commandArguments, runCommand } from './incremental/commandRun.ts'
 import { editBody } from './incremental/editBody.ts'
+import { editWinner } from './incremental/editWinner.ts'
 import { addFunction, editCall } from './incremental/editCall.ts'
 import { runOnce } from './measure.ts'
 import { PEER, PEER_COMMAND } from './rivals/contestants.ts'
@@ -25,6 +26,8 @@ interface Work {
   command?: boolean
   /** One object calls a function of a library that nothing else calls, and the next time does not. */
   called?: boolean
+  /** One object gets a strong definition of what others define weakly, and the next time has a weak one again. */
+  won?: boolean
 }
 
 const works: readonly Work[] = [
@@ -32,6 +35,7 @@ const works: readonly Work[] = [
   { name: 'one function body', edited: Number.MIN_VALUE, mode: 'patch', goal: { medium: 0.02, large: 0.01 } },
   { name: 'one function more or less', edited: 0, added: true, mode: 'patch', goal: {} },
   { name: 'one imported function more or less', edited: 0, called: true, mode: 'patch', goal: {} },
+  { name: 'warm: a changed winner', edited: 0, won: true, mode: 'warm', goal: { large: 0.25 } },
   { name: '1 % of the objects', edited: 0.01, mode: 'patch', goal: { large: 0.05 } },
   { name: 'command, nothing changed', edited: 0, mode: 'noop', goal: {}, command: true },
   { name: 'command, one function body', edited: Number.MIN_VALUE, mode: 'patch', goal: {}, command: true },
@@ -60,10 +64,14 @@ interface Program {
   /** Copies of every hundredth object, which are edited, and of one that gets a function more. */
   copies: string[]
   grown: string
+  /** Copy of the object whose definition wins. */
+  winner: string
 }
 
 /** Number in the program of the object that grows; main.o is the first input. */
 const GROWN = 9
+/** Of the one whose definition wins, among the inputs. */
+const WINNER = 20
 /** The first object of which a copy is edited. */
 const COPIED = 50
 
@@ -118,7 +126,10 @@ function prepare(arch: Arch, size: Preset, cache: string): Program {
   const copies: string[] = []
   const grown = join(folder, basename(files.inputs[GROWN + 1]))
   cpSync(files.inputs[GROWN + 1], grown)
+  const winner = join(folder, basename(files.inputs[WINNER]))
+  cpSync(files.inputs[WINNER], winner)
   const inputs = files.inputs.map((path, i) => {
+    if (i === WINNER) return winner
     if (i === GROWN + 1) return grown
     if (i % 100 !== COPIED) return path
     const copy = join(folder, basename(path))
@@ -132,7 +143,7 @@ function prepare(arch: Arch, size: Preset, cache: string): Program {
   const output = join(folder, 'out')
   const all: Input[] = [...inputs.map((path) => ({ path })), { library: 'System' }]
   const options = { arch, platform: MACOS_13, inputs: all, syslibroots: [folder], output }
-  return { arch, size, files, copies, grown, args, options }
+  return { arch, size, files, copies, grown, winner, args, options }
 }
 
 function peerLink({ files }: Program, cache: string): number {
@@ -140,7 +151,13 @@ function peerLink({ files }: Program, cache: string): number {
   return runOnce({ name: PEER, command: [PEER_COMMAND, `@${files.response}`, '-o', output], output }).wall
 }
 
-function edit({ arch, size, copies, grown, files }: Program, { edited, added, called }: Work, round: number): void {
+function edit(program: Program, { edited, added, called, won }: Work, round: number): void {
+  const { arch, size, copies, grown, winner, files } = program
+  if (won) {
+    const isMore = Math.floor(round / works.length) % 2 === 0
+    const bytes = new Uint8Array(readFileSync(files.inputs[WINNER]))
+    writeFileSync(winner, isMore ? editWinner(bytes) : bytes)
+  }
   if (added) {
     const isMore = Math.floor(round / works.length) % 2 === 0
     writeFileSync(

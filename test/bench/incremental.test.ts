@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { editBody } from '../../bench/incremental/editBody.ts'
 import { addFunction, editCall } from '../../bench/incremental/editCall.ts'
+import { editWinner } from '../../bench/incremental/editWinner.ts'
 import { syntheticObjects } from '../../bench/synthetic/program.ts'
 import { context, type LinkOptions } from '../../src/node.ts'
 import { archs } from '../helpers/targets.ts'
@@ -17,6 +18,22 @@ for (const arch of archs) {
     const changed = [...before.keys()].filter((i) => before[i] !== after[i] || before[i] !== again[i])
     assert.ok(changed.length > 0 && changed.at(-1)! - changed[0] < 4, `bytes ${changed}`)
     assert.notDeepEqual(after, again)
+  })
+
+  test(`the edit that changes a winner is a warm rebuild (${arch})`, async () => {
+    const inputs = [...syntheticObjects({ arch, objects: 4, functions: 10 })].map(({ name, bytes }) => ({
+      path: name,
+      contents: bytes,
+    }))
+    const platform = { name: 'macos', minVersion: 13 << 16, sdkVersion: 13 << 16 } as const
+    const options: LinkOptions = { arch, platform, inputs, outputType: 'dylib', undefined: 'dynamic_lookup' }
+    const session = context({ ...options, write: false, checkPatches: true })
+    await session.rebuild()
+    for (const contents of [editWinner(inputs[2].contents), inputs[2].contents]) {
+      const { mode, reason } = await session.rebuild({ changed: [{ path: inputs[2].path, contents }] })
+      assert.equal(mode, 'warm', reason)
+    }
+    await session.dispose()
   })
 
   test(`a session takes the edit of the incremental bench as a patch of one block (${arch})`, async () => {

@@ -32,6 +32,8 @@ export interface ProgramFile {
 export interface LongProgram {
   files: ProgramFile[]
   members: number[]
+  /** Bytes behind the load commands. */
+  headerPad: number
   made: number
   random: () => number
 }
@@ -58,11 +60,12 @@ export const EDITS = [
   'remove a file',
   'change a member',
   'use a member',
+  'another option',
 ] as const
 export type Edit = (typeof EDITS)[number]
 
 export function createLongProgram(seed: number, files: number): LongProgram {
-  const program: LongProgram = { files: [], members: [], made: 0, random: randomFrom(seed) }
+  const program: LongProgram = { files: [], members: [], headerPad: 64, made: 0, random: randomFrom(seed) }
   for (let member = 0; member < MEMBERS; member++) program.members.push(constant(program))
   for (let file = 0; file < files; file++) addFile(program)
   return program
@@ -167,6 +170,9 @@ export function editLongProgram(program: LongProgram, edit: Edit): boolean {
       return true
     case 'change a member':
       program.members[below(program, MEMBERS)] = constant(program)
+      return true
+    case 'another option':
+      program.headerPad = 64 + below(program, 64) * 16
       return true
     case 'use a member':
       part.ops.push({ kind: 'member', index: below(program, MEMBERS) })
