@@ -159,7 +159,7 @@ async function placeSections(
 }
 
 /** What segments, sections and some libraries of block-level edits take (src/blocks/linked). */
-const EDIT_COMMANDS = 1024
+const EDIT_COMMANDS = 2048
 
 /** The kernel decrypts whole pages, so header and commands of an encryptable image have pages of their own. */
 function headerSize(link: Link): number {

@@ -40,7 +40,7 @@ const macOS13 = { name: 'macos', minVersion: 13 << 16, sdkVersion: 13 << 16 } as
 async function linked(target: Target, source: string, options: Partial<LinkOptions> = {}): Promise<Uint8Array> {
   const output = join(tempFolder(), 'linked')
   const inputs = [compile(target.arch, source), { library: 'System' }]
-  const common = { arch: target.arch, platform: macOS13, fixupChains: target.fixups === 'chained', headerPad: 1024 }
+  const common = { arch: target.arch, platform: macOS13, fixupChains: target.fixups === 'chained', headerPad: 2048 }
   await link({ inputs, output, adhocCodesign: true, ...common, ...options })
   return readFileSync(output)
 }

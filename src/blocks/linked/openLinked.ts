@@ -19,8 +19,8 @@ import { makeRoom } from './makeRoom.ts'
 import { slideDataInCode, slideFunctionStarts, slidePointers } from './slide.ts'
 import { type LinkedFile, readLinked, tableOf } from './readLinked.ts'
 
-/** What segments and sections of edits take, and some libraries beside them. */
-const EDIT_COMMANDS = 896
+/** What segments and all sections of edits take, and a library or three; where there is no room, more of those. */
+const EDIT_COMMANDS = 1408
 const LIBRARY_COMMANDS = 1024
 /** Bytes of a dylib_command before the name. */
 const DYLIB_SIZE = 24
@@ -140,6 +140,6 @@ function addSegments({ outputs, segments }: State, base: Base): void {
 function checkRoom(state: State, { room }: LinkedFile): void {
   const needed = headerOf(state, 0).length
   if (needed <= room) return
-  const text = `edits need ${needed - room} bytes more behind the load commands than there are: link it with a headerPad of 1024`
+  const text = `edits need ${needed - room} bytes more behind the load commands than there are: link it with a headerPad of 2048`
   throw new FormatError('no-header-room', text, 0)
 }
