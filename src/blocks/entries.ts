@@ -174,11 +174,14 @@ export function writeAllEntries(state: State): void {
   }
 }
 
-function writeFreeStub(state: State, stub: number): void {
+/** Also one that came and went since the last flush has a place in the table. */
+export function writeFreeStub(state: State, stub: number): void {
   const { arch, sections, outputs } = state
   const address = stubAddress(state, stub)
   const pointer = sections.lazyPointers === 0 ? outputs.Extent.address[sections.got] : lazyAddress(state, stub)
-  arch.writeStub(state.view, placeOf(state, sections.stubs, address), address, pointer)
+  const at = placeOf(state, sections.stubs, address)
+  arch.writeStub(state.view, at, address, pointer)
+  markPages(state, at, at + arch.stubSize)
 }
 
 /** Its row of the indirect table is to be written. */
