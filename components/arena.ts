@@ -1,5 +1,6 @@
 // The input arena: a few large buffers that hold the bytes of all inputs. A place is (arena, u32 position).
 import { alignUp } from '../src/core/align.ts'
+import { filledView, isPaged } from '../src/core/pages.ts'
 import { memory } from './columns.ts'
 
 /** At most this much in one arena: positions are u32, and a read is limited to 2^31 - 1 bytes. */
@@ -78,4 +79,16 @@ export function createArena(size: number, shared: boolean): Arena {
 export function releaseArena(arenas: Arenas, arena: number): void {
   const { used, tables, isTables } = arenas.list[arena]
   arenas.list[arena] = { ...createArena(0, arenas.shared), used, tables, isTables }
+}
+
+/** An arena of which `size` bytes from `position` on are read, and nothing else: of a snapshot those come from its file at once. */
+export function arenaAt(arena: Arena, position: number, size: number): Arena {
+  if (size === 0 || !isPaged(arena.bytes)) return arena
+  const end = position + size
+  return {
+    ...arena,
+    bytes: filledView(arena.bytes, position, end),
+    words: filledView(arena.words, position, end),
+    view: filledView(arena.view, position, end),
+  }
 }

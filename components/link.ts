@@ -8,7 +8,7 @@ import type { UnwindPlan } from '../src/formats/unwind.ts'
 import type { Host } from '../src/host/host.ts'
 import type { Settings } from '../src/settings.ts'
 import type { Counters, Dependencies, Location, SystemTiming } from '../src/types.ts'
-import type { Arenas } from './arena.ts'
+import { type Arena, type Arenas, arenaAt } from './arena.ts'
 import type { Blocks } from './blocks.ts'
 import { columns } from './columns.ts'
 import type { Files } from './files.ts'
@@ -304,4 +304,10 @@ export function fileText(link: Link, file: number): string {
 
 export function warnFile(link: Link, file: number, id: string, text: string): void {
   warn(link.messages, id, `${fileText(link, file)}: ${text}`, locate(link, file))
+}
+
+/** The arena that holds a file, for who reads nothing in it but that file. */
+export function arenaOfFile({ arenas, files }: Link, file: number): Arena {
+  const { arena, position, size } = files.Source
+  return arenaAt(arenas.list[arena[file]], position[file], size[file])
 }

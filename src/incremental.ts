@@ -1,17 +1,18 @@
 // incremental: a link that goes on where the last run of the command has stopped, from the snapshot beside its output.
 import type { Link } from '../components/link.ts'
 import { FormatError } from './core/bytes.ts'
-import { type Host, HostError } from './host/host.ts'
+import { wholeOf } from './core/pages.ts'
+import { type FileStat, type Host, HostError } from './host/host.ts'
 import { linkKeeping, writeOutput } from './link.ts'
 import { type FileRecords, isSameFile, recordFiles } from './session/fileRecords.ts'
-import { partsOf, sizeOf } from './session/patch/generations.ts'
 import { whyNever } from './session/patch/whyNever.ts'
 import { createPatching, type Patched, patch } from './session/patch.ts'
 import { changedOption, digestMemory, type Found, findChanges, namedInputs } from './session/plan.ts'
 import { openSnapshotFile, readFront, type SnapshotFile } from './snapshot/format.ts'
 import { type Front, headOf, headOfFile, packFront, unpackFront } from './snapshot/front.ts'
+import { oldPath, writeNext } from './snapshot/nextOutput.ts'
 import { MissingPart } from './snapshot/graph.ts'
-import { appendFront, openSnapshot, saveSnapshot, type Snapshot, updateSnapshot } from './snapshot.ts'
+import { appendFront, openSnapshot, PAGED_FROM, saveSnapshot, type Snapshot, updateSnapshot } from './snapshot.ts'
 import { LinkFailure, type LinkOptions, type LinkResult, type RebuildMode, type SystemTiming } from './types.ts'
 
 export interface IncrementalResult extends LinkResult {
@@ -33,19 +34,24 @@ interface Run {
   output: string
   path: string
   maker: string
+  pagedFrom: number
   doubts: string[]
 }
 
 /**
  * As `link` with a padded layout (unless the options say otherwise), but that only what has changed since the last such run is
- * done. `maker` tells linkers apart: a snapshot is for the one that wrote it.
+ * done. `maker` tells linkers apart: a snapshot is for the one that wrote it. `pagedFrom`: buffers of so many bytes are read by pages.
  * @throws LinkFailure; output and snapshot are then as they were
  */
-export async function linkIncrementally(given: LinkOptions, maker: string): Promise<IncrementalResult> {
+export async function linkIncrementally(
+  given: LinkOptions,
+  maker: string,
+  pagedFrom: number = PAGED_FROM,
+): Promise<IncrementalResult> {
   const options: LinkOptions = { layout: 'padded', ...given }
   const host = options.host!
   const output = options.output ?? 'a.out'
-  const run: Run = { host, options, output, path: snapshotPath(output), maker, doubts: [] }
+  const run: Run = { host, options, output, path: snapshotPath(output), maker, pagedFrom, doubts: [] }
   if (output.startsWith('/dev/') || host.stat(output)?.isFile === false)
     return { ...(await linkKeeping(options)).result, mode: 'full', reason: 'the output is no file', doubts: [] }
   const before = openBefore(run)
@@ -150,7 +156,7 @@ function tryPatch(run: Run, before: Before, found: Found): IncrementalResult | s
   if (before.front.never !== '') return before.front.never
   let snapshot: Snapshot | null = null
   try {
-    snapshot = openSnapshot(run.host, before.file, run.output)
+    snapshot = openSnapshot(run.host, before.file, run.output, run.pagedFrom)
     if (snapshot === null) return 'the snapshot holds no link'
     const patched = patchFrom(run, before, snapshot, found)
     if (snapshot.store.damage === '') return patched
@@ -182,17 +188,23 @@ function patchFrom(run: Run, { front }: Before, snapshot: Snapshot, found: Found
   return resultOf(run, front, 'patch', patched.timings)
 }
 
-/** Into a clone of the output where the file system has them, else whole. @throws LinkFailure */
+/** Where less than all of it is not sure to do, the whole file. @throws LinkFailure */
 function writePatched({ host, output }: Run, front: Front, link: Link, { timings, dirty }: Patched): void {
   const started = host.now()
-  const parts = partsOf(link, dirty.pages, dirty.shift)
-  const cloned = host.cloneFile?.(output, parts, front.output) || null
-  const left = cloned ?? writeOutput(host, link, link.messages)
-  front.output = (typeof left === 'object' ? left : null) ?? host.stat(output)!
+  const next = writeNext(host, link, dirty, front) ?? writeWhole(host, link)
+  front.output = next.stat ?? host.stat(output)!
+  front.old = next.old
   front.head = headOf(link.image)
-  const written = cloned === null ? link.image.length + link.tail.length : sizeOf(parts)
   const none = { rows: 0, read: 0, hashed: 0, probes: 0, allocated: 0 }
+  const { written } = next
   timings.push({ system: 'output', milliseconds: host.now() - started, bytes: written, ...none, written })
+}
+
+function writeWhole(host: Host, link: Link): { stat: FileStat | null; written: number; old: null } {
+  link.image = wholeOf(link.image)
+  link.tail = wholeOf(link.tail)
+  const stat = writeOutput(host, link, link.messages)
+  return { stat, written: link.image.length + link.tail.length, old: null }
 }
 
 async function linkFull(run: Run, reason: string): Promise<IncrementalResult> {
@@ -202,11 +214,12 @@ async function linkFull(run: Run, reason: string): Promise<IncrementalResult> {
   const { result, done, written } = await linkKeeping({ ...options, host: recordFiles(host, records) }, true)
   const left = written ?? host.stat(output)
   const never = whyNever(done)
+  if (host.stat(oldPath(output)) !== null) host.removeFile?.(oldPath(output))
   if (left !== null) {
     const { warnings, dependencies } = result
     const reports = Object.keys(result.reports).length > 0
     const head = headOf(done.image)
-    const made = { maker, cwd: host.cwd(), options, records, memory, output: left, head }
+    const made = { maker, cwd: host.cwd(), options, records, memory, output: left, head, old: null }
     const front = packFront({ ...made, warnings, dependencies, never, reports })
     keep(run, () => saveSnapshot(host, path, output, front, never === '' ? createPatching(done) : null))
   }

@@ -4,6 +4,7 @@ import type { Link } from '../components/link.ts'
 import { withBranchReach } from './arch/arch.ts'
 import { ARCHITECTURES } from './arch/architectures.ts'
 import { createMessages } from './core/messages.ts'
+import { isPaged, wholeOf } from './core/pages.ts'
 import { createPool } from './core/pool.ts'
 import type { Host } from './host/host.ts'
 import type { Patching } from './session/patch.ts'
@@ -16,6 +17,7 @@ import {
   createStore,
   loadBuffer,
   type Mirrored,
+  openBuffer,
   openStore,
   type Store,
 } from './snapshot/store.ts'
@@ -24,6 +26,7 @@ import {
 const OMITTED = [
   'reverse',
   'live',
+  'whole',
   'link.host',
   'link.observer',
   'link.pool',
@@ -138,29 +141,44 @@ function takeGraph(store: Store, patching: Patching): Skeleton {
 
 /** The output holds image and tail: they need not be kept twice. */
 function mirroredOf(store: Store, link: Link, dirty: Mirrored['dirty']): Mirrored[] {
-  if (lateSource(link, 'image') !== undefined || lateSource(link, 'tail') !== undefined) return []
-  const { image, tail } = link
   const mirrored: Mirrored[] = []
-  for (const [bytes, at] of [
-    [image, 0],
-    [tail, image.length],
-  ] as const) {
-    const buffer = store.memory.indexOf(bytes.buffer)
-    if (bytes.byteOffset === 0 && buffer >= 0 && bytes.length > 0)
-      mirrored.push({ buffer, length: bytes.length, at, dirty })
+  let at = 0
+  for (const key of ['image', 'tail'] as const) {
+    const { buffer, offset, length } = extentOf(store, link, key)
+    if (offset === 0 && buffer >= 0 && length > 0) mirrored.push({ buffer, length, at, dirty })
+    at += length
   }
   return mirrored
 }
+
+/** Also of one that nobody has asked for, or that is read by pages. */
+function extentOf(store: Store, link: Link, key: 'image' | 'tail'): { buffer: number; offset: number; length: number } {
+  const source = lateSource(link, key)
+  if (Array.isArray(source)) return { buffer: source[1], offset: source[2], length: source[3] }
+  const bytes = link[key]
+  return { buffer: store.memory.indexOf(bytes.buffer), offset: bytes.byteOffset, length: bytes.length }
+}
+
+/** Buffers of so many bytes are read by chunks, as they are asked for; smaller ones as a whole, which makes their views plain arrays. */
+export const PAGED_FROM = 1 << 16
 
 /**
  * The link of a snapshot, to be patched; null where it has only a front. What is wrong with memory that is asked for later is an
  * exception, and `store.damage`. @throws FormatError, TypeError when the file is not what was written
  */
-export function openSnapshot(host: Host, file: SnapshotFile, output: string): Snapshot | null {
+export function openSnapshot(
+  host: Host,
+  file: SnapshotFile,
+  output: string,
+  pagedFrom: number = PAGED_FROM,
+): Snapshot | null {
   const skeleton = readSkeleton(host, file) as Skeleton | null
   if (skeleton === null) return null
   const store = openStore(host, file, output, skeleton.sizes)
-  const patching = decodeGraph(skeleton, (buffer) => loadBuffer(store, buffer)) as Patching
+  const patching = decodeGraph(skeleton, {
+    load: (buffer) => loadBuffer(store, buffer),
+    page: (buffer) => (skeleton.sizes[buffer] < pagedFrom ? null : openBuffer(store, buffer)),
+  }) as Patching
   guardIds(patching.link, (text) => {
     store.damage = text
   })
@@ -173,7 +191,7 @@ function revive(patching: Patching, host: Host): void {
   const { link } = patching
   const { arch, branchReach } = link.settings
   if (ARCHITECTURES[arch] === undefined) throw damaged('is of no known architecture', 0)
-  Object.assign(patching, { reverse: null, live: null })
+  Object.assign(patching, { reverse: null, live: null, whole: () => makeWhole(link) })
   Object.assign(link.settings, { host, signal: undefined, onProgress: undefined, cache: undefined })
   Object.assign(link, {
     host,
@@ -188,4 +206,11 @@ function revive(patching: Patching, host: Host): void {
     archives: [],
     autolinks: new Map(),
   })
+}
+
+/** Puts plain arrays in the place of all columns that have a row a symbol or block, for who looks at all of those. */
+function makeWhole({ symbols, blocks }: Link): void {
+  for (const part of [symbols.Definition, symbols.Reference, ...Object.values(blocks)] as Record<string, unknown>[])
+    for (const [key, column] of Object.entries(part))
+      if (typeof column === 'object' && column !== null && isPaged(column)) part[key] = wholeOf(column)
 }

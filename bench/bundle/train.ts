@@ -8,6 +8,7 @@ import { setImmediate } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { Script } from 'node:vm'
 import type { Arch } from '../../src/types.ts'
+import { editBody } from '../incremental/editBody.ts'
 import { helloInputs } from '../jobs.ts'
 import { writeStub } from '../synthetic.ts'
 import { syntheticObjects } from '../synthetic/program.ts'
@@ -23,7 +24,10 @@ for (const more of [[], ['-syslibroot', folder], ['-dead_strip', '-no_fixup_chai
   await run(linkOf('arm64', more))
   await run(linkOf('x86_64', more))
 }
-for (const arch of ['arm64', 'x86_64'] as const) await run(largerLink(arch))
+for (const arch of ['arm64', 'x86_64'] as const) {
+  await run(largerLink(arch))
+  await patchTwice(arch)
+}
 rmSync(folder, { recursive: true })
 // The default again: a cache is of use to processes with the same flags only.
 setFlagsFromString('--flush-bytecode')
@@ -43,6 +47,20 @@ function largerLink(arch: Arch): string[] {
   }
   const target = ['-arch', arch, '-platform_version', 'macos', '13.0', '13.0', '-syslibroot', folder]
   return [...target, '-dylib', ...inputs, '-lSystem', '-o', join(folder, 'out')]
+}
+
+/** The command with --incremental: a full link and two patches, of which the second takes the output of before the first. */
+async function patchTwice(arch: Arch): Promise<void> {
+  const link = [...largerLink(arch), '--incremental']
+  const object = link.filter((word) => word.endsWith('.o'))[3]!
+  for (const round of [0, 1, 2]) {
+    if (round > 0) {
+      const bytes = readFileSync(object)
+      editBody(bytes, arch, 1000 + round)
+      writeFileSync(object, bytes)
+    }
+    await run(link)
+  }
 }
 
 /** The program says how it went in the exit status, and is over then. */

@@ -174,14 +174,11 @@ export function writeAllEntries(state: State): void {
   }
 }
 
-/** Also one that came and went since the last flush has a place in the table. */
-export function writeFreeStub(state: State, stub: number): void {
+function writeFreeStub(state: State, stub: number): void {
   const { arch, sections, outputs } = state
   const address = stubAddress(state, stub)
   const pointer = sections.lazyPointers === 0 ? outputs.Extent.address[sections.got] : lazyAddress(state, stub)
-  const at = placeOf(state, sections.stubs, address)
-  arch.writeStub(state.view, at, address, pointer)
-  markPages(state, at, at + arch.stubSize)
+  arch.writeStub(state.view, placeOf(state, sections.stubs, address), address, pointer)
 }
 
 /** Its row of the indirect table is to be written. */

@@ -19,7 +19,7 @@ import { isDebugStale, touchAllLines } from './debug.ts'
 import { lookUp } from './definitions.ts'
 import { writeDsym } from './dsym.ts'
 import { writeDyldTables } from './dyldInfo.ts'
-import { blockAddress, isThere, writeAllEntries, writeFreeStub, writeGot, writeIndirect, writeStub } from './entries.ts'
+import { blockAddress, isThere, writeAllEntries, writeGot, writeIndirect, writeStub } from './entries.ts'
 import { findEntry } from './entryPoint.ts'
 import { layOut, sectionSize } from './layout.ts'
 import { headerOf } from './linked/header.ts'
@@ -215,9 +215,7 @@ function settle(state: State): void {
   if (state.relocated) writeAllEntries(state)
   else {
     for (const got of state.dirtyGots) if (entityExists(state.gots.world, got)) writeGot(state, got)
-    for (const stub of state.dirtyStubs)
-      if (entityExists(state.stubs.world, stub)) writeStub(state, stub)
-      else writeFreeStub(state, stub)
+    for (const stub of state.dirtyStubs) if (entityExists(state.stubs.world, stub)) writeStub(state, stub)
   }
   writeDescriptors(state)
   writeUnwind(state)

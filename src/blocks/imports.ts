@@ -84,13 +84,10 @@ function makeStrong(state: State, made: number): void {
   state.stale.bind = state.stale.lazy = state.stale.chains = true
 }
 
-/** Names that it defined look for another definition. What was linked keeps the imports that it has. */
+/** Names that it defined look for another definition. */
 export function freeImport(state: State, made: number): void {
   const { references, string } = state.uses.Uses
-  const linked = state.base !== null && made <= state.base.imported
-  const left = references[made] - (linked ? 1 : 0)
-  if (left !== 0) throw new TypeError(`freeImport: ${left} references to the import are left`)
-  if (linked) return
+  if (references[made] !== 0) throw new TypeError(`freeImport: ${references[made]} references to the import are left`)
   const name = stringBytes(state, string[made])
   releaseImport(state, made)
   settleText(state, name)

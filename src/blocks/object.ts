@@ -9,12 +9,6 @@ import { alignUp } from '../core/align.ts'
 import { ByteSink, writeU16, writeU32, writeU64 } from '../core/bytes.ts'
 import { error, type Messages } from '../core/messages.ts'
 import * as macho from '../formats/macho/constants.ts'
-import {
-  COMPACT_UNWIND_ENCODING,
-  COMPACT_UNWIND_ENTRY_SIZE,
-  COMPACT_UNWIND_LENGTH,
-} from '../formats/unwind/compactUnwind.ts'
-import { UNWIND_PERSONALITY_MASK } from '../formats/unwind/constants.ts'
 import { blocksInOrder } from './compact.ts'
 import { DESCRIPTOR_SIZE } from './layout.ts'
 import { encodeRelocations } from './objectRelocations.ts'
@@ -41,8 +35,7 @@ export function encodeObject(state: State, messages: Messages): Uint8Array {
   const blocks = blocksInOrder(state)
   const sections = placeSections(state, blocks)
   const rows = state.blocks.rows + 1
-  const column = () => new Float64Array(rows)
-  const places = { contents: column(), descriptors: column(), unwinds: column() }
+  const places = { contents: new Float64Array(rows), descriptors: new Float64Array(rows) }
   placeBlocks(state, sections, places)
   const symbols = numberSymbols(state, blocks, sections)
   const total = symbols.locals.length + symbols.externals.length + symbols.undefineds.length
@@ -62,7 +55,7 @@ export function encodeObject(state: State, messages: Messages): Uint8Array {
 
 /**
  * Sections that have blocks, those without bytes last. Definitions that do not count are left out: an object has no two of a name.
- * Descriptors are a section of their own, and so is unwind information.
+ * Descriptors are a section of their own.
  */
 function placeSections(state: State, blocks: readonly number[]): ObjectSection[] {
   const { Place, Entry } = state.blocks
@@ -73,10 +66,9 @@ function placeSections(state: State, blocks: readonly number[]): ObjectSection[]
   })
   const sections: ObjectSection[] = []
   for (let output = 1; output <= state.outputs.count; output++) {
-    const own = defined.filter((block) => {
-      if (output === state.sections.unwind) return Entry.unwind[block] !== 0
-      return output === state.sections.threadVariables ? Entry.descriptor[block] !== 0 : Place.section[block] === output
-    })
+    const own = defined.filter((block) =>
+      output === state.sections.threadVariables ? Entry.descriptor[block] !== 0 : Place.section[block] === output,
+    )
     if (own.length === 0) continue
     const none = { address: 0, size: 0, alignPow2: 0, fileOffset: 0, relocations: new Uint8Array(0), relocationsAt: 0 }
     const section = { output, blocks: own, ...none }
@@ -90,7 +82,6 @@ function placeSections(state: State, blocks: readonly number[]): ObjectSection[]
 /** Size and log2 alignment of what a section has of a block. */
 function extentOf(state: State, section: ObjectSection, block: number): [number, number] {
   if (section.output === state.sections.threadVariables) return [DESCRIPTOR_SIZE, 3]
-  if (section.output === state.sections.unwind) return [COMPACT_UNWIND_ENTRY_SIZE, 3]
   return [state.blocks.Place.size[block], state.blocks.Place.alignPow2[block]]
 }
 
@@ -98,7 +89,7 @@ function extentOf(state: State, section: ObjectSection, block: number): [number,
 function placeBlocks(state: State, sections: readonly ObjectSection[], places: ObjectPlaces): void {
   let at = 0
   for (const section of sections) {
-    const list = placesOf(state, section, places)
+    const list = section.output === state.sections.threadVariables ? places.descriptors : places.contents
     section.address = at = alignUp(at, 2 ** section.alignPow2)
     for (const block of section.blocks) {
       const [size, alignPow2] = extentOf(state, section, block)
@@ -107,11 +98,6 @@ function placeBlocks(state: State, sections: readonly ObjectSection[], places: O
     }
     section.size = at - section.address
   }
-}
-
-function placesOf({ sections }: State, { output }: ObjectSection, places: ObjectPlaces): Float64Array {
-  if (output === sections.unwind) return places.unwinds
-  return output === sections.threadVariables ? places.descriptors : places.contents
 }
 
 /** Contents lie in the file as in memory, behind the commands. Returns where they end. */
@@ -136,21 +122,10 @@ function copyBlocks(state: State, section: ObjectSection, places: ObjectPlaces, 
     for (let i = 0; i < section.size; i++) contents[section.fileOffset + i] = trap >>> ((i & 3) * 8)
   const start = state.outputs.Extent.fileOffset[section.output]
   if (section.output === state.sections.threadVariables) return
-  if (section.output === state.sections.unwind) return writeUnwinds(state, section, places, contents)
   for (const block of section.blocks) {
     const from = start + Place.offset[block]
     const bytes = state.bytes.subarray(from, from + Place.size[block])
     contents.set(bytes, section.fileOffset + places.contents[block] - section.address)
-  }
-}
-
-/** Addresses come by relocations. */
-function writeUnwinds(state: State, section: ObjectSection, places: ObjectPlaces, contents: Uint8Array): void {
-  for (const block of section.blocks) {
-    const at = section.fileOffset + places.unwinds[block] - section.address
-    writeU32(contents, at + COMPACT_UNWIND_LENGTH, state.blocks.Place.size[block])
-    const encoding = (state.blocks.Entry.unwind[block] & ~UNWIND_PERSONALITY_MASK) >>> 0
-    writeU32(contents, at + COMPACT_UNWIND_ENCODING, encoding)
   }
 }
 
@@ -265,16 +240,15 @@ function encodeSegment(state: State, sections: readonly ObjectSection[], sink: B
   for (const section of sections) {
     const { output } = section
     const segment = segments.names[outputs.Section.segment[output]]
-    const unwind = output === state.sections.unwind
-    name16(sink, unwind ? '__compact_unwind' : outputs.names[output])
-    name16(sink, unwind ? '__LD' : segment === '__DATA_CONST' ? '__DATA' : segment)
+    name16(sink, outputs.names[output])
+    name16(sink, segment === '__DATA_CONST' ? '__DATA' : segment)
     sink.u64(section.address)
     sink.u64(section.size)
     sink.u32(section.fileOffset)
     sink.u32(section.alignPow2)
     sink.u32(section.relocations.length > 0 ? section.relocationsAt : 0)
     sink.u32(section.relocations.length / macho.RELOCATION_SIZE)
-    sink.u32(unwind ? macho.S_ATTR_DEBUG : outputs.Section.flags[output])
+    sink.u32(outputs.Section.flags[output])
     for (let i = 0; i < 3; i++) sink.u32(0)
   }
 }

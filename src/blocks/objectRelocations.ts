@@ -3,18 +3,11 @@ import { R_ADDEND, R_PCREL, R_SUBTRAHEND, R_UNSIGNED } from '../arch/arch.ts'
 import { ByteSink } from '../core/bytes.ts'
 import { error, type Messages } from '../core/messages.ts'
 import * as macho from '../formats/macho/constants.ts'
-import {
-  COMPACT_UNWIND_FUNCTION,
-  COMPACT_UNWIND_LSDA,
-  COMPACT_UNWIND_PERSONALITY,
-} from '../formats/unwind/compactUnwind.ts'
 import { type ObjectPlaces, type ObjectSection, type ObjectSymbols, symbolOf } from './objectSymbols.ts'
-import { UNWIND_LSDA, UNWIND_PERSONALITY, type State } from './state.ts'
+import type { State } from './state.ts'
 import { stringText } from './strings.ts'
 
 const EXTERN = 1 << 27
-/** r_length of 8 bytes; the type of an UNSIGNED is 0. */
-const POINTER = 3 << 25
 /** Bits of an arm64 instruction that a relocation leaves. */
 const KEPT: Readonly<Record<number, number>> = {
   [macho.ARM64_RELOC_BRANCH26]: 0xfc000000,
@@ -41,13 +34,11 @@ export function encodeRelocations(
   const sink = new ByteSink()
   const view = new DataView(contents.buffer)
   if (section.output === state.sections.threadVariables) return encodeDescriptors(state, section, symbols, places)
-  if (section.output === state.sections.unwind) return encodeUnwinds(state, section, symbols, places)
   for (let i = section.blocks.length - 1; i >= 0; i--) {
     const block = section.blocks[i]
     const references: number[] = []
     for (let r = state.blocks.Links.references[block]; r !== 0; r = Chain.next[r])
-      if (Site.type[r] < UNWIND_PERSONALITY && (state.arch.attributes[Site.type[r]] & R_SUBTRAHEND) === 0)
-        references.push(r)
+      if ((state.arch.attributes[Site.type[r]] & R_SUBTRAHEND) === 0) references.push(r)
     references.sort((a, b) => Site.offset[b] - Site.offset[a])
     for (const r of references) {
       const address = places.contents[block] - section.address + Site.offset[r]
@@ -75,24 +66,6 @@ function encodeDescriptors(
     ]) {
       sink.u32(at + offset)
       sink.u32(((row - 1) | (3 << 25) | EXTERN) >>> 0)
-    }
-  }
-  return sink.finish()
-}
-
-/** Pointers to function, personality and language-specific data; from the last one to the first. */
-function encodeUnwinds(state: State, section: ObjectSection, symbols: ObjectSymbols, places: ObjectPlaces): Uint8Array {
-  const { Site, Chain } = state.references
-  const sink = new ByteSink()
-  for (const block of [...section.blocks].reverse()) {
-    const pointers = [[COMPACT_UNWIND_FUNCTION, block]]
-    for (let r = state.blocks.Links.references[block]; r !== 0; r = Chain.next[r]) {
-      if (Site.type[r] === UNWIND_PERSONALITY) pointers.push([COMPACT_UNWIND_PERSONALITY, Site.target[r]])
-      if (Site.type[r] === UNWIND_LSDA) pointers.push([COMPACT_UNWIND_LSDA, Site.target[r]])
-    }
-    for (const [offset, target] of pointers.sort((a, b) => b[0] - a[0])) {
-      sink.u32(places.unwinds[block] - section.address + offset)
-      sink.u32((symbolOf(state, symbols, target) | POINTER | EXTERN) >>> 0)
     }
   }
   return sink.finish()

@@ -36,7 +36,6 @@ export const INITIAL = 2 ** 30
 export interface ObjectPlaces {
   contents: Float64Array
   descriptors: Float64Array
-  unwinds: Float64Array
 }
 
 export function nameOf(state: State, owner: number): string {
@@ -56,8 +55,7 @@ export function numberSymbols(
   sections: readonly ObjectSection[],
 ): ObjectSymbols {
   const { flags } = state.blocks.Place
-  const { threadVariables, unwind } = state.sections
-  const stored = sections.filter(({ output }) => output !== threadVariables && output !== unwind)
+  const stored = sections.filter(({ output }) => output !== state.sections.threadVariables)
   const defined = stored.flatMap((section) => section.blocks)
   const order = new Float64Array(state.blocks.rows + 1)
   for (const [i, block] of blocks.entries()) order[block] = i

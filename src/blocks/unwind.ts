@@ -34,6 +34,7 @@ export function checkUnwind(state: State, block: number, section: number, given?
   if (given === undefined) return NONE
   const { encoding, personality, lsda } = given
   if (section !== state.sections.text) refuse('unwind information is for code')
+  if (state.object !== null) refuse('unwind information is for executables and libraries')
   if (state.base !== null) refuse('the unwind information of a linked file takes no more')
   checkEncoding(state, encoding)
   const checked = {

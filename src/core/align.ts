@@ -4,14 +4,6 @@ export function alignUp(value: number, alignment: number): number {
   return over === 0 ? value : value + alignment - over
 }
 
-/** Rounds up to a multiple of 2^pow2; exact below 2^53. */
-export function alignUpPow2(value: number, pow2: number): number {
-  if (value > 0x7fffffff || pow2 > 30) return alignUp(value, 2 ** pow2)
-  const mask = (1 << pow2) - 1
-  const over = value & mask
-  return over === 0 ? value : value + mask + 1 - over
-}
-
 /** log2 of the largest power of two that divides `value`, at most `limit` (below 32). */
 export function trailingZeros(value: number, limit: number): number {
   const low = value | 0

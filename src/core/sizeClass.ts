@@ -4,13 +4,6 @@
  */
 export function sizeClass(size: number, steps: number, smallest: number): number {
   if (size === 0) return 0
-  if (size <= 0x7fffffff) {
-    // `%` and `**` of floating-point numbers are calls: this is asked of every block.
-    const shift = 31 - Math.clz32(size) - steps
-    const mask = Math.max(smallest, shift > 0 ? 1 << shift : 1) - 1
-    const past = size & mask
-    return past === 0 ? size : size + mask + 1 - past
-  }
   const power = size > 0xffffffff ? Math.floor(Math.log2(size)) : 31 - Math.clz32(size)
   const step = Math.max(smallest, 2 ** (power - steps))
   const over = size % step

@@ -59,19 +59,20 @@ export interface Host {
   updateFile?(path: string, parts: readonly FilePart[]): void
   /**
    * Replaces `path` by a copy-on-write clone of it with `parts` written in; returns how the new file was left, or whether there is
-   * one: not where the file system has no clones, nor where `path` is not the file that was `expected`.
+   * one: not where the file system has no clones, unless it `mayCopy`, nor where `path` is not the file that was `expected`.
    */
-  cloneFile?(path: string, parts: readonly FilePart[], expected?: FileStat): FileStat | boolean
+  cloneFile?(path: string, parts: readonly FilePart[], expected?: FileStat, mayCopy?: boolean): FileStat | boolean
   /**
-   * A second name for the file `path`, beside it, which keeps it when `path` is replaced. Null where there are none, or where a file
+   * A second name for the file `path`, beside it, which keeps it when `path` is replaced: `as`, which is replaced too, or a new one. Null where there are none, or where a file
    * that was the output must not be written again.
    */
-  keepFile?(path: string): string | null
+  keepFile?(path: string, as?: string): string | null
   /**
    * Writes `parts` into the file `kept`, which nobody uses, and exchanges the two names: whoever opens `path` meets the old file
-   * or the new one, whole. Throws a HostError when it cannot; `path` is then as it was.
+   * or the new one, whole. From before the first byte is written until all is done, there is no file `kept`. Returns how it left
+   * `path`, where it knows. Throws a HostError when it cannot; `path` is then as it was, and `kept` may be gone.
    */
-  exchangeFile?(path: string, kept: string, parts: readonly FilePart[]): void
+  exchangeFile?(path: string, kept: string, parts: readonly FilePart[]): FileStat | void
   removeFile?(path: string): void
   /** Makes a folder, and those above it, where there is none. Throws a HostError when it cannot. */
   makeFolder?(path: string): void

@@ -209,12 +209,17 @@ function withNewName<T>(name: string, make: (temporary: string) => T): T {
   }
 }
 
-function cloneFile(name: string, parts: readonly FilePart[], expected?: FileStat): FileStat | boolean {
+function cloneFile(
+  name: string,
+  parts: readonly FilePart[],
+  expected?: FileStat,
+  mayCopy?: boolean,
+): FileStat | boolean {
   let temporary = ''
-  const { COPYFILE_EXCL, COPYFILE_FICLONE_FORCE } = fs.constants
+  const { COPYFILE_EXCL, COPYFILE_FICLONE, COPYFILE_FICLONE_FORCE } = fs.constants
   try {
     withNewName(name, (free) => {
-      fs.copyFileSync(name, free, COPYFILE_EXCL | COPYFILE_FICLONE_FORCE)
+      fs.copyFileSync(name, free, COPYFILE_EXCL | (mayCopy ? COPYFILE_FICLONE : COPYFILE_FICLONE_FORCE))
       temporary = free
     })
     // After the copy: whoever replaces the file before it is seen, and after it does no harm.
@@ -229,28 +234,39 @@ function cloneFile(name: string, parts: readonly FilePart[], expected?: FileStat
 }
 
 /** macOS: see replaceFile. Windows: a name that is taken cannot be given to an open file. */
-function keepFile(name: string): string | null {
+function keepFile(name: string, as?: string): string | null {
   if (process.platform === 'darwin' || process.platform === 'win32') return null
   try {
-    return withNewName(name, (free) => {
-      fs.linkSync(name, free)
-      return free
-    })
+    const made = secondName(name, name)
+    if (as === undefined) return made
+    fs.renameSync(made, as)
+    return as
   } catch {
     return null
   }
 }
 
-function exchangeFile(name: string, kept: string, parts: readonly FilePart[]): void {
+/** A new name beside `place` for the file `name`. */
+function secondName(name: string, place: string): string {
+  return withNewName(place, (free) => {
+    fs.linkSync(name, free)
+    return free
+  })
+}
+
+/** What is killed while it writes leaves a file that nobody knows by its name. */
+function exchangeFile(name: string, kept: string, parts: readonly FilePart[]): FileStat {
+  let writing = ''
   try {
-    writeParts(kept, parts)
-    const before = withNewName(name, (free) => {
-      fs.linkSync(name, free)
-      return free
-    })
-    fs.renameSync(kept, name)
+    writing = secondName(kept, name)
+    fs.unlinkSync(kept)
+    const written = writeParts(writing, parts)
+    const before = secondName(name, name)
+    fs.renameSync(writing, name)
     fs.renameSync(before, kept)
+    return written
   } catch (cause) {
+    if (writing !== '') fs.rmSync(writing, { force: true })
     throw toHostError(cause)
   }
 }

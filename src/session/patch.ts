@@ -47,6 +47,8 @@ export interface Patching {
   heads: Uint32Array
   /** A patch has begun to change image and tail, and has not come to its end. */
   isChanging: boolean
+  /** Called before all symbols or blocks are looked at: of a snapshot, the columns are read by pages until then. */
+  whole: (() => void) | null
 }
 
 /** `arena`: where an earlier link's patches have read to, which this one has taken over; -1: none. */
@@ -67,6 +69,7 @@ export function createPatching(link: Link, arena = -1): Patching {
     live: null,
     heads: new Uint32Array(link.blocks.count + 1),
     isChanging: false,
+    whole: null,
   }
 }
 
@@ -105,6 +108,7 @@ export function patch(patching: Patching, host: Host, inputs: readonly Input[]):
   if (changes.length > 1 && changes.some((change) => 'literals' in change && change.literals))
     return 'literals of several objects may be the same'
   steps('load')
+  if (changes.some((change) => 'before' in change || change.moved.size > 0)) patching.whole?.()
   for (const change of changes) {
     link.files.Source.flags[change.file] |= FILE_AGAIN
     const count = ('before' in change ? restructure : patchObject)(patching, change as Change & Restructure, dirty)
@@ -192,7 +196,8 @@ function readPlace(
   if (place === null) return 'finds no room'
   const { bytes } = arenas.list[place.arena]
   if (contents !== undefined) bytes.set(contents, place.position)
-  else if (host.readInto(path!, bytes, place.position, size, 0) !== size) return 'changed while it was read'
+  else if (host.readInto(path!, bytes.subarray(place.position, place.position + size), 0, size, 0) !== size)
+    return 'changed while it was read'
   patching.link.visited.read += size
   if (readU32(bytes, place.position) !== macho.MH_MAGIC_64) return 'is no object any more'
   return { place, modified: stat?.mtimeSeconds ?? 0 }

@@ -1,9 +1,10 @@
 // Memory in chunks: the unit that a snapshot stores, checks and replaces.
 
 import { memory } from '../../components/columns.ts'
+import { CHUNK_SHIFT } from '../core/pages.ts'
 
 /** A page of most systems. The row of an object in a column lies in one or two of them. */
-export const CHUNK = 4096
+export const CHUNK = 1 << CHUNK_SHIFT
 const WORDS = CHUNK / 4
 
 /**

@@ -3,6 +3,7 @@ import type { FileStat, Host } from '../host/host.ts'
 import type { FileRecords } from '../session/fileRecords.ts'
 import type { MemoryDigests } from '../session/plan.ts'
 import type { Dependencies, LinkOptions, Message } from '../types.ts'
+import type { OldOutput } from './nextOutput.ts'
 import { CHUNK, hashOf } from './chunks.ts'
 import { damaged } from './format.ts'
 
@@ -17,6 +18,7 @@ export interface Front {
   /** How the output was left, and the hash of its first bytes, which hold the UUID of all others. */
   output: FileStat
   head: string
+  old: OldOutput | null
   warnings: Message[]
   dependencies: Dependencies
   /** Why the link is never patched; empty: it may be. */
@@ -34,7 +36,8 @@ export function packFront(front: Front): unknown {
     ([path, { stat, racy, digest }]): RecordRow => [path, packStat(stat), racy, toHex(digest)],
   )
   const memory = [...front.memory].map(([name, digest]) => [name, toHex(digest)])
-  return { ...front, options: packOptions(front.options), records, memory, output: packStat(front.output) }
+  const old = front.old && [packStat(front.old.stat), front.old.behind]
+  return { ...front, options: packOptions(front.options), records, memory, output: packStat(front.output), old }
 }
 
 /** Contents are compared by their digests, and the others do not change what is written. */
@@ -52,7 +55,10 @@ export function unpackFront(values: unknown): Front {
       records.set(path, { stat: unpackStat(stat), racy, digest: digest === '' ? null : fromHex(digest) })
     const memory: MemoryDigests = new Map()
     for (const [name, digest] of packed.memory as [string, string][]) memory.set(name, fromHex(digest))
-    return { ...packed, records, memory, output: unpackStat(packed.output as StatRow) } as unknown as Front
+    const output = unpackStat(packed.output as StatRow)
+    const [oldStat, behind] = (packed.old as [StatRow, number[]] | null) ?? [null, []]
+    const old = oldStat === null ? null : { stat: unpackStat(oldStat), behind: Array.from(behind) }
+    return { ...packed, records, memory, output, old } as unknown as Front
   } catch (trouble) {
     if (trouble instanceof TypeError) throw damaged('has a front of another kind', 0)
     throw trouble

@@ -1,5 +1,6 @@
 // Objects as a table of plain values, with references by number, and the memory beside it: what a link is besides its columns is a
 // few thousand values, and the columns stay the bytes they are.
+import { CHUNK_SHIFT, isPaged, type Pages, pagedDataView, pagedView, wholeOf } from '../core/pages.ts'
 import { describeKind, isKind, type Kind, restoreKind } from '../ecs.ts'
 
 const VIEWS = [
@@ -13,6 +14,7 @@ const VIEWS = [
   Int16Array,
   Float32Array,
 ] as const
+const DATA_VIEW = VIEWS.indexOf(DataView)
 type View = InstanceType<(typeof VIEWS)[number]>
 
 /**
@@ -129,20 +131,27 @@ function addView({ skeleton, used }: Encoder, source: Source): [number, number] 
 type Source = [number, number, number, number]
 const MISSING = 'missing'
 
+/** The memory of a buffer, by number. */
+export interface Memory {
+  /** All of it. */
+  load: (buffer: number) => ArrayBufferLike
+  /** To be read as it is asked for; null for one that is read as a whole. */
+  page: (buffer: number) => Pages | null
+}
+
 interface Decoder {
   skeleton: Skeleton
   objects: object[]
   views: (View | undefined)[]
-  /** The memory of a buffer, read when it is asked for first. */
-  load: (buffer: number) => ArrayBufferLike
+  memory: Memory
 }
 
 /** The root again; views that are properties of objects are made when they are asked for. @throws TypeError for what is no such table */
-export function decodeGraph(skeleton: Skeleton, load: (buffer: number) => ArrayBufferLike): object {
+export function decodeGraph(skeleton: Skeleton, memory: Memory): object {
   const objects = skeleton.entries.map(([kind]) =>
     kind === 'a' ? [] : kind === 'm' ? new Map() : kind === 's' ? new Set() : {},
   )
-  const decoder: Decoder = { skeleton, objects, views: [], load }
+  const decoder: Decoder = { skeleton, objects, views: [], memory }
   for (const [id, entry] of skeleton.entries.entries()) {
     const [kind, ...parts] = entry
     const object = objects[id]
@@ -165,7 +174,7 @@ function decodeObject(decoder: Decoder, object: object, parts: readonly Encoded[
     else if (!Array.isArray(part)) {
       if (part.word === MISSING) defineLate(object, key, () => failFor(key), MISSING)
       else set(object, key, decode(decoder, part))
-    } else if (part.length === 2) defineLate(object, key, () => viewAt(decoder, part[0]), sourceAt(decoder, part[0]))
+    } else if (part.length === 2) defineView(decoder, object, key, part[0])
     else if (decoder.skeleton.entries[part[0]]?.[0] === 'w') defineLate(object, key, () => objectAt(decoder, part[0]))
     else set(object, key, objectAt(decoder, part[0]))
   }
@@ -177,7 +186,22 @@ function set(object: object, key: string, value: unknown): void {
   else Object.defineProperty(object, key, { value, writable: true, configurable: true, enumerable: true })
 }
 
-type Late = (() => unknown) & { source?: Source | typeof MISSING }
+/** Looks at elements from .. to - 1 of a view that comes from a file. */
+export type Check = (view: View, from: number, to: number) => void
+
+type Late = (() => unknown) & { source?: Source | typeof MISSING; check?: Check }
+
+/** One that is read by pages goes on standing for its source. */
+function defineView(decoder: Decoder, object: object, key: string, at: number): void {
+  const get: Late = () => {
+    const view = viewAt(decoder, at, get.check)
+    if (!isPaged(view)) set(object, key, view)
+    return view
+  }
+  get.source = sourceAt(decoder, at)
+  const put = (value: unknown) => set(object, key, value)
+  Object.defineProperty(object, key, { get, set: put, configurable: true, enumerable: true })
+}
 
 /** A property that becomes a plain one when it is read or written for the first time. */
 function defineLate(object: object, key: string, make: () => unknown, source?: Late['source']): void {
@@ -192,15 +216,9 @@ function defineLate(object: object, key: string, make: () => unknown, source?: L
 }
 
 /** Has a view that is made later checked before it is seen; one that is made already is not. */
-export function guardLate(object: object, key: string, check: (view: unknown) => void): void {
+export function guardLate(object: object, key: string, check: Check): void {
   const get = Object.getOwnPropertyDescriptor(object, key)?.get as Late | undefined
-  if (get === undefined) return
-  const checked = () => {
-    const view = get()
-    check(view)
-    return view
-  }
-  defineLate(object, key, checked, get.source)
+  if (get !== undefined) get.check = check
 }
 
 /** What a property that nobody has asked for stands for. */
@@ -210,7 +228,7 @@ export function lateSource(object: object, key: string): Late['source'] {
 
 function decode(decoder: Decoder, part: Encoded): unknown {
   if (typeof part !== 'object' || part === null) return part
-  if (Array.isArray(part)) return part.length === 2 ? viewAt(decoder, part[0]) : objectAt(decoder, part[0])
+  if (Array.isArray(part)) return part.length === 2 ? wholeAt(decoder, part[0]) : objectAt(decoder, part[0])
   if (part.word === 'undefined') return undefined
   if (part.word === MISSING) return failFor('an element')
   return part.word === '-0' ? -0 : Number(part.word)
@@ -235,12 +253,36 @@ function sourceAt({ skeleton }: Decoder, at: number): Source {
   return source as Source
 }
 
-function viewAt(decoder: Decoder, at: number): View {
+function viewAt(decoder: Decoder, at: number, check?: Check): View {
   const known = decoder.views[at]
   if (known !== undefined) return known
   const [type, buffer, offset, length] = sourceAt(decoder, at)
   const Type = VIEWS[type] as typeof Uint8Array
-  const view = new Type(decoder.load(buffer) as ArrayBuffer, offset, length)
-  decoder.views[at] = view
-  return view
+  const pages = decoder.memory.page(buffer)
+  const view = new Type((pages === null ? decoder.memory.load(buffer) : pages.memory) as ArrayBuffer, offset, length)
+  if (pages === null) check?.(view, 0, length)
+  else if (check !== undefined) checkPages(view, pages, check)
+  decoder.views[at] =
+    pages === null ? view : type === DATA_VIEW ? pagedDataView(view as never, pages) : pagedView(view, pages)
+  return decoder.views[at]
+}
+
+/** What is filled already, and what will be. */
+function checkPages(view: View, pages: Pages, check: Check): void {
+  const size = (view as Uint8Array).BYTES_PER_ELEMENT
+  const within = (from: number, to: number) => {
+    const first = Math.max(0, (from - view.byteOffset) / size)
+    const end = Math.min(view.byteLength, to - view.byteOffset) / size
+    if (end > first) check(view, first, end)
+  }
+  pages.filled.forEach((filled, chunk) => {
+    if (filled !== 0) within(chunk << CHUNK_SHIFT, (chunk + 1) << CHUNK_SHIFT)
+  })
+  pages.checks.push(within)
+}
+
+/** A view that is an element of a list, or of a Map: none of them is large. */
+function wholeAt(decoder: Decoder, at: number): View {
+  const known = decoder.views[at]
+  return known === undefined || isPaged(known) ? wholeOf(viewAt(decoder, at)) : known
 }

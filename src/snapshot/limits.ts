@@ -56,8 +56,8 @@ export function guardIds(link: Link, found: (text: string) => void): void {
     if (place === null) continue
     const limit = lengthOf(link, target)
     const most = other === undefined ? 0 : lengthOf(link, other)
-    guardLate(place.object, place.key, (column) => {
-      const row = strayRow(column as Uint32Array, limit, most)
+    guardLate(place.object, place.key, (column, from, to) => {
+      const row = strayRow(column as Uint32Array, from, to, limit, most)
       if (row < 0) return
       const text = `has id ${(column as Uint32Array)[row]} in ${path}, of ${limit}`
       found(text)
@@ -66,10 +66,10 @@ export function guardIds(link: Link, found: (text: string) => void): void {
   }
 }
 
-/** The first row with an id that is none; -1 for none. */
-function strayRow(column: ArrayLike<number>, limit: number, other: number): number {
-  if (column instanceof Uint32Array && !hasAbove(column, limit)) return -1
-  for (let row = 0; row < column.length; row++) {
+/** The first row of from .. to - 1 with an id that is none; -1 for none. */
+function strayRow(column: ArrayLike<number>, from: number, to: number, limit: number, other: number): number {
+  if (column instanceof Uint32Array && !hasAbove(column, from, to, limit)) return -1
+  for (let row = from; row < to; row++) {
     const id = column[row]
     if (id >= limit && (id < 0x80000000 || id - 0x80000000 >= other)) return row
   }
@@ -77,8 +77,8 @@ function strayRow(column: ArrayLike<number>, limit: number, other: number): numb
 }
 
 /** Columns of one type keep the loop fast: most are whole. */
-function hasAbove(column: Uint32Array, limit: number): boolean {
-  for (let row = 0; row < column.length; row++) if (column[row] >= limit) return true
+function hasAbove(column: Uint32Array, from: number, to: number, limit: number): boolean {
+  for (let row = from; row < to; row++) if (column[row] >= limit) return true
   return false
 }
 

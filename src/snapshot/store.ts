@@ -1,4 +1,5 @@
 // The memory of a link in a file: buffers in chunks, read and checked when they are asked for, written where they have changed.
+import { CHUNK_SHIFT, type Pages } from '../core/pages.ts'
 import type { Host } from '../host/host.ts'
 import { CHUNK, chunkMemory, hashChunk, seedOf, wordsOf } from './chunks.ts'
 import { damaged, IN_OUTPUT, readIndex, RUN_WORDS, type SnapshotFile, ZERO } from './format.ts'
@@ -25,8 +26,11 @@ export interface Store {
   /** Bytes of each buffer; -1 for one that is not used any more. */
   sizes: readonly number[]
   places: Places[]
-  /** What has been read. */
+  /** What has been asked for; where `pages` has the buffer too, as far as those are filled. */
   memory: (ArrayBufferLike | undefined)[]
+  pages: (Pages | undefined)[]
+  /** Buffers of which all pages are filled. */
+  whole: Set<number>
   host: Host
   path: string
   output: string
@@ -41,7 +45,7 @@ function createPlaces(size: number): Places {
 
 /** A store that no file holds yet. */
 export function createStore(host: Host, path: string, output: string, id: number): Store {
-  return { id, sizes: [], places: [], memory: [], host, path, output, damage: '' }
+  return { id, sizes: [], places: [], memory: [], pages: [], whole: new Set(), host, path, output, damage: '' }
 }
 
 /** Reads the indexes of all records; `sizes` as the skeleton has them. @throws FormatError for what is no index of these buffers */
@@ -79,26 +83,56 @@ function takeIndex({ places, sizes }: Store, index: Uint32Array, chunks: number,
   }
 }
 
-/** The memory of a buffer. @throws FormatError when it is not what was written, HostError when it cannot be read */
+/** The memory of a buffer, whole. @throws FormatError when it is not what was written, HostError when it cannot be read */
 export function loadBuffer(store: Store, buffer: number): ArrayBufferLike {
   const known = store.memory[buffer]
+  if (known !== undefined && (store.pages[buffer] === undefined || store.whole.has(buffer))) return known
+  const { memory, fill } = openBuffer(store, buffer)
+  fill(0, store.sizes[buffer])
+  store.whole.add(buffer)
+  return memory
+}
+
+/** The memory of a buffer, to be read as it is asked for. @throws FormatError when there is none; `fill` throws as `loadBuffer` */
+export function openBuffer(store: Store, buffer: number): Pages {
+  const known = store.pages[buffer]
   if (known !== undefined) return known
-  const places = store.places[buffer]
-  if (places === undefined || store.sizes[buffer] < 0) throw damage(store, 'has no such buffer', 0)
+  if (store.places[buffer] === undefined || store.sizes[buffer] < 0) throw damage(store, 'has no such buffer', 0)
   const memory = chunkMemory(store.sizes[buffer])
-  const bytes = new Uint8Array(memory)
-  const { at } = places
-  for (let chunk = 0; chunk < at.length; ) {
-    let end = chunk + 1
-    if (at[chunk] !== NOWHERE) {
-      const step = at[chunk] < NOWHERE ? -CHUNK : CHUNK
-      while (end < at.length && at[end] === at[end - 1] + step) end++
-      readRun(store, bytes, buffer, chunk, end)
-    }
-    chunk = end
+  const filled = new Uint8Array(store.places[buffer].at.length)
+  const pages: Pages = {
+    memory,
+    filled,
+    fill: (from, to) => {
+      const end = Math.ceil(to / CHUNK)
+      for (let chunk = from >>> CHUNK_SHIFT; chunk < end; chunk++)
+        if (filled[chunk] === 0) return fillChunks(store, buffer, pages, chunk, end)
+    },
+    checks: [],
   }
   store.memory[buffer] = memory
-  return memory
+  store.pages[buffer] = pages
+  return pages
+}
+
+/** Opening a file costs as much as reading so many chunks. */
+const READ_AHEAD = 4
+
+function fillChunks(store: Store, buffer: number, { memory, filled, checks }: Pages, first: number, end: number): void {
+  const { at } = store.places[buffer]
+  const bytes = new Uint8Array(memory)
+  const most = Math.min(at.length, Math.max(end, first + READ_AHEAD))
+  for (let chunk = first; chunk < most; ) {
+    const from = chunk++
+    if (filled[from] !== 0) continue
+    if (at[from] !== NOWHERE) {
+      const step = at[from] < NOWHERE ? -CHUNK : CHUNK
+      while (chunk < most && filled[chunk] === 0 && at[chunk] === at[chunk - 1] + step) chunk++
+      readRun(store, bytes, buffer, from, chunk)
+    }
+    filled.fill(1, from, chunk)
+    for (const check of checks) check(from * CHUNK, chunk * CHUNK)
+  }
 }
 
 function readRun(store: Store, bytes: Uint8Array, buffer: number, first: number, end: number): void {
@@ -157,7 +191,7 @@ interface Collection {
 }
 
 function collectBuffer(
-  { id }: Store,
+  { id, pages }: Store,
   made: Collection,
   buffer: number,
   memory: ArrayBufferLike,
@@ -167,8 +201,10 @@ function collectBuffer(
   const bytes = new Uint8Array(memory)
   const whole = new Int32Array(memory, 0, Math.floor(memory.byteLength / CHUNK) * (CHUNK / 4))
   const found = new Uint32Array(2)
+  const filled = pages[buffer]?.filled
   for (let chunk = 0; chunk < at.length; chunk++) {
     const from = chunk * CHUNK
+    if (filled !== undefined && filled[chunk] === 0) continue
     if (mirror !== undefined && at[chunk] === -2 - mirror.at - from && !isDirty(mirror, from)) continue
     const isWhole = from + CHUNK <= bytes.length
     const words = isWhole ? whole : wordsOf(bytes, from, bytes.length)

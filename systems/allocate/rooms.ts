@@ -5,7 +5,7 @@ import { BLOCK_FOLDED, BLOCK_LIVE } from '../../components/blocks.ts'
 import type { Link } from '../../components/link.ts'
 import { FILL_INPUTS } from '../../components/outputs.ts'
 import { CONTENT_CSTRING, CONTENT_REGULAR, CONTENT_ZEROFILL } from '../../components/sections.ts'
-import { alignUpPow2 } from '../../src/core/align.ts'
+import { alignUp } from '../../src/core/align.ts'
 import { sizeClass } from '../../src/core/sizeClass.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
 import { isCodeFlags } from '../kernels/code.ts'
@@ -83,7 +83,7 @@ export function enterBlock(link: Link, rooms: Rooms, block: number): number {
   const { section, alignPow2, size } = link.blocks.Extent
   const region = link.priorities.length > 0 && link.priorities[block] !== 0 ? 0 : section[block]
   if (region !== rooms.region) openRegion(link, rooms, region)
-  const start = alignUpPow2(size[block] === 0 ? rooms.end : rooms.roomEnd, alignPow2[block])
+  const start = alignUp(size[block] === 0 ? rooms.end : rooms.roomEnd, 2 ** alignPow2[block])
   rooms.end = start + size[block]
   rooms.roomEnd = Math.max(rooms.roomEnd, start + blockRoom(rooms, size[block]))
   return start
@@ -96,7 +96,7 @@ function blockRoom({ step }: Rooms, size: number): number {
 /** A region begins at its largest alignment, so that its inner offsets do not depend on where it begins. */
 function openRegion(link: Link, rooms: Rooms, region: number): void {
   const alignPow2 = region === 0 ? rooms.alignPow2 : mostAligned(link, [region])
-  rooms.start = rooms.end = rooms.roomEnd = alignUpPow2(closeRegion(rooms), alignPow2)
+  rooms.start = rooms.end = rooms.roomEnd = alignUp(closeRegion(rooms), 2 ** alignPow2)
   rooms.region = region
 }
 

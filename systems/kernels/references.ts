@@ -1,6 +1,6 @@
 // Reading one relocation: what it refers to and with which addend. Shared by the systems that walk relocations.
 import { CONTENT_DROPPED } from '../../components/sections.ts'
-import type { Link } from '../../components/link.ts'
+import { arenaOfFile, type Link } from '../../components/link.ts'
 import { R_ADDEND, R_BYTE4, R_BYTE8, R_KNOWN, R_LOCAL, R_PCREL, R_SUBTRAHEND, R_UNSIGNED } from '../../src/arch/arch.ts'
 import { findBlock } from './findBlock.ts'
 
@@ -45,7 +45,7 @@ export function enterSection(site: Site, link: Link, section: number): void {
   const { sections, files } = link
   if (site.section === section) return
   const file = sections.Header.file[section]
-  const arena = link.arenas.list[files.Source.arena[file]]
+  const arena = arenaOfFile(link, file)
   site.section = section
   site.file = file
   site.words = arena.words

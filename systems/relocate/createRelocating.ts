@@ -1,4 +1,5 @@
 // What stays the same while the sections of a link are relocated, found out once a thread.
+import { dataViewOf } from '../../src/core/pages.ts'
 import { KEY_LOCAL } from '../../components/gots.ts'
 import type { Link } from '../../components/link.ts'
 import { createFrame } from '../../src/formats/ehFrame.ts'
@@ -12,7 +13,7 @@ import type { Relocating } from './apply.ts'
 export function createRelocating(link: Link): Relocating {
   return {
     site: createSite(),
-    view: new DataView(link.image.buffer),
+    view: dataViewOf(link.image),
     landing: { block: 0, offset: 0 },
     frame: createFrame(),
     segment: 0,

@@ -1,4 +1,5 @@
 // After all chunks: their fixups side by side, and the chained binds if their import rows are numbered in the order of first use.
+import { dataViewOf } from '../../src/core/pages.ts'
 import type { Link } from '../../components/link.ts'
 import { chainBinds, numbersAtOnce } from '../kernels/fixups.ts'
 import type { RelocateJob } from './plan.ts'
@@ -13,7 +14,7 @@ export function gatherFixups(link: Link, job: RelocateJob): void {
   }
   link.fixups.rebases = rebases
   link.fixups.binds = binds
-  if (numbersAtOnce(link)) chainBinds(link, new DataView(link.image.buffer), 1, binds)
+  if (numbersAtOnce(link)) chainBinds(link, dataViewOf(link.image), 1, binds)
 }
 
 /** Moves rows after `before` .. `last` to follow row `end`; returns the last of them. */

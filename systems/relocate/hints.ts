@@ -1,4 +1,5 @@
 // Linker optimization hints of one object (LC_LINKER_OPTIMIZATION_HINT): ULEB128 kind, count, addresses of instructions.
+import { dataViewOf } from '../../src/core/pages.ts'
 import { BLOCK_FOLDED, BLOCK_LIVE } from '../../components/blocks.ts'
 import { FILL_INPUTS } from '../../components/outputs.ts'
 import { fileText, type Link, locate } from '../../components/link.ts'
@@ -30,7 +31,7 @@ export interface HintJob {
 
 /** Applies the hints of files; returns, once for each bad hint, the index of its file. */
 export function hintChunks(link: Link, job: HintJob, take: () => number): number[] {
-  const view = new DataView(link.image.buffer)
+  const view = dataViewOf(link.image)
   const bad: number[] = []
   for (let chunk = take(); chunk >= 0; chunk = take()) {
     const end = Math.min(job.files.length, (chunk + 1) * job.step)

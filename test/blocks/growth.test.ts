@@ -70,17 +70,6 @@ forEachTarget((target) => {
     assert.deepEqual(image.flush().ranges, [])
   })
 
-  test(`a stub that came and went between flushes is one all the same (${target.name})`, () => {
-    const image = newImage(target)
-    const main = image.declareBlock('_main')
-    image.updateBlock(main, functionOf(target.arch, [{ call: image.addImport('_puts', LIBSYSTEM) }], 'zero'))
-    image.flush()
-    const made = ['_a', '_b', '_c'].map((name) => image.addImport(name, LIBSYSTEM))
-    for (const one of made) image.stubAddressOf(one)
-    for (const one of made) image.freeImport(one)
-    verifyImage(target, save(image.flush()))
-  })
-
   test(`freed places, names, entries and stubs are used again (${target.name})`, () => {
     const image = newImage(target, { symbolCount: 100 })
     const main = image.declareBlock('_main')

@@ -30,7 +30,7 @@ for (const target of [createTarget('arm64', 'chained'), createTarget('x86_64', '
       const edit = EDITS[Math.floor(pick() * EDITS.length)]
       if (step > 0 && editProgram(program, edit) === null) utimesSync(join(folder, 'main.o'), step, step)
       const options = optionsOf(target, program, folder, written)
-      const { mode, reason, doubts } = await linkIncrementally(options, 'a linker')
+      const { mode, reason, doubts } = await linkIncrementally(options, 'a linker', step % 3 === 0 ? undefined : 0)
       modes[mode]++
       const fresh = await link({ ...options, layout: 'padded', write: false })
       const same = readFileSync(options.output!).equals(fresh.outputFiles[0].contents)

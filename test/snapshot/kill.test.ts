@@ -104,3 +104,23 @@ test('a full link over an older one that is killed at any write leaves one of th
   const kills = killEverywhere(program, start, [old], wantedBy(program), /incremental: full: .*; it has /)
   assert.ok(kills >= 10, `${kills} places`)
 })
+
+test('a patch that writes the output before the last, killed at any write, leaves the old output or the new one', () => {
+  const program = createProgram(createTarget('arm64', 'opcodes'))
+  const versions = [1, 2, 3].map((constant) => ({ constant, statements: 4 }))
+  edit(program, versions[1])
+  const old = wantedBy(program)
+  edit(program, versions[2])
+  const now = wantedBy(program)
+  const start = () => {
+    removeLeftovers(program)
+    for (const path of [program.output, program.snapshot, `${program.snapshot}.old`]) rmSync(path, { force: true })
+    for (const version of versions) {
+      edit(program, version)
+      if (version !== versions[2]) assert.equal(runCommand(program, 0).status, 0)
+    }
+    assert.ok(existsSync(`${program.snapshot}.old`))
+  }
+  const kills = killEverywhere(program, start, [old], now, /incremental: patch/)
+  assert.ok(kills >= 10, `${kills} places`)
+})

@@ -48,8 +48,6 @@ export interface Base {
   /** The name in its signature. */
   identifier: string | null
   libraries: number
-  /** Imports up to this id are those of the file. */
-  imported: number
   /** Contents of functions and variables before the first edit, to be put back. */
   saved: Map<number, Uint8Array>
 }

@@ -39,7 +39,6 @@ export function openLinked(bytes: Uint8Array, options: OpenOptions): State {
   adoptStrings(state, file.image)
   base.firstBlock = highestId(state.blocks.world) + 1
   const rowOwners = adoptSymbols(state, base)
-  base.imported = highestId(state.imports.world)
   const find = stringFinder(state)
   const { pointers, pointerFormat, ...fixups } = readFixups(file, find)
   Object.assign(base, fixups)
@@ -112,7 +111,6 @@ function createBase(file: LinkedFile, room: number): Base {
     dataInCode: slideDataInCode(dataInCode, room),
     identifier: file.identifier,
     libraries: 0,
-    imported: 0,
     saved: new Map(),
   }
 }

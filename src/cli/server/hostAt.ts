@@ -12,7 +12,7 @@ export function hostAt(host: Host, cwd: string): Host {
     writeFile: (name, ...rest) => host.writeFile(at(name), ...rest),
     updateFile: (name, parts) => host.updateFile!(at(name), parts),
     cloneFile: (name, ...rest) => host.cloneFile!(at(name), ...rest),
-    keepFile: (name) => host.keepFile!(at(name)),
+    keepFile: (name, as) => host.keepFile!(at(name), as === undefined ? as : at(as)),
     exchangeFile: (name, kept, parts) => host.exchangeFile!(at(name), at(kept), parts),
     removeFile: (name) => host.removeFile!(at(name)),
     makeFolder: (name) => host.makeFolder!(at(name)),

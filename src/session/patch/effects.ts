@@ -2,7 +2,7 @@
 // the systems that find them in a full link, with empty tables.
 import type { Columns } from '../../../components/columns.ts'
 import { findGot, type Gots } from '../../../components/gots.ts'
-import type { Link } from '../../../components/link.ts'
+import { arenaOfFile, type Link } from '../../../components/link.ts'
 import { CONTENT_COMPACT_UNWIND } from '../../../components/sections.ts'
 import { createUnwinds, type Unwinds } from '../../../components/unwinds.ts'
 import { gatherFile } from '../../../systems/gatherUnwind.ts'
@@ -51,7 +51,7 @@ function isNew(entry: number, before: number): boolean {
 /** A personality that is a place of a section would be given a symbol. */
 function hasUnnamedPersonality(link: Link, file: number): boolean {
   const { section, sections } = link.files.Ranges
-  const { words } = link.arenas.list[link.files.Source.arena[file]]
+  const { words } = arenaOfFile(link, file)
   for (let at = section[file]; at < section[file] + sections[file]; at++) {
     if (link.sections.Header.content[at] !== CONTENT_COMPACT_UNWIND) continue
     const records = link.sections.Relocations.position[at] / 4

@@ -1,5 +1,6 @@
 // Table entries that come with their first reference and go with their last: the tables are made anew, in which few entries have
 // another slot, and what refers to those is told.
+import { dataViewOf } from '../../core/pages.ts'
 import { addGot, createGots, findGot, type Gots, KEY_IMPORT, KEY_LOCAL, spawnGots } from '../../../components/gots.ts'
 import { IMPORT_CALLED } from '../../../components/imports.ts'
 import type { Link } from '../../../components/link.ts'
@@ -150,7 +151,7 @@ function rewriteTables(link: Link, pointers: Pointers): void {
   dropFixups(link, (place) => ranges.some(([from, to]) => place >= from && place < to))
   const most = link.gots.count + link.tlvs.count + link.stubs.count
   reserveFixups(link, most * 2, most * 2)
-  writeEntries(link, new DataView(link.image.buffer))
+  writeEntries(link, dataViewOf(link.image))
   pointers.changed = true
 }
 

@@ -1,4 +1,5 @@
 // The stretches of the image that an object's blocks take, with what they held before.
+import { dataViewOf } from '../../core/pages.ts'
 import { BLOCK_FOLDED, BLOCK_LIVE } from '../../../components/blocks.ts'
 import type { Link } from '../../../components/link.ts'
 import { isCodeFlags } from '../../../systems/kernels/code.ts'
@@ -54,7 +55,7 @@ export function clearExtents(link: Link, extents: readonly Extent[]): void {
 
 /** Places that dyld changes point at the next one, as before. */
 export function keepChains(link: Link, extents: readonly Extent[], offsets: readonly number[]): void {
-  const view = new DataView(link.image.buffer)
+  const view = dataViewOf(link.image)
   for (const { from, before } of extents) {
     const old = new DataView(before.buffer)
     for (const at of offsets) if (at >= from && at < from + before.length) copyChainLink(old, at - from, view, at)

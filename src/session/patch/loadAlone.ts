@@ -1,4 +1,5 @@
 // One object in columns of its own, as load leaves it, to be compared with another version of it.
+import { arenaAt } from '../../../components/arena.ts'
 import { createBlocks } from '../../../components/blocks.ts'
 import { createFiles, FILE_HIDDEN, FILE_OBJECT } from '../../../components/files.ts'
 import type { Link } from '../../../components/link.ts'
@@ -32,17 +33,21 @@ export interface Alone {
 
 /** Null when it cannot be linked, which the messages of a full link tell. @throws FormatError for a header that cannot be read */
 export function loadAlone(whole: Link, file: number, place: Place): Alone | null {
-  const { bytes } = whole.arenas.list[place.arena]
+  const arena = arenaAt(whole.arenas.list[place.arena], place.position, place.size)
+  const { bytes } = arena
   const header = readObjectHeader(bytes, place.position, place.size)
   const counts = new Float64Array(COUNTS)
   countObject(bytes, place.position, header, counts, 0)
   const link = createAlone(whole, file, place, header, counts[COUNT_BLOCKS])
+  // Only here: names lie anywhere in it.
+  link.arenas = { ...whole.arenas, list: whole.arenas.list.with(place.arena, arena) }
   const opened = openObject(link, 1)
   if (opened === null) return null
   const scratch = createLoadScratch()
   reserveMentions(scratch, opened.symbolCount)
   const mentioned = fillObject(link, 1, opened, scratch.mentions, 0, scratch)
   if (mentioned < 0) return null
+  link.arenas = whole.arenas
   const words = readLinkerOptions(bytes, place.position, opened, (from, to) => toText(bytes, from, to))
   return { link, options: JSON.stringify(words), mentions: scratch.mentions, mentioned }
 }

@@ -1,5 +1,6 @@
 // Brings up to date what holds the addresses of symbols that have moved: table entries, the symbol table, exports, function starts,
 // the header.
+import { dataViewOf } from '../../core/pages.ts'
 import { findGot, KEY_IMPORT, KEY_LOCAL } from '../../../components/gots.ts'
 import type { Link } from '../../../components/link.ts'
 import { SYMBOL_ABSOLUTE } from '../../../components/symbols.ts'
@@ -48,7 +49,7 @@ function moveOwn(link: Link, made: number, value: number, dirty: DirtyPages): vo
     places.push(imageOffset(link, tables.lazyPointers, lazyAddress(link, stub)))
   for (const at of places) {
     const before = link.image.slice(at, at + 8)
-    writePointer(new DataView(link.image.buffer), at, value)
+    writePointer(dataViewOf(link.image), at, value)
     markChanges(link, dirty, at, before)
   }
 }
@@ -59,7 +60,7 @@ function moveGot(link: Link, symbol: number, dirty: DirtyPages): void {
   if (got === 0 || link.symbols.Definition.flags[symbol] & SYMBOL_ABSOLUTE) return
   const at = imageOffset(link, link.tables.got, gotAddress(link, got))
   const before = link.image.slice(at, at + 8)
-  const view = new DataView(link.image.buffer)
+  const view = dataViewOf(link.image)
   const value = link.symbols.Reference.address[symbol]
   if (link.settings.fixupChains) {
     writeChainedRebase(view, at, value, 0, POINTER_FORMAT, link.settings.imageBase)
@@ -72,7 +73,7 @@ function moveGot(link: Link, symbol: number, dirty: DirtyPages): void {
 function moveRow(link: Link, row: number, value: number, dirty: DirtyPages): void {
   const { stabs, room } = link.table
   const at = link.linkedit.symbols!.offset + (room + stabs.count + row) * macho.NLIST_SIZE + 8
-  writePointer(new DataView(link.tail.buffer, link.tail.byteOffset), at - link.image.length, value)
+  writePointer(dataViewOf(link.tail), at - link.image.length, value)
   markDirty(link, dirty, at, at + 8)
 }
 

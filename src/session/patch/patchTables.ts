@@ -1,4 +1,5 @@
 // Brings up to date what else depends on the contents of an object: the debug map, ranges of data in code, initializer offsets.
+import { dataViewOf } from '../../core/pages.ts'
 import type { Link, LinkeditName } from '../../../components/link.ts'
 import { CONTENT_INIT_POINTERS } from '../../../components/sections.ts'
 import { fillRoom, tableRoom } from '../../../systems/kernels/linkeditRooms.ts'
@@ -76,7 +77,7 @@ export function patchInitOffsets(link: Link, file: number, dirty: DirtyPages): v
   if (output === 0 || (file !== 0 && !hasInitializers(link, file))) return
   const at = link.outputs.Extent.fileOffset[output]
   const before = link.image.slice(at, at + link.outputs.Extent.size[output])
-  writeInitOffsets(link, new DataView(link.image.buffer))
+  writeInitOffsets(link, dataViewOf(link.image))
   markChanges(link, dirty, at, before)
 }
 

@@ -1,4 +1,5 @@
 // Chained pointers of a patch: numbers of their imports, and the chains of the pages where pointers were and are, linked anew.
+import { dataViewOf } from '../../core/pages.ts'
 import { type Fixups, SEGMENT_STRIDE } from '../../../components/fixups.ts'
 import type { Link } from '../../../components/link.ts'
 import { chainedBind } from '../../../systems/kernels/fixups.ts'
@@ -28,7 +29,7 @@ export function pageOf(link: Link, place: number): number {
 export function rewriteBinds(link: Link, dirty: DirtyPages): void {
   const { Bind, binds } = link.fixups
   const { fileOffset } = link.segments.Extent
-  const view = new DataView(link.image.buffer)
+  const view = dataViewOf(link.image)
   for (let row = 1; row <= binds; row++) {
     const segment = Math.floor(Bind.location[row] / SEGMENT_STRIDE)
     const at = fileOffset[segment] + Bind.location[row] - segment * SEGMENT_STRIDE
@@ -63,7 +64,7 @@ function chainPage(link: Link, page: number, places: readonly number[], dirty: D
   const start = link.segments.Extent.fileOffset[segment]
   const from = start + number * pageSize
   const before = link.image.slice(from, from + pageSize)
-  const view = new DataView(link.image.buffer)
+  const view = dataViewOf(link.image)
   for (const offset of offsets) clearChainLink(view, start + offset)
   starts[number] = DYLD_CHAINED_PTR_START_NONE
   if (linkChains(view, start, offsets, 0, offsets.length, pageSize, starts) !== -1) return false

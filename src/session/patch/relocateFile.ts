@@ -1,4 +1,5 @@
 // Copies and relocates one object's blocks in the finished image, with the kernels of relocate.
+import { dataViewOf } from '../../core/pages.ts'
 import { createFixups, type Fixups, SEGMENT_STRIDE } from '../../../components/fixups.ts'
 import type { Link } from '../../../components/link.ts'
 import { FILL_INPUTS } from '../../../components/outputs.ts'
@@ -55,7 +56,7 @@ export function areSameFixups(a: Fixups, b: Fixups): boolean {
 
 /** Writes the chained binds. `fixups` are those that the link has had for this object. */
 export function chainFile(link: Link, fixups: Fixups): void {
-  chainBinds({ ...link, fixups }, new DataView(link.image.buffer), 1, fixups.binds)
+  chainBinds({ ...link, fixups }, dataViewOf(link.image), 1, fixups.binds)
 }
 
 /** File offsets of the places that dyld changes. */

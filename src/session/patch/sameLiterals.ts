@@ -1,6 +1,6 @@
 // Literals that change: each must stand for itself, before and after, so that no other place of the image changes with it.
 import { BLOCK_COALESCED, BLOCK_FOLDED, BLOCK_LIVE } from '../../../components/blocks.ts'
-import type { Link } from '../../../components/link.ts'
+import { arenaOfFile, type Link } from '../../../components/link.ts'
 import { CONTENT_CSTRING, CONTENT_LITERAL } from '../../../components/sections.ts'
 import { poolOf } from '../../../systems/fold/literals.ts'
 import { sameBytes } from '../../core/hash.ts'
@@ -32,7 +32,7 @@ export function mayChange(whole: Link, file: number, before: Link, after: Link, 
 
 export function literalOf(link: Link, block: number): Literal {
   const section = link.blocks.Extent.section[block]
-  const { bytes } = link.arenas.list[link.files.Source.arena[link.sections.Header.file[section]]]
+  const { bytes } = arenaOfFile(link, link.sections.Header.file[section])
   const at = link.sections.Bytes.position[section] + link.blocks.Extent.offset[block]
   return { bytes, at, size: link.blocks.Extent.size[block] }
 }

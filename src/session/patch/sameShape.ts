@@ -1,7 +1,7 @@
 // Whether two versions of an object are the same to all that decides what a link holds and where: sections, symbols, blocks,
 // literals. What may differ is what blocks hold, and their sizes within their rooms.
 import { BLOCK_FOLDED, BLOCK_LIVE } from '../../../components/blocks.ts'
-import type { Link } from '../../../components/link.ts'
+import { arenaOfFile, type Link } from '../../../components/link.ts'
 import {
   CONTENT_CSTRING,
   CONTENT_DROPPED,
@@ -113,7 +113,7 @@ function isSame(before: Link, after: Link, section: number, records = false): bo
     const { Header, Bytes, Relocations } = link.sections
     const at = records ? Relocations.position[section] : Bytes.position[section]
     const size = records ? Relocations.count[section] * 8 : Header.size[section]
-    return { bytes: link.arenas.list[link.files.Source.arena[1]].bytes, at, size }
+    return { bytes: arenaOfFile(link, 1).bytes, at, size }
   }
   const [old, now] = [part(before), part(after)]
   return old.size === now.size && sameBytes(old.bytes, old.at, now.bytes, now.at, old.size)
@@ -121,7 +121,7 @@ function isSame(before: Link, after: Link, section: number, records = false): bo
 
 function otherSymbols(before: Link, after: Link): string {
   const [old, now] = [before.symbols.Definition, after.symbols.Definition]
-  const [words, others] = [before, after].map((link) => link.arenas.list[link.files.Source.arena[1]].words)
+  const [words, others] = [before, after].map((link) => arenaOfFile(link, 1).words)
   const [at, otherAt] = [before, after].map((link) => link.files.Tables.nlist[1] / 4)
   for (let i = 0; i < before.files.Ranges.symbols[1]; i++) {
     const symbol = i + 1
@@ -143,7 +143,7 @@ function otherSymbols(before: Link, after: Link): string {
 }
 
 function isSameName(before: Link, after: Link, strx: number, other: number): boolean {
-  const [bytes, others] = [before, after].map((link) => link.arenas.list[link.files.Source.arena[1]].bytes)
+  const [bytes, others] = [before, after].map((link) => arenaOfFile(link, 1).bytes)
   const [from, start] = [before.files.Tables.strings[1] + strx, after.files.Tables.strings[1] + other]
   const most = Math.min(before.files.Tables.stringsSize[1] - strx, after.files.Tables.stringsSize[1] - other)
   for (let i = 0; i < most; i++) {

@@ -1,4 +1,5 @@
 // Thunks of a link that is patched: whether a full link would have the same ones at the same places, and their code.
+import { dataViewOf } from '../../core/pages.ts'
 import { BLOCK_FOLDED, BLOCK_LIVE } from '../../../components/blocks.ts'
 import type { Link } from '../../../components/link.ts'
 import type { Thunks } from '../../../components/thunks.ts'
@@ -127,7 +128,7 @@ function strayBlock(link: Link, before: Float64Array): boolean {
 
 /** Writes the thunks, whose targets may have moved. */
 export function rewriteThunks(link: Link, dirty: DirtyPages): void {
-  const view = new DataView(link.image.buffer)
+  const view = dataViewOf(link.image)
   for (let thunk = 1; thunk <= link.thunks.count; thunk++) {
     const at = placeOf(link, thunk)
     const before = link.image.slice(at, at + link.arch.thunkSize)
@@ -179,7 +180,7 @@ function thunkFrom(link: Link, before: (thunk: number) => boolean): number {
 
 /** Writes those that lie between the bytes from .. to - 1 of the image, which have been cleared. Their places ascend. */
 export function restoreThunks(link: Link, from: number, to: number): void {
-  const view = new DataView(link.image.buffer)
+  const view = dataViewOf(link.image)
   let thunk = thunkFrom(link, (other) => placeOf(link, other) < from)
   for (; thunk <= link.thunks.count && placeOf(link, thunk) < to; thunk++) writeThunk(link, view, thunk)
 }
