@@ -37,3 +37,32 @@ export function createKept(link: Link, changed: ReadonlySet<string>, isWritten: 
     sectionNames: new Uint32Array(link.sectionNames.count + 1),
   }
 }
+
+/** Lets go of the kept link's columns, tables and image once all is taken over: it is of no use any more. Its arenas are the new link's. */
+export function releaseKept({ link }: Kept): void {
+  const { files, sections, blocks, symbols, names, unwinds, gots, tlvs, stubs, imports, fixups, table } = link
+  for (const kind of [files, sections, blocks, symbols, names, unwinds, gots, tlvs, stubs, imports, fixups, table])
+    emptyColumns(kind as unknown as Record<string, unknown>)
+  link.unwind = null
+  link.priorities = new Uint32Array(0)
+  link.image = link.tail = new Uint8Array(0)
+  link.linkedit = {}
+  link.digests = null
+}
+
+/** Of a kind: its columns, those of its components, and what stands beside them. */
+function emptyColumns(kind: Record<string, unknown>): void {
+  for (const [name, value] of Object.entries(kind)) {
+    if (value instanceof Uint32Array) kind[name] = new Uint32Array(0)
+    else if (name !== 'world' && typeof value === 'object' && value !== null && hasColumns(value))
+      for (const column in value) {
+        const Type = (value as Record<string, unknown>)[column]!.constructor as new (length: number) => unknown
+        ;(value as Record<string, unknown>)[column] = new Type(0)
+      }
+  }
+}
+
+function hasColumns(component: object): boolean {
+  const columns = Object.values(component)
+  return columns.length > 0 && columns.every((column) => ArrayBuffer.isView(column))
+}

@@ -1,5 +1,5 @@
 // The pipeline: the table of contents of the whole program. systems/README.md says of each what it reads and writes.
-import type { Kept } from '../components/kept.ts'
+import { type Kept, releaseKept } from '../components/kept.ts'
 import type { Link } from '../components/link.ts'
 import { checkpoint, createObserver, type Observer, traceStep } from '../components/observer.ts'
 import type { Arch } from '../src/arch/arch.ts'
@@ -118,6 +118,7 @@ async function runSystems(
   if (last === 'survey') return link
   do await run(link, 'load', load)
   while (await run(link, 'resolve', resolve))
+  if (kept !== null) releaseKept(kept)
   link.kept = null
   if (last === 'load' || last === 'resolve') return link
   for (const [name, system] of DECIDE) {
