@@ -11,26 +11,26 @@ export const HAS_ROW = 0x40000000
 /*
  * A branch target is a slot: a name, or names.count + a local symbol; with an addend, HAS_ROW | its row of link.branchTargets.
  * By name, what is looked up at random stays in the nearer caches: there are several times as many symbols.
- *   queue, by position [head, tail):
+ *   queue, by position [head, tail), which goes on counting from section to section:
  *     place     u32  the instruction, from the section's start
  *     slot      u32  its target (0: done)
  *     expected  u32  where the target would be without thunks, from the section's start, plus 1; 0 where that is not known
+ *     newest    bit  the last one that waits for its target: who leaves need not look at the target, which lies anywhere in memory
  *   by slot:
- *     state     u32  how many branches wait for it; once it has a thunk, HAS_ROW | its row
+ *     state     u32  position of the last branch that waits for it, plus 1; once it has a thunk, HAS_ROW | its row
  *     position  u32  as `expected`, for definitions in the section `measured`
  *   by row of link.branchTargets:
- *     waiting   u32  as state, since its last thunk
- *     since     u32  from which position of the queue on
+ *     last      u32  as state, since its last thunk
  */
 export interface BranchQueue {
   place: Uint32Array
   slot: Uint32Array
   expected: Uint32Array
+  newest: Uint32Array
   head: number
   tail: number
   state: Uint32Array
-  waiting: Uint32Array
-  since: Uint32Array
+  last: Uint32Array
   /** Targets that branches wait for and that have no thunk for them yet. */
   pending: number
   position: Uint32Array
@@ -46,17 +46,24 @@ function slotsOf(link: Link): number {
   return link.names.count + link.symbols.count + 1
 }
 
-/** Room for `branches` of them. `position` is that of the section `measured`. */
-export function createBranchQueue(link: Link, branches: number, position: Uint32Array, measured: number): BranchQueue {
+/** Room for `branches` of them in `sections`. `position` is that of the section `measured`. */
+export function createBranchQueue(
+  link: Link,
+  branches: number,
+  sections: number,
+  position: Uint32Array,
+  measured: number,
+): BranchQueue {
+  const room = branches + sections
   return {
-    place: new Uint32Array(branches),
-    slot: new Uint32Array(branches),
-    expected: new Uint32Array(branches),
+    place: new Uint32Array(room),
+    slot: new Uint32Array(room),
+    expected: new Uint32Array(room),
+    newest: new Uint32Array((room >>> 5) + 1),
     head: 0,
     tail: 0,
     state: new Uint32Array(slotsOf(link)),
-    waiting: new Uint32Array(branches + 1),
-    since: new Uint32Array(branches + 1),
+    last: new Uint32Array(branches + 1),
     pending: 0,
     position,
     measured,
@@ -78,14 +85,22 @@ export function rowOf(queue: BranchQueue, slot: number): number {
 /** The row of a slot, made for its first thunk: what waited does so no longer. */
 export function serveSlot(link: Link, queue: BranchQueue, slot: number): number {
   let row = rowOf(queue, slot)
+  const waiting = row === 0 ? queue.state[slot] : queue.last[row]
+  if (waiting > queue.head) {
+    queue.pending--
+    ageOf(queue, waiting - 1)
+  }
   if (row === 0) {
     row = addBranchTarget(link.branchTargets, targetOf(link, slot), 0)
-    if (queue.state[slot] > 0) queue.pending--
     queue.state[slot] = HAS_ROW | row
-  } else if (queue.waiting[row] > 0) queue.pending--
-  queue.waiting[row] = 0
-  queue.since[row] = queue.tail
+  }
+  queue.last[row] = 0
   return row
+}
+
+/** Another one waits for the target since, or nobody does. */
+function ageOf({ newest }: BranchQueue, at: number): void {
+  newest[at >>> 5] &= ~(1 << (at & 31))
 }
 
 /** The Reference.target of a slot. */
@@ -105,18 +120,30 @@ export function enqueue(queue: BranchQueue, place: number, slot: number, expecte
   queue.place[at] = place
   queue.slot[at] = slot
   queue.expected[at] = expected
-  const row = rowOf(queue, slot)
-  const before = row === 0 ? queue.state[slot]++ : queue.waiting[row]++
-  if (before === 0) queue.pending++
+  const before = waitsLast(queue, slot, at + 1)
+  if (before > queue.head) ageOf(queue, before - 1)
+  else queue.pending++
+  queue.newest[at >>> 5] |= 1 << (at & 31)
 }
 
-/** The branch at a position of the queue waits no longer. */
-export function leave(queue: BranchQueue, at: number): void {
-  const slot = queue.slot[at]
+/** Who waited last for a slot, which `at` does from now on: positions plus 1. */
+function waitsLast(queue: BranchQueue, slot: number, at: number): number {
   const row = rowOf(queue, slot)
-  if (row === 0) {
-    if (--queue.state[slot] === 0) queue.pending--
-  } else if (at >= queue.since[row] && queue.waiting[row] > 0 && --queue.waiting[row] === 0) queue.pending--
+  const column = row === 0 ? queue.state : queue.last
+  const before = column[row || slot]
+  column[row || slot] = at
+  return before
+}
+
+/** The branch at the queue's head waits no longer. */
+export function leave(queue: BranchQueue): void {
+  const { head, newest } = queue
+  queue.pending -= (newest[head >>> 5] >>> (head & 31)) & 1
+}
+
+/** Counts the targets of the branch at a position, and of those further on, anew: those that `tail + 1` waits for are counted. */
+export function countWaiting(queue: BranchQueue, at: number): void {
+  if (waitsLast(queue, queue.slot[at], queue.tail + 1) !== queue.tail + 1) queue.pending++
 }
 
 /** Only the newest thunk of a target counts: older ones lie further behind. */
@@ -127,13 +154,8 @@ export function seesThunk(link: Link, queue: BranchQueue, slot: number, address:
   return thunk !== 0 && isInReach(link.arch.branchReach, address, link.thunks.Thunk.address[thunk])
 }
 
-/** Forgets what waits; thunks stay. */
-export function emptyQueue(link: Link, queue: BranchQueue): void {
-  for (let at = queue.head; at < queue.tail; at++) {
-    const slot = queue.slot[at]
-    if ((slot & HAS_ROW) === 0 && (queue.state[slot] & HAS_ROW) === 0) queue.state[slot] = 0
-  }
-  queue.waiting.fill(0, 0, link.branchTargets.count + 1)
-  queue.since.fill(0, 0, link.branchTargets.count + 1)
-  queue.head = queue.tail = queue.pending = 0
+/** Forgets what waits; thunks stay. Nobody waits at the position behind the last. */
+export function emptyQueue(queue: BranchQueue): void {
+  queue.head = queue.tail = queue.tail + 1
+  queue.pending = 0
 }

@@ -29,6 +29,7 @@ import {
 import {
   addendOf,
   type BranchQueue,
+  countWaiting,
   createBranchQueue,
   createPositions,
   emptyQueue,
@@ -136,7 +137,7 @@ function createExtension(
   const branches = counted + sumOf(others.map((output) => branchesOf(link, output)))
   link.thunks = createThunks(branches, link.arenas.shared)
   link.branchTargets = createBranchTargets(branches, link.arenas.shared)
-  const queue = createBranchQueue(link, branches, found.position, largest)
+  const queue = createBranchQueue(link, branches, code.length, found.position, largest)
   for (const output of code)
     forEachBlock(link, output, (block) => (link.blocks.Placement.address[block] = Number.POSITIVE_INFINITY))
   return {
@@ -213,7 +214,7 @@ export function placeWithThunks(link: Link, ext: Extension, output: number): voi
     const size = Extent.size[block]
     ext.start = rooms === null ? alignUp(ext.end, align) : enterBlock(link, rooms, block)
     const gap = rooms === null ? 0 : ext.start - ext.end
-    if (ext.queue.head < ext.queue.tail) serveQueue(link, ext, gap, align, size)
+    if (mayBeDue(link, ext, gap, align, size)) serveQueue(link, ext, gap, align, size)
     ext.end = ext.start + size
     if (align > ext.align) {
       ext.align = align
@@ -227,7 +228,7 @@ export function placeWithThunks(link: Link, ext: Extension, output: number): voi
     else noteBranches(link, ext, block, offset)
   })
   serveRest(link, ext)
-  emptyQueue(link, ext.queue)
+  emptyQueue(ext.queue)
   link.outputs.Extent.size[output] = rooms === null ? ext.size : sizeWithRoom(link, ext, ext.size)
 }
 
@@ -364,6 +365,18 @@ function isDone(link: Link, ext: Extension, at: number, placed: number): boolean
 }
 
 /**
+ * Whether the head of the queue is due, should it still wait. Who need not wait leaves no earlier than that: it makes no difference
+ * who is at the head before.
+ */
+function mayBeDue(link: Link, ext: Extension, gap: number, align: number, size: number): boolean {
+  const { queue } = ext
+  if (queue.head === queue.tail) return false
+  const { branchReach, thunkSize } = link.arch
+  const end = alignUp(ext.base + ext.size + gap, align) + size
+  return end + queue.pending * thunkSize > ext.base + queue.place[queue.head] + branchReach - 4
+}
+
+/**
  * Makes thunks for the branches that would not reach past the next block, `size` bytes at `align` behind `gap` bytes of room, and
  * the thunks still to come.
  */
@@ -373,7 +386,7 @@ function serveQueue(link: Link, ext: Extension, gap: number, align: number, size
   for (; queue.head < queue.tail; queue.head++) {
     const at = queue.head
     const place = ext.base + queue.place[at]
-    if (isDone(link, ext, at, ext.start)) leave(queue, at)
+    if (isDone(link, ext, at, ext.start)) leave(queue)
     else if (!seesThunk(link, queue, queue.slot[at], place)) {
       const end = alignUp(ext.base + ext.size + gap, align) + size
       if (end + queue.pending * thunkSize <= place + branchReach - 4) return
@@ -416,10 +429,10 @@ function fileAt(link: Link, output: number, place: number): number {
 function serveRest(link: Link, ext: Extension): void {
   const { queue } = ext
   const { branchReach, thunkSize } = link.arch
+  queue.pending = 0
   for (let at = queue.head; at < queue.tail; at++) {
-    const done = isDone(link, ext, at, ext.end + 1)
-    if (done || seesThunk(link, queue, queue.slot[at], ext.base + queue.place[at])) leave(queue, at)
-    if (done) queue.slot[at] = 0
+    if (isDone(link, ext, at, ext.end + 1)) queue.slot[at] = 0
+    else if (!seesThunk(link, queue, queue.slot[at], ext.base + queue.place[at])) countWaiting(queue, at)
   }
   const codeEnd = ext.base + sizeWithRoom(link, ext, ext.size + queue.pending * thunkSize)
   const stubsEnd = stubsEndAfter(link, ext, codeEnd)
