@@ -51,6 +51,8 @@ export function createNames(rows: number, shared: boolean) {
     index: column('u32', (mask + 1) * ENTRY - 1, shared),
     mask,
     used: column('u32', REGIONS - 1, shared),
+    /** What reading ahead has summed up, so that it is not left out. */
+    touched: 0,
     shared,
     pool: -1,
     ...components,
@@ -60,16 +62,19 @@ export function createNames(rows: number, shared: boolean) {
 export type Names = ReturnType<typeof createNames>
 
 /*
- * The hash index is no column: it is rebuilt at twice the size when three quarters full. An entry is 4 words, one cache line access:
- *   name (0: empty; PENDING | mention while a batch is looked up), hash, offset, length | arena << 24
- * It has REGIONS equal parts, which probing never leaves: threads look up names of different regions at once. `used` counts
- * the entries of each.
+ * The hash index is no column: it is rebuilt at twice the size when three quarters full. An entry is 2 words:
+ *   name (0: empty), hash
+ * Its place follows from the upper bits of the hash. It has REGIONS equal parts, which probing never leaves: threads fill
+ * different regions at once. `used` counts the entries of each.
  */
-const ENTRY = 4
-const REGION_BITS = 4
+const ENTRY = 2
+export const REGION_BITS = 4
 export const REGIONS = 1 << REGION_BITS
-const PENDING = 0x80000000
-const LENGTH_MASK = 0xffffff
+/** Hashes have so many bits. */
+export const HASH_BITS = 31
+export const LENGTH_MASK = 0xffffff
+/** How many lookups read ahead together: their entries and names fit the L1 and L2 caches. */
+const AHEAD = 512
 const MAX_MASK = 0x1ffffff
 /** An index that is emptier than this part although a region is full: names made to collide. */
 const EMPTIEST = 8
@@ -79,18 +84,17 @@ export const MAX_NAME_LENGTH = LENGTH_MASK
 
 /*
  * Mentions of external names, one entry each: `row`, the symbol that is to get the name; where its bytes lie: `start`, and
- * `place`: length | arena << 24; `hash`; `slot`, its entry in the index once it has been looked up.
+ * `place`: length | arena << 24; `hash`.
  */
 export interface Mentions {
   row: Uint32Array
   start: Uint32Array
   place: Uint32Array
   hash: Uint32Array
-  slot: Uint32Array
 }
 
 export function createMentions(size: number, shared: boolean): Mentions {
-  return columns(size - 1, { row: 'u32', start: 'u32', place: 'u32', hash: 'u32', slot: 'u32' }, shared)
+  return columns(size - 1, { row: 'u32', start: 'u32', place: 'u32', hash: 'u32' }, shared)
 }
 
 /** Finds the name bytes[offset .. offset + length) or makes a row for it. */
@@ -102,11 +106,13 @@ export function internName(
   length: number,
   hash: number,
 ): NameId {
-  if (names.used[regionOf(names, hash)] + 1 >= regionSize(names)) growIndex(names)
-  const at = probe(names, arenas, arenas.list[arena].view, offset, length, hash)
+  return intern(names, arenas, offset, length | (arena << 24), hash)
+}
+
+function intern(names: Names, arenas: Arenas, start: number, place: number, hash: number): NameId {
+  const at = placeFor(names, arenas, start, place, hash)
   if (names.index[at] !== 0) return names.index[at]
-  names.used[regionOf(names, hash)]++
-  const name = addName(names, arenas, at, hash, offset, length | (arena << 24))
+  const name = addName(names, arenas, at, hash, start, place)
   if (names.count * 4 > names.mask * 3) growIndex(names)
   return name
 }
@@ -114,31 +120,37 @@ export function internName(
 /** The row of a name of other `names` whose bytes lie in the same arenas; a new one refers to them where they are. */
 export function adoptName(names: Names, arenas: Arenas, others: Names, other: NameId): NameId {
   const { arena, offset, length, hash } = others.Text
-  if (names.used[regionOf(names, hash[other])] + 1 >= regionSize(names)) growIndex(names)
-  const at = probe(names, arenas, arenas.list[arena[other]].view, offset[other], length[other], hash[other])
+  const at = placeFor(names, arenas, offset[other], length[other] | (arena[other] << 24), hash[other])
   if (names.index[at] !== 0) return names.index[at]
-  names.used[regionOf(names, hash[other])]++
-  const name = ++names.count
-  names.Text.arena[name] = arena[other]
-  names.Text.offset[name] = offset[other]
-  names.Text.length[name] = length[other]
-  names.Text.hash[name] = hash[other]
-  setEntry(names, names.index, at, name)
+  const name = addRow(names, at, hash[other], arena[other], offset[other], length[other])
   if (names.count * 4 > names.mask * 3) growIndex(names)
   return name
 }
 
+/** Place of the entry of a name, or of the empty one where it goes, for which its region has room. */
+function placeFor(names: Names, arenas: Arenas, start: number, place: number, hash: number): number {
+  if (names.used[hash >>> (HASH_BITS - REGION_BITS)] + 1 >= regionSize(names)) growIndex(names)
+  return probe(names, arenas, arenas.list[place >>> 24].view, start, place & LENGTH_MASK, hash)
+}
+
 /** Makes the row of a new name, its bytes in the pool, and its entry at `at`. */
 function addName(names: Names, arenas: Arenas, at: number, hash: number, start: number, place: number): NameId {
-  const { Text, index } = names
-  const name = ++names.count
   const length = place & LENGTH_MASK
   const pooled = poolName(names, arenas, arenas.list[place >>> 24].view, start, length)
-  Text.arena[name] = pooled < 0 ? place >>> 24 : names.pool
-  Text.offset[name] = pooled < 0 ? start : pooled
+  if (pooled < 0) return addRow(names, at, hash, place >>> 24, start, length)
+  return addRow(names, at, hash, names.pool, pooled, length)
+}
+
+function addRow(names: Names, at: number, hash: number, arena: number, offset: number, length: number): NameId {
+  const { Text, index } = names
+  const name = ++names.count
+  names.used[hash >>> (HASH_BITS - REGION_BITS)]++
+  Text.arena[name] = arena
+  Text.offset[name] = offset
   Text.length[name] = length
   Text.hash[name] = hash
-  setEntry(names, index, at, name)
+  index[at] = name
+  index[at + 1] = hash
   return name
 }
 
@@ -159,72 +171,6 @@ function poolName(names: Names, arenas: Arenas, view: DataView, from: number, le
   return start
 }
 
-/**
- * Looks up mentions from .. to - 1 that fall into `region`, or all of them with -1: sets their `slot`. A name that is new gets
- * an entry that names its first mention (PENDING | mention), which nameMentions makes a row of.
- * @returns `to`, or the mention for which the region has no room: the index must grow first.
- */
-export function findMentions(
-  names: Names,
-  arenas: Arenas,
-  mentions: Mentions,
-  from: number,
-  to: number,
-  region: number,
-  picked: Uint32Array,
-): number {
-  let at = from
-  while (at < to) {
-    let count = 0
-    for (; at < to && count < picked.length - 1; at++)
-      if (region < 0 || regionOf(names, mentions.hash[at]) === region) picked[count++] = at
-    touch(names, arenas, mentions.hash, picked, count)
-    const reached = findPicked(names, arenas, mentions, picked, count)
-    if (reached < count) return picked[reached]
-  }
-  return to
-}
-
-/** Returns how many of the picked mentions have been looked up. */
-function findPicked(names: Names, arenas: Arenas, mentions: Mentions, picked: Uint32Array, count: number): number {
-  const { index, used } = names
-  const { start, place, hash, slot } = mentions
-  const size = regionSize(names)
-  for (let i = 0; i < count; i++) {
-    const mention = picked[i]
-    const { view } = arenas.list[place[mention] >>> 24]
-    const entry = probe(names, arenas, view, start[mention], place[mention] & LENGTH_MASK, hash[mention])
-    slot[mention] = entry
-    if (index[entry] !== 0) continue
-    const region = regionOf(names, hash[mention])
-    if (used[region] + 1 >= size) return i
-    used[region]++
-    index[entry] = (PENDING | mention) >>> 0
-    index[entry + 1] = hash[mention]
-    index[entry + 2] = start[mention]
-    index[entry + 3] = place[mention]
-  }
-  return count
-}
-
-/**
- * Reads the index entries of the picked mentions, then the first bytes of the names found there. The reads do not depend on one
- * another, so their cache and TLB misses overlap, where those of one lookup after another do not. Leaves a sum that no one needs.
- */
-function touch(names: Names, arenas: Arenas, hash: Uint32Array, picked: Uint32Array, count: number): void {
-  const { index, mask } = names
-  let sum = 0
-  for (let i = 0; i < count; i++) sum += index[(hash[picked[i]] & mask) * ENTRY]
-  if (names.pool >= 0) {
-    const { bytes } = arenas.list[names.pool]
-    for (let i = 0; i < count; i++) {
-      const at = (hash[picked[i]] & mask) * ENTRY
-      if (index[at + 1] === hash[picked[i]] && index[at + 3] >>> 24 === names.pool) sum += bytes[index[at + 2]]
-    }
-  }
-  picked[picked.length - 1] = sum
-}
-
 /** Looks up mentions from .. to - 1 in turn and gives their symbols the names. */
 export function internMentions(
   names: Names,
@@ -233,68 +179,31 @@ export function internMentions(
   from: number,
   to: number,
   nameOf: Uint32Array,
-  picked: Uint32Array,
 ): void {
-  while (from < to) {
-    const reached = findMentions(names, arenas, mentions, from, to, -1, picked)
-    nameMentions(names, arenas, mentions, from, reached, nameOf)
-    if (reached < to || names.count * 4 > names.mask * 3) growIndex(names)
-    from = reached
+  const { row, start, place, hash } = mentions
+  for (let at = from; at < to; ) {
+    const end = Math.min(at + AHEAD, to)
+    names.touched = touch(names, arenas, hash, at, end)
+    for (; at < end; at++) nameOf[row[at]] = intern(names, arenas, start[at], place[at], hash[at])
   }
 }
 
 /**
- * Gives the symbols of mentions from .. to - 1, which have been looked up, the names that have rows; threads may do so at once for
- * ranges of their own. The others move to the front of the range, in their order, for nameMentions.
- * @returns their end
+ * Reads the index entries of the mentions, then the first bytes of the names found there. The reads do not depend on one
+ * another, so their cache and TLB misses overlap, where those of one lookup after another do not. Returns a sum that no one needs.
  */
-export function nameKnown(names: Names, mentions: Mentions, from: number, to: number, nameOf: Uint32Array): number {
-  const { index } = names
-  const { row, start, place, hash, slot } = mentions
-  let left = from
+function touch(names: Names, arenas: Arenas, hash: Uint32Array, from: number, to: number): number {
+  const { index, mask, Text, pool } = names
+  const shift = Math.clz32(mask) - 1
+  let sum = 0
+  for (let i = from; i < to; i++) sum += index[(hash[i] >>> shift) * ENTRY]
+  if (pool < 0) return sum
+  const { bytes } = arenas.list[pool]
   for (let i = from; i < to; i++) {
-    const known = index[slot[i]]
-    if (known >>> 31 === 0) nameOf[row[i]] = known
-    else {
-      row[left] = row[i]
-      start[left] = start[i]
-      place[left] = place[i]
-      hash[left] = hash[i]
-      slot[left++] = slot[i]
-    }
+    const at = (hash[i] >>> shift) * ENTRY
+    if (index[at + 1] === hash[i] && Text.arena[index[at]] === pool) sum += bytes[Text.offset[index[at]]]
   }
-  return left
-}
-
-/** Gives the symbols of mentions from .. to - 1, which have been looked up, their names; new ones in the order of mention. */
-export function nameMentions(
-  names: Names,
-  arenas: Arenas,
-  mentions: Mentions,
-  from: number,
-  to: number,
-  nameOf: Uint32Array,
-): void {
-  const { index } = names
-  const { row, start, place, hash, slot } = mentions
-  for (let i = from; i < to; i++) {
-    const known = index[slot[i]]
-    nameOf[row[i]] = known >>> 31 === 0 ? known : addName(names, arenas, slot[i], hash[i], start[i], place[i])
-  }
-}
-
-/**
- * Takes back the lookups of mentions from .. to - 1, of which none has been named, after a region of the index was full. All
- * of them come after what is named, so that no search runs past a removed entry.
- */
-export function forgetMentions(names: Names, mentions: Mentions, from: number, to: number): void {
-  const { index, used } = names
-  const { slot, hash } = mentions
-  for (let i = from; i < to; i++) {
-    if (index[slot[i]] !== (PENDING | i) >>> 0) continue
-    index[slot[i]] = 0
-    used[regionOf(names, hash[i])]--
-  }
+  return sum
 }
 
 /** The row of a name given as bytes, or 0. */
@@ -306,36 +215,20 @@ export function findName(names: Names, arenas: Arenas, bytes: Uint8Array, from: 
 
 /** Place of the entry of a name, or of the empty one where it would go. */
 function probe(names: Names, arenas: Arenas, view: DataView, from: number, length: number, hash: number): number {
-  const { index, mask } = names
+  const { index, mask, Text } = names
   const { list } = arenas
   const inRegion = (mask >>> REGION_BITS) * ENTRY
-  let at = (hash & mask) * ENTRY
+  let at = (hash >>> (Math.clz32(mask) - 1)) * ENTRY
   while (index[at] !== 0) {
     if (index[at + 1] === hash) {
-      const place = index[at + 3]
-      if ((place & LENGTH_MASK) === length && sameText(list[place >>> 24].view, index[at + 2], view, from, length))
+      const name = index[at]
+      if (Text.length[name] === length && sameText(list[Text.arena[name]].view, Text.offset[name], view, from, length))
         return at
     }
     at = (at & ~inRegion) | ((at + ENTRY) & inRegion)
     names.probes++
   }
   return at
-}
-
-function setEntry(names: Names, index: Uint32Array, at: number, name: number): void {
-  const { Text } = names
-  index[at] = name
-  index[at + 1] = Text.hash[name]
-  index[at + 2] = Text.offset[name]
-  index[at + 3] = Text.length[name] | (Text.arena[name] << 24)
-}
-
-function regionShift(names: Names): number {
-  return 32 - Math.clz32(names.mask) - REGION_BITS
-}
-
-function regionOf(names: Names, hash: number): number {
-  return (hash & names.mask) >>> regionShift(names)
 }
 
 function regionSize(names: Names): number {
@@ -346,9 +239,16 @@ function regionSize(names: Names): number {
 function growIndex(names: Names): void {
   do {
     names.mask = names.mask * 2 + 1
-    if (names.mask > MAX_MASK || names.mask > Math.max(names.count, 1024) * EMPTIEST)
-      throw new FormatError('colliding-names', `of ${names.count} external names too many have the same hash`, 0)
+    if (isTooLarge(names.mask, names.count)) throw collision(names.count)
   } while (!fillIndex(names))
+}
+
+function isTooLarge(mask: number, count: number): boolean {
+  return mask > MAX_MASK || mask > Math.max(count, 1024) * EMPTIEST
+}
+
+export function collision(count: number): FormatError {
+  return new FormatError('colliding-names', `of ${count} external names too many have the same hash`, 0)
 }
 
 /** Frees the index, which is larger than any column of the names. It is made anew when a name is looked up. */
@@ -362,19 +262,41 @@ export function restoreIndex(names: Names): void {
 }
 
 function fillIndex(names: Names): boolean {
-  const { mask, used } = names
+  const { used } = names
   const { hash } = names.Text
-  const index = column('u32', (mask + 1) * ENTRY - 1, names.shared)
-  const inRegion = (mask >>> REGION_BITS) * ENTRY
-  names.index = index
+  names.index = column('u32', (names.mask + 1) * ENTRY - 1, names.shared)
   used.fill(0)
   for (let name = 1; name <= names.count; name++) {
-    let at = (hash[name] & mask) * ENTRY
-    if (++used[regionOf(names, hash[name])] >= regionSize(names)) return false
-    while (index[at] !== 0) at = (at & ~inRegion) | ((at + ENTRY) & inRegion)
-    setEntry(names, index, at, name)
+    if (++used[hash[name] >>> (HASH_BITS - REGION_BITS)] >= regionSize(names)) return false
+    addEntry(names, name, hash[name])
   }
   return true
+}
+
+/** Puts a name that the index does not have into it; its region must have room. */
+export function addEntry(names: Names, name: NameId, hash: number): void {
+  const { index, mask } = names
+  const inRegion = (mask >>> REGION_BITS) * ENTRY
+  let at = (hash >>> (Math.clz32(mask) - 1)) * ENTRY
+  while (index[at] !== 0) at = (at & ~inRegion) | ((at + ENTRY) & inRegion)
+  index[at] = name
+  index[at + 1] = hash
+}
+
+/**
+ * Makes an empty index with room for `count` names, `used` by region; addEntry fills it.
+ * @throws FormatError when no index of a size that is worth it has room in each region; the one there is stays
+ */
+export function reserveIndex(names: Names, count: number, used: Uint32Array): void {
+  let mask = 1023
+  const most = Math.max(...used)
+  while (mask * 3 < count * 4 || most >= (mask + 1) >>> REGION_BITS) {
+    mask = mask * 2 + 1
+    if (isTooLarge(mask, count)) throw collision(count)
+  }
+  names.mask = mask
+  names.used.set(used)
+  names.index = column('u32', (mask + 1) * ENTRY - 1, names.shared)
 }
 
 /** Makes entities of the rows that internName has filled. */

@@ -5,7 +5,9 @@ import { addressChunks } from '../systems/allocate/addressChunks.ts'
 import { branchChunks, measureChunks } from '../systems/allocate/branchChunks.ts'
 import { exportChunks } from '../systems/beginExports/exportChunks.ts'
 import { hashLiteralChunks, leadLiteralChunks } from '../systems/fold/literalChunks.ts'
-import { fillChunks, findChunks, nameChunks } from '../systems/load/fillChunks.ts'
+import { fillChunks } from '../systems/load/fillChunks.ts'
+import { findChunks } from '../systems/load/findChunks.ts'
+import { giveChunks, indexChunks, nameChunks, numberChunks } from '../systems/load/nameChunks.ts'
 import { externalChunks } from '../systems/numberSymbols/externalChunks.ts'
 import { nameRowChunks } from '../systems/numberSymbols/externalNames.ts'
 import { listChunks } from '../systems/numberSymbols/listChunks.ts'
@@ -26,15 +28,18 @@ const KERNELS: Readonly<Record<string, unknown>> = {
   fillChunks,
   findChunks,
   functionStartChunks,
+  giveChunks,
   hashChunks,
   hashLiteralChunks,
   hintChunks,
+  indexChunks,
   leadLiteralChunks,
   listChunks,
   measureChunks,
   measureNameChunks,
   nameChunks,
   nameRowChunks,
+  numberChunks,
   readChunks,
   relocateChunks,
   rowChunks,

@@ -12,21 +12,23 @@ import * as macho from '../src/formats/macho/constants.ts'
 import { adoptObject } from './load/adoptObject.ts'
 import { activateLibraries } from './load/activateLibraries.ts'
 import { createLoadScratch, fillObject, type LoadScratch, reserveMentions } from './load/fillObject.ts'
-import { loadOnThreads } from './load/loadOnThreads.ts'
+import { loadTogether } from './load/loadTogether.ts'
 import { breakFile, openObject, reading } from './load/openObject.ts'
 
 /** Files between two looks at what goes on outside. */
 const FILES_A_CHECK = 64
 
 /** Fewer files than this are loaded sooner than they are handed out. */
-const FILES_FOR_THREADS = 16
+const FILES_TOGETHER = 16
+/** Fewer bytes of input are loaded file by file with one thread: the index of names fits the caches. */
+const WORTH_SORTING = 256 << 20
 
 /** Returns how many files were parsed. */
 export async function load(link: Link): Promise<number> {
   const { Ranges, Tables, Source } = link.files
   const waiting = listWaiting(link)
   const isKept = waiting.some((file) => isAdopted(link, file))
-  if (link.pool.workers.length > 0 && waiting.length >= FILES_FOR_THREADS && !isKept) await loadOnThreads(link, waiting)
+  if (!isKept && isTogether(link, waiting)) await loadTogether(link, waiting)
   else await loadHere(link, waiting)
   for (const file of waiting) {
     if (Source.flags[file] & FILE_BROKEN) continue
@@ -36,6 +38,12 @@ export async function load(link: Link): Promise<number> {
     link.visited.read += Ranges.symbols[file] * macho.NLIST_SIZE + Tables.stringsSize[file]
   }
   return waiting.length
+}
+
+function isTogether({ files, pool, settings }: Link, waiting: readonly number[]): boolean {
+  if (waiting.length < FILES_TOGETHER) return false
+  const bytes = waiting.reduce((sum, file) => sum + files.Source.size[file], 0)
+  return pool.workers.length > 0 || bytes >= (settings.threadsFrom ?? WORTH_SORTING)
 }
 
 function listWaiting(link: Link): number[] {
@@ -80,7 +88,7 @@ function loadObject(link: Link, file: number, scratch: LoadScratch): void {
   if (count < 0) return
   const { names, arenas, symbols } = link
   const done = reading(link, file, () => {
-    internMentions(names, arenas, scratch.mentions, 0, count, symbols.Definition.name, scratch.picked)
+    internMentions(names, arenas, scratch.mentions, 0, count, symbols.Definition.name)
     activateLibraries(link, file, header)
     return true
   })

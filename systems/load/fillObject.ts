@@ -8,17 +8,13 @@ import { breakFile, reading } from './openObject.ts'
 import { loadRelocations } from './relocations.ts'
 import { loadSymbols } from './symbols.ts'
 
-/** How many lookups read ahead together: their entries and names fit the L1 and L2 caches. */
-export const AHEAD = 512
-
 /** Room for the largest object so far; made once. */
 export interface LoadScratch extends SplitScratch {
   mentions: Mentions
-  picked: Uint32Array
 }
 
 export function createLoadScratch(): LoadScratch {
-  return { ...createSplitScratch(), mentions: createMentions(1024, false), picked: new Uint32Array(AHEAD + 1) }
+  return { ...createSplitScratch(), mentions: createMentions(1024, false) }
 }
 
 export function reserveMentions(scratch: LoadScratch, count: number): void {

@@ -2,17 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { createArenas, placeInArena } from '../../components/arena.ts'
-import {
-  createMentions,
-  createNames,
-  findMentions,
-  findName,
-  forgetMentions,
-  internMentions,
-  internName,
-  nameMentions,
-  REGIONS,
-} from '../../components/names.ts'
+import { createMentions, createNames, findName, internMentions, internName } from '../../components/names.ts'
 import { fromText, toText } from '../../src/core/bytes.ts'
 import { hashBytes, measureStrings } from '../../src/core/hash.ts'
 
@@ -35,7 +25,7 @@ function fixture(texts: readonly string[], rows: number, poolSize: number) {
   return { arenas, names, arena, start, end: at }
 }
 
-function lookUp(texts: readonly string[], batch: number, regionsOneByOne: boolean) {
+function lookUp(texts: readonly string[], batch: number) {
   const { arenas, names, arena, start, end } = fixture(texts, texts.length, 1024)
   const mentions = createMentions(texts.length, false)
   const found = new Uint32Array(texts.length)
@@ -45,20 +35,8 @@ function lookUp(texts: readonly string[], batch: number, regionsOneByOne: boolea
     mentions.row[i] = i
     mentions.place[i] |= arena << 24
   }
-  const picked = new Uint32Array(9)
-  const byRegion = (from: number, to: number) => {
-    for (let region = REGIONS - 1; region >= 0; region--)
-      if (findMentions(names, arenas, mentions, from, to, region, picked) < to) {
-        forgetMentions(names, mentions, from, to)
-        return false
-      }
-    return true
-  }
-  for (let from = 0; from < texts.length; from += batch) {
-    const to = Math.min(texts.length, from + batch)
-    if (regionsOneByOne && byRegion(from, to)) nameMentions(names, arenas, mentions, from, to, found)
-    else internMentions(names, arenas, mentions, from, to, found, picked)
-  }
+  for (let from = 0; from < texts.length; from += batch)
+    internMentions(names, arenas, mentions, from, Math.min(texts.length, from + batch), found)
   return { names, arenas, found }
 }
 
@@ -70,10 +48,10 @@ function expected(texts: readonly string[]): number[] {
 
 const someTexts = fc.array(fc.stringMatching(/^[a-d_]{1,9}$/), { minLength: 1, maxLength: 3000, size: 'max' })
 
-test('names get their rows in the order of first mention, whole or region by region, in batches of any size', () => {
+test('names get their rows in the order of first mention, in batches of any size', () => {
   fc.assert(
-    fc.property(someTexts, fc.integer({ min: 1, max: 4000 }), fc.boolean(), (texts, batch, regions) => {
-      const { found } = lookUp(texts, batch, regions)
+    fc.property(someTexts, fc.integer({ min: 1, max: 4000 }), (texts, batch) => {
+      const { found } = lookUp(texts, batch)
       assert.deepEqual([...found], expected(texts))
     }),
     { seed: 20261122, numRuns: 25 },
@@ -82,7 +60,7 @@ test('names get their rows in the order of first mention, whole or region by reg
 
 test('the index grows past its first size and finds every name again', () => {
   const texts = Array.from({ length: 40000 }, (_, i) => `_name_${i * 7919}`)
-  const { names, arenas, found } = lookUp(texts, 1 << 20, true)
+  const { names, arenas, found } = lookUp(texts, 1 << 20)
   assert.equal(names.count, 40000)
   for (let i = 0; i < texts.length; i += 97) {
     const bytes = fromText(texts[i])

@@ -82,6 +82,18 @@ for (const arch of archs)
       }
     })
 
+for (const arch of archs)
+  test(`objects whose names are looked up together are linked as one after another: ${arch}`, async () => {
+    const kernels = new Set<string>()
+    const host = watched({ posted: ({ kernel }) => kernels.add(kernel) }, true)
+    const { threadsFrom: _, ...small } = optionsFor(arch, { threads: 1 })
+    const single = await bytesOf(small)
+    assert.ok(single.equals(await bytesOf(optionsFor(arch, { threads: 1 }))))
+    assert.ok(single.equals(await bytesOf(optionsFor(arch, { threads: 3, host }))))
+    for (const kernel of ['findChunks', 'nameChunks', 'giveChunks', 'numberChunks', 'indexChunks'])
+      assert.ok(kernels.has(kernel), kernel)
+  })
+
 test('the same with dead code stripped, identical code folded and far branches', async () => {
   const more = { deadStrip: true, icf: 'all', branchReach: 65536 } as const
   const alone = await bytesOf(optionsFor('arm64', { ...more, threads: 1 }))

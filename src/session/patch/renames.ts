@@ -29,7 +29,6 @@ import { coalesceFile } from '../../../systems/define/coalesce.ts'
 import { decideExport, exportLists } from '../../../systems/define/exports.ts'
 import { isInterposable } from '../../../systems/define/imports.ts'
 import { fileOfSymbol } from '../../../systems/kernels/ranks.ts'
-import { AHEAD } from '../../../systems/load/fillObject.ts'
 import { mergeSymbol } from '../../../systems/resolve/merge.ts'
 import { spawnRange } from '../../ecs.ts'
 import { findExport } from '../../formats/exportTable.ts'
@@ -58,7 +57,7 @@ export function nameMentioned(link: Link, { link: after, mentions, mentioned }: 
   const known = names.count
   if (known + mentioned >= names.Text.hash.length) return false
   restoreIndex(names)
-  internMentions(names, link.arenas, mentions, 0, mentioned, after.symbols.Definition.name, new Uint32Array(AHEAD + 1))
+  internMentions(names, link.arenas, mentions, 0, mentioned, after.symbols.Definition.name)
   spawnRange(names.world, names.count - known, [names.Text, names.Resolution, names.Offer])
   return names.Text.arena.subarray(known + 1, names.count + 1).every((arena) => arena === names.pool)
 }
