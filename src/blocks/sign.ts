@@ -5,13 +5,14 @@ import { markPages, type State } from './state.ts'
 
 export const UUID_SIZE = 16
 
-/** The header's page goes into the UUID with the UUID zeroed, and is hashed again with it. */
+/** The pages that the UUID lies on go into it with it zeroed, and are hashed again with it: many load commands put it behind the first. */
 export function signImage(state: State): void {
   const { bytes, pages, shift, signatureAt, uuidAt } = state
   const count = Math.ceil(signatureAt / 2 ** shift)
   growDigests(state, count)
   if (uuidAt > 0) bytes.fill(0, uuidAt, uuidAt + UUID_SIZE)
-  pages[0] = 1
+  const [first, last] = [uuidAt, uuidAt + UUID_SIZE - 1].map((at) => at >>> shift)
+  pages.fill(1, first, last + 1)
   for (let page = 0; page < count; page++) if (pages[page] !== 0) hashPage(state, page)
   const digest = new Uint8Array(CS_SHA256_LEN)
   state.sha256(state.digests, 0, count * CS_SHA256_LEN, digest, 0)
@@ -19,7 +20,7 @@ export function signImage(state: State): void {
   digest[8] = (digest[8] & 0x3f) | 0x80
   if (uuidAt > 0) bytes.set(digest.subarray(0, UUID_SIZE), uuidAt)
   if (!state.settings.adhocCodesign) return
-  hashPage(state, 0)
+  for (let page = first; page <= last; page++) hashPage(state, page)
   const text = state.segments.byName.get('__TEXT')!
   const { fileSize } = state.segments.Extent
   const hashesAt = writeSignature(bytes, signatureAt, {

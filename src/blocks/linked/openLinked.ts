@@ -14,6 +14,7 @@ import { adoptExports, adoptImports, adoptIndirect, stringFinder } from './adopt
 import { adoptStrings, adoptSymbols } from './adoptSymbols.ts'
 import type { Base } from './base.ts'
 import { readFixups } from './fixups.ts'
+import { functionStartsOf } from './functionStartsOf.ts'
 import { headerOf } from './header.ts'
 import { makeRoom } from './makeRoom.ts'
 import { slideDataInCode, slideFunctionStarts, slidePointers } from './slide.ts'
@@ -22,6 +23,8 @@ import { type LinkedFile, readLinked, tableOf } from './readLinked.ts'
 /** What segments and all sections of edits take, and a library or three; where there is no room, more of those. */
 const EDIT_COMMANDS = 1408
 const LIBRARY_COMMANDS = 1024
+/** log2: the file grows by as much. */
+const MOST_ALIGN_POW2 = 24
 /** Bytes of a dylib_command before the name. */
 const DYLIB_SIZE = 24
 
@@ -61,8 +64,15 @@ export function openLinked(bytes: Uint8Array, options: OpenOptions): State {
 function withRoom(file: LinkedFile): { file: LinkedFile; room: number } {
   const needed = macho.HEADER_SIZE + file.image.commandsSize + EDIT_COMMANDS
   if (needed <= file.room) return { file, room: 0 }
-  const room = alignUp(needed + LIBRARY_COMMANDS, file.pageSize)
+  const room = alignUp(needed + LIBRARY_COMMANDS, alignOf(file))
   return { file: { ...readLinked(makeRoom(file, room)), room }, room }
+}
+
+/** What may move by this much stays as aligned as its sections say: by pages, or more. */
+function alignOf({ image, pageSize }: LinkedFile): number {
+  const most = image.sections.reduce((pow2, { align }) => Math.max(pow2, align), 0)
+  if (most > MOST_ALIGN_POW2) throw new FormatError('not-editable', `a section is aligned to 2^${most}`, 0)
+  return Math.max(pageSize, 2 ** most)
 }
 
 function optionsOf(file: LinkedFile, options: OpenOptions): ImageOptions {
@@ -79,6 +89,7 @@ function optionsOf(file: LinkedFile, options: OpenOptions): ImageOptions {
 function createBase(file: LinkedFile, room: number): Base {
   const { image } = file
   const functionStarts = tableOf(image, image.tables.get(macho.LC_FUNCTION_STARTS), 'function starts')
+  functionStartsOf(functionStarts, 0)
   const dataInCode = tableOf(image, image.tables.get(macho.LC_DATA_IN_CODE), 'data in code')
   return {
     image,

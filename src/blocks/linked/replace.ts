@@ -2,7 +2,6 @@
 // code from then on, a variable gets its contents in place.
 import { EDIT_BODY } from '../../../components/edits.ts'
 import { isZeroFillType } from '../../../systems/kernels/outputKinds.ts'
-import { cursorOver, readUleb } from '../../formats/dyld/cursor.ts'
 import * as macho from '../../formats/macho/constants.ts'
 import { readU64 } from '../../core/bytes.ts'
 import { type BindRows, createBindRows } from '../../formats/dyld/bind.ts'
@@ -18,6 +17,7 @@ import { stringBytes, stringText } from '../strings.ts'
 import type { BlockUpdate } from '../types.ts'
 import { updateBlock } from '../update.ts'
 import { addressOfLinked, type Base, sectionAt } from './base.ts'
+import { functionStartsOf } from './functionStartsOf.ts'
 
 const JUMP = {
   arm64: { bytes: [0, 0, 0, 0x14], type: macho.ARM64_RELOC_BRANCH26, offset: 0 },
@@ -146,24 +146,12 @@ function roomOf(state: State, base: Base, block: number): number {
 
 function findBounds(state: State, base: Base): Float64Array {
   const { sections } = base.image
-  const starts = functionStarts(state, base)
+  const starts = functionStartsOf(base.functionStarts, state.settings.imageBase)
   const bounds = new Float64Array(base.count + sections.length * 2 + starts.length)
   for (let i = 0; i < base.count; i++) bounds[i] = readU64(base.rows, i * macho.NLIST_SIZE + 8)
   for (const [i, { address, size }] of sections.entries()) bounds.set([address, address + size], base.count + i * 2)
   bounds.set(starts, base.count + sections.length * 2)
   return bounds.sort()
-}
-
-function functionStarts({ settings }: State, { functionStarts: bytes }: Base): number[] {
-  const starts: number[] = []
-  const cursor = cursorOver(bytes)
-  for (let address = settings.imageBase; cursor.at < cursor.end; ) {
-    const distance = readUleb(cursor)
-    if (distance === 0) break
-    address += distance
-    starts.push(address)
-  }
-  return starts
 }
 
 /** A pointer is not overwritten by half. */

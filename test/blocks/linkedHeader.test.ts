@@ -1,0 +1,64 @@
+// What a file that is opened again and again, or is aligned beyond a page, must keep: alignment, UUID and signature.
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { FormatError, readU32 } from '../../src/core/bytes.ts'
+import { LC_FUNCTION_STARTS, LC_UUID } from '../../src/formats/macho/constants.ts'
+import { readImage } from '../../src/formats/macho/image.ts'
+import { link, openImage } from '../../src/node.ts'
+import { verify } from '../../src/verify.ts'
+import { compile } from '../helpers/clang.ts'
+import { libSystem, tempFolder } from '../helpers/paths.ts'
+import { runImage } from '../helpers/run.ts'
+import { createTarget, forEachTarget, type Target } from '../helpers/targets.ts'
+import { functionOf, host } from './build.ts'
+import { flushed } from './check.ts'
+
+const macOS13 = { name: 'macos', minVersion: 13 << 16, sdkVersion: 13 << 16 } as const
+const PROGRAM = `_Alignas(32768) int wide = 4; __attribute__((noinline)) int step(int x) { return x + wide; }
+  __attribute__((optnone)) int main() { return ((unsigned long)&wide & 0x7fff) != 0 ? 1 : step(2); }`
+
+async function linked(target: Target, headerPad = 0): Promise<Uint8Array> {
+  const output = join(tempFolder(), 'linked')
+  const inputs = [compile(target.arch, PROGRAM), libSystem]
+  const fixupChains = target.fixups === 'chained'
+  await link({ inputs, output, adhocCodesign: true, arch: target.arch, platform: macOS13, fixupChains, headerPad })
+  return readFileSync(output)
+}
+
+forEachTarget((target) => {
+  test(`sections that are aligned beyond a page stay so when the file gets room for commands (${target.name})`, async () => {
+    const image = openImage(await linked(target))
+    image.updateBlock(image.lookup('_step')!, functionOf(target.arch, [{ add: 70 }]))
+    assert.equal(runImage(target, flushed(target, image)).status, 72)
+  })
+})
+
+test('a file is edited and opened again until its UUID is behind the first page, and its signature holds', async () => {
+  const target = createTarget('x86_64', 'chained')
+  let file = await linked(target)
+  const uuids = new Set<string>()
+  for (let i = 0; i < 6; i++) {
+    const image = openImage(file)
+    for (const add of [i, i + 20]) {
+      image.updateBlock(image.lookup('_step')!, functionOf(target.arch, [{ add }]))
+      file = Uint8Array.from(image.flush().contents!)
+      assert.deepEqual(verify(file, { host }), [])
+      uuids.add(readImage(file).uuid!.join())
+    }
+    assert.equal(runImage(target, flushed(target, image)).status, i + 22)
+  }
+  const { commands } = readImage(file)
+  assert.ok(commands.some(({ cmd, at }) => cmd === LC_UUID && at > 4096))
+  assert.equal(uuids.size, 12)
+})
+
+test('function starts that are cut off are told when the file is opened, not by an edit', async () => {
+  const bytes = Uint8Array.from(await linked(createTarget('x86_64', 'chained'), 4096))
+  const { commands } = readImage(bytes)
+  const { at } = commands.find(({ cmd }) => cmd === LC_FUNCTION_STARTS)!
+  const [offset, size] = [readU32(bytes, at + 8), readU32(bytes, at + 12)]
+  bytes.fill(0xff, offset, offset + size)
+  assert.throws(() => openImage(bytes), FormatError)
+})
