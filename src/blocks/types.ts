@@ -51,7 +51,7 @@ export interface ImageOptions {
   /** Hints: what the image has room for before anything has to move. */
   codeSize?: number
   symbolCount?: number
-  /** Bytes kept free after the load commands, default 1024. */
+  /** Bytes kept free after the load commands, default 1024. Of a linked file: after those of edits, as the file has them or gets them. */
   headerPad?: number
   /**
    * What a branch to a block of the image goes through: `got`, a stub that jumps through its GOT entry, so that a block that moves

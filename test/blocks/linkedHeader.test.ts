@@ -19,9 +19,9 @@ const macOS13 = { name: 'macos', minVersion: 13 << 16, sdkVersion: 13 << 16 } as
 const PROGRAM = `_Alignas(32768) int wide = 4; __attribute__((noinline)) int step(int x) { return x + wide; }
   __attribute__((optnone)) int main() { return ((unsigned long)&wide & 0x7fff) != 0 ? 1 : step(2); }`
 
-async function linked(target: Target, headerPad = 0): Promise<Uint8Array> {
+async function linked(target: Target, headerPad = 0, source = PROGRAM): Promise<Uint8Array> {
   const output = join(tempFolder(), 'linked')
-  const inputs = [compile(target.arch, PROGRAM), libSystem]
+  const inputs = [compile(target.arch, source), libSystem]
   const fixupChains = target.fixups === 'chained'
   await link({ inputs, output, adhocCodesign: true, arch: target.arch, platform: macOS13, fixupChains, headerPad })
   return readFileSync(output)
@@ -61,4 +61,15 @@ test('function starts that are cut off are told when the file is opened, not by 
   const [offset, size] = [readU32(bytes, at + 8), readU32(bytes, at + 12)]
   bytes.fill(0xff, offset, offset + size)
   assert.throws(() => openImage(bytes), FormatError)
+})
+
+test('headerPad gives a linked file room for as many libraries', async () => {
+  const bytes = await linked(createTarget('x86_64', 'opcodes'), 0, 'int main() { return 0; }')
+  const addAll = (headerPad?: number) => {
+    const image = openImage(bytes, headerPad === undefined ? {} : { headerPad })
+    for (let i = 0; i < 100; i++) image.addImport('_some', `/usr/lib/libWithAName${i}.dylib`)
+    assert.deepEqual(verify(image.flush().contents!, { host }), [])
+  }
+  assert.throws(() => addAll(), /no room for the load command/)
+  addAll(100 * 64)
 })

@@ -30,7 +30,7 @@ const DYLIB_SIZE = 24
 
 /** @throws FormatError where nothing can be added to the file; `no-header-room` says what it lacks. */
 export function openLinked(bytes: Uint8Array, options: OpenOptions): State {
-  const { file, room } = withRoom(readLinked(bytes))
+  const { file, room } = withRoom(readLinked(bytes), options.headerPad)
   const state = createState(optionsOf(file, options), file.segments.length)
   state.settings.imageBase = file.text.vmAddress
   const base = createBase(file, room)
@@ -61,10 +61,10 @@ export function openLinked(bytes: Uint8Array, options: OpenOptions): State {
 }
 
 /** Where the load commands of edits do not fit, the file has pages of room in front of it. */
-function withRoom(file: LinkedFile): { file: LinkedFile; room: number } {
-  const needed = macho.HEADER_SIZE + file.image.commandsSize + EDIT_COMMANDS
+function withRoom(file: LinkedFile, headerPad?: number): { file: LinkedFile; room: number } {
+  const needed = macho.HEADER_SIZE + file.image.commandsSize + EDIT_COMMANDS + (headerPad ?? 0)
   if (needed <= file.room) return { file, room: 0 }
-  const room = alignUp(needed + LIBRARY_COMMANDS, alignOf(file))
+  const room = alignUp(needed + (headerPad === undefined ? LIBRARY_COMMANDS : 0), alignOf(file))
   return { file: { ...readLinked(makeRoom(file, room)), room }, room }
 }
 
