@@ -3,6 +3,7 @@ import { EDIT_EXPORTED, EDIT_HIDDEN, EDIT_REEXPORT, EDIT_WEAK } from '../../comp
 import { TARGET_IMPORT } from '../../components/symbols.ts'
 import { highestId } from '../ecs.ts'
 import { encodeExportTrie } from '../formats/dyld/exportTrie.ts'
+import type { NameRows } from '../formats/dyld/sortNames.ts'
 import { moveExport } from '../formats/dyld/moveExport.ts'
 import {
   EXPORT_SYMBOL_FLAGS_KIND_THREAD_LOCAL,
@@ -31,30 +32,72 @@ export function writeExports(state: State): void {
 }
 
 function exportTrie(state: State): Uint8Array {
-  const owners = exported(state)
+  const owners = inOrder(state, exported(state))
   const kept = keptExports(state)
-  const { offset, length } = state.strings.Text
-  const { string, definition } = state.blocks.Entry
-  const { bytes } = state.tables.strings
-  const strings = [...Array.from(owners, (block) => string[block]), ...kept.strings]
-  const places = Uint32Array.from(strings, (one) => offset[one])
-  const lengths = Uint32Array.from(strings, (one) => length[one])
-  const addresses = Float64Array.from([...Array.from(owners, (b) => exportAddress(state, b)), ...kept.addresses])
-  const flags = Uint8Array.from([...Array.from(owners, (block) => exportFlags(state, block)), ...kept.flags])
-  const others = Uint32Array.from([...Array.from(owners, (block) => otherOf(state, block)), ...kept.others])
-  const importName = (block: number) => {
-    if ((state.blocks.Place.flags[block] & EDIT_REEXPORT) === 0) return 0
-    const own = state.uses.Uses.string[definition[block] & 0x7fffffff]
-    return isSameString(state, own, string[block]) ? 0 : own
+  const { string } = state.blocks.Entry
+  const count = owners.length + kept.strings.length
+  const [strings, imported, others] = [new Uint32Array(count), new Uint32Array(count), new Uint32Array(count)]
+  const [flags, addresses] = [new Uint8Array(count), new Float64Array(count)]
+  for (let i = 0; i < owners.length; i++) {
+    const block = owners[i]
+    strings[i] = string[block]
+    addresses[i] = exportAddress(state, block)
+    flags[i] = exportFlags(state, block)
+    others[i] = otherOf(state, block)
+    imported[i] = importName(state, block)
   }
-  const imported = [...Array.from(owners, importName), ...kept.importStrings]
-  const importNames = {
-    bytes,
-    offset: Uint32Array.from(imported, (one) => offset[one]),
-    length: Uint32Array.from(imported, (one) => (one === 0 ? 0 : length[one])),
+  strings.set(kept.strings, owners.length)
+  addresses.set(kept.addresses, owners.length)
+  flags.set(kept.flags, owners.length)
+  others.set(kept.others, owners.length)
+  imported.set(kept.importStrings, owners.length)
+  const names = namesOf(state, strings)
+  const order = new Uint32Array(count)
+  for (let i = 0; i < count; i++) order[i] = i
+  const bytes = encodeExportTrie({
+    names,
+    flags,
+    addresses,
+    others,
+    importNames: namesOf(state, imported),
+    order,
+    count,
+  })
+  state.sortedExports = order.filter((i) => i < owners.length).map((i) => owners[i])
+  return bytes
+}
+
+/** As the last trie had them, those that are new behind them: names that ascend are soon sorted. */
+function inOrder({ blocks, sortedExports }: State, owners: Uint32Array): Uint32Array {
+  const left = new Uint8Array(blocks.rows + 1)
+  for (let i = 0; i < owners.length; i++) left[owners[i]] = 1
+  const ordered = new Uint32Array(owners.length)
+  let count = 0
+  for (const list of [sortedExports, owners])
+    for (let i = 0; i < list.length; i++) {
+      if (left[list[i]] === 0) continue
+      left[list[i]] = 0
+      ordered[count++] = list[i]
+    }
+  return ordered
+}
+
+/** String 0 is no name. */
+function namesOf(state: State, strings: Uint32Array): NameRows {
+  const { offset: offsets, length: lengths } = state.strings.Text
+  const offset = new Uint32Array(strings.length)
+  const length = new Uint32Array(strings.length)
+  for (let i = 0; i < strings.length; i++) {
+    offset[i] = offsets[strings[i]]
+    length[i] = strings[i] === 0 ? 0 : lengths[strings[i]]
   }
-  const names = { bytes, offset: places, length: lengths }
-  return encodeExportTrie({ names, flags, addresses, others, importNames, order: null, count: strings.length })
+  return { bytes: state.tables.strings.bytes, offset, length }
+}
+
+function importName(state: State, block: number): number {
+  if ((state.blocks.Place.flags[block] & EDIT_REEXPORT) === 0) return 0
+  const own = state.uses.Uses.string[state.blocks.Entry.definition[block] & 0x7fffffff]
+  return isSameString(state, own, state.blocks.Entry.string[block]) ? 0 : own
 }
 
 const NONE: Base['exports'] = { strings: [], flags: [], addresses: [], others: [], importStrings: [] }

@@ -137,6 +137,8 @@ export interface State extends HeaderSource {
   idleThunks: number[]
   lastThunk: number
   movedExports: number[]
+  /** Blocks in the order of their names, as the last export trie had them. */
+  sortedExports: Uint32Array
   /** Entries whose row of the indirect table is to be written: GOT entries, and stubs negative. */
   indirectEntries: number[]
   /** Tables to make anew. */
@@ -226,6 +228,7 @@ export function createState(options: ImageOptions, others = 0): State {
     idleThunks: [],
     lastThunk: 0,
     movedExports: [],
+    sortedExports: new Uint32Array(0),
     indirectEntries: [],
     stale: { rebase: true, bind: true, lazy: true, chains: true, exports: true, indirect: true },
     relocated: true,
