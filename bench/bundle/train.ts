@@ -51,7 +51,7 @@ function largerLink(arch: Arch): string[] {
 
 /** The command with --incremental: a full link and two patches, of which the second takes the output of before the first. */
 async function patchTwice(arch: Arch): Promise<void> {
-  const link = [...largerLink(arch), '--incremental']
+  const link = [...largerLink(arch), '--incremental', '-o', join(folder, `patched-${arch}`)]
   const object = link.filter((word) => word.endsWith('.o'))[3]!
   for (const round of [0, 1, 2]) {
     if (round > 0) {

@@ -9,6 +9,8 @@ export interface FileStat {
   isFile: boolean
   /** Names that the file has; not every host knows. */
   links?: number
+  /** It is someone else's than whose the process is; not every host knows. */
+  isForeign?: boolean
 }
 
 /** Bytes that go to a place of a file. */

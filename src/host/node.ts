@@ -22,6 +22,8 @@ const WRITE_REQUEST = 0x4000
 /** IOV_MAX is 1024 on Linux and macOS. */
 const MAX_VECTOR = 1024
 const RENAME_TRIES = 5
+/** Who owns what this process makes. */
+const USER = process.geteuid?.()
 
 /** The only argument of a worker, by which a file that is both command and worker knows which it is. */
 export const WORKER_WORD = '--colonnade-worker'
@@ -88,6 +90,7 @@ function toStat(found: fs.Stats): FileStat {
     inode: found.ino,
     isFile: found.isFile(),
     links: found.nlink,
+    isForeign: USER !== undefined && found.uid !== USER,
   }
 }
 

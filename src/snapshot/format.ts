@@ -56,6 +56,8 @@ export function openSnapshotFile(host: Host, path: string): SnapshotFile | null 
   const stat = host.stat(path)
   if (stat === null) return null
   if (!stat.isFile) throw damaged('is no file', 0)
+  // In a folder that others may write to: it says what the output is made of.
+  if (stat.isForeign) throw damaged('belongs to someone else', 0)
   const file: SnapshotFile = { path, id: 0, records: [], torn: false }
   let at = 0
   while (at < stat.size) {

@@ -57,7 +57,7 @@ export function writeNext(
 /** Nobody else has it, and nobody has written it. */
 function isUsable(host: Host, path: string, { stat, behind }: OldOutput, size: number): boolean {
   const now = host.stat(path)
-  const isSame = now !== null && isSameFile(now, stat) && now.size === size && now.links === 1
+  const isSame = now !== null && isSameFile(now, stat) && now.size === size && now.links === 1 && !now.isForeign
   return isSame && behind.every((page) => Number.isInteger(page) && page >= 0 && page < size)
 }
 

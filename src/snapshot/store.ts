@@ -48,8 +48,13 @@ export function createStore(host: Host, path: string, output: string, id: number
   return { id, sizes: [], places: [], memory: [], pages: [], whole: new Set(), host, path, output, damage: '' }
 }
 
+/** Bytes of all buffers; one without a chunk that is not zero costs a word of index, and a place for each chunk. */
+const MOST_MEMORY = 2 ** 34
+
 /** Reads the indexes of all records; `sizes` as the skeleton has them. @throws FormatError for what is no index of these buffers */
 export function openStore(host: Host, file: SnapshotFile, output: string, sizes: readonly number[]): Store {
+  const total = sizes.reduce((sum, size) => sum + (Number.isInteger(size) ? Math.abs(size) : Number.NaN), 0)
+  if (!(total <= MOST_MEMORY)) throw damaged('claims more memory than a link takes', 0)
   const store = createStore(host, file.path, output, file.id)
   store.sizes = sizes
   store.places = sizes.map(createPlaces)

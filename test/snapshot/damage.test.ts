@@ -7,6 +7,7 @@ import { linkKeeping } from '../../src/link.ts'
 import { createPatching } from '../../src/session/patch.ts'
 import { HEADER_BYTES, openSnapshotFile, readFront, readIndex, RUN_WORDS } from '../../src/snapshot/format.ts'
 import { LIMITS, placeOf } from '../../src/snapshot/limits.ts'
+import { openStore } from '../../src/snapshot/store.ts'
 import { openSnapshot, saveSnapshot } from '../../src/snapshot.ts'
 import { createTarget, type Target } from '../helpers/targets.ts'
 import { createProgram, edit, fresh, keep, type Program, run } from './program.ts'
@@ -186,4 +187,20 @@ test('an intact snapshot is not doubted', async () => {
   const host = all.program.options.host!
   all.back()
   assert.notEqual(openSnapshot(host, openSnapshotFile(host, all.program.snapshot)!, all.program.output), null)
+})
+
+test('a snapshot that belongs to someone else, or claims more memory than links take, is not used', async () => {
+  const program = createProgram(createTarget('arm64', 'chained'))
+  await run(program)
+  const host = program.options.host!
+  const stat = (path: string) => {
+    const found = host.stat(path)
+    return found !== null && path === program.snapshot ? { ...found, isForeign: true } : found
+  }
+  const foreign = await run(program, { host: { ...host, stat } })
+  assert.equal(foreign.mode, 'full')
+  assert.match(foreign.doubts.join(), /belongs to someone else/)
+  const file = openSnapshotFile(host, program.snapshot)!
+  for (const size of [2 ** 40, -(2 ** 40), 0.5, Number.MAX_VALUE])
+    assert.throws(() => openStore(host, file, program.output, [size]), /claims more memory/)
 })

@@ -13,14 +13,24 @@ export interface ClientIo {
   cwd: string
 }
 
-/** The exit status; null, with nothing said, when there is no server of this build that has linked. */
-export function askServer(argv: readonly string[], maker: string, io: ClientIo): Promise<number | null> {
+/** A server says at once that it has got the request, unless another link keeps it from that; one that is stopped never does. */
+const PATIENCE_MILLISECONDS = 10000
+
+/** The exit status; null, with nothing said, when there is no server of this build that has linked, or it says nothing for `patience`. */
+export function askServer(
+  argv: readonly string[],
+  maker: string,
+  io: ClientIo,
+  patience: number = PATIENCE_MILLISECONDS,
+): Promise<number | null> {
   const place = socketPath(io.env)
   if (whyNotPrivate(place) !== '') return Promise.resolve(null)
   return new Promise((resolve) => {
     const socket = createConnection(place)
     const said: (() => void)[] = []
+    const timer = setTimeout(() => end(null), patience)
     const end = (status: number | null) => {
+      clearTimeout(timer)
       socket.destroy()
       if (status !== null) for (const say of said) say()
       resolve(status)
@@ -35,7 +45,8 @@ export function askServer(argv: readonly string[], maker: string, io: ClientIo):
     })
     receive(socket, (message) => {
       const answer = message as Partial<Record<'stdout' | 'stderr' | 'exit', unknown>> as Answer
-      if ('stdout' in answer) said.push(() => io.stdout(String(answer.stdout)))
+      if ('accepted' in answer) clearTimeout(timer)
+      else if ('stdout' in answer) said.push(() => io.stdout(String(answer.stdout)))
       else if ('stderr' in answer) said.push(() => io.stderr(String(answer.stderr)))
       else end('exit' in answer && typeof answer.exit === 'number' ? answer.exit : null)
     })

@@ -155,6 +155,7 @@ function answer(socket: Socket, sessions: Sessions, io: ServeIo): void {
       socket.end()
       return
     }
+    send(socket, { accepted: true })
     void linkFor(message, socket, sessions, io).then((exit) => {
       send(socket, { exit })
       socket.end()

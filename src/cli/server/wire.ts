@@ -16,7 +16,12 @@ export interface Request {
 }
 
 /** From the server: texts, then `exit`; or `refused` and why. */
-export type Answer = { stdout: string } | { stderr: string } | { exit: number } | { refused: string }
+export type Answer =
+  | { accepted: true }
+  | { stdout: string }
+  | { stderr: string }
+  | { exit: number }
+  | { refused: string }
 
 export function send(socket: Socket, message: Request | Answer): void {
   const text = Buffer.from(JSON.stringify(message))
