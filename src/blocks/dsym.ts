@@ -20,6 +20,7 @@ import type { Table } from './table.ts'
 const PAGE = 4096
 const MODE = 0o644
 /** LC_UUID stands in front. */
+const UUID_AT = macho.HEADER_SIZE + 8
 const SYMTAB_AT = macho.HEADER_SIZE + 24 + 24
 
 const PARTS = ['lines', 'info', 'ranges', 'addresses'] as const
@@ -193,7 +194,7 @@ export function writeDsym(state: State, host: Host, messages: Messages): void {
   const path = `${folder}/Resources/DWARF/${name}`
   try {
     const parts = isOurs(host, debug, path) ? patchDsym(state, debug) : null
-    if (parts !== null) host.updateFile!(path, parts)
+    if (parts !== null) host.updateFile!(path, withUuidLast(debug.bytes!, parts))
     else {
       debug.bytes = encodeDsym(state)!
       host.makeFolder?.(`${folder}/Resources/DWARF`)
@@ -206,6 +207,17 @@ export function writeDsym(state: State, host: Host, messages: Messages): void {
     debug.bytes = debug.stat = null
     warn(messages, 'cannot-write', `failed to open ${path}: ${trouble.message}`, { file: path })
   }
+}
+
+/** `parts` of the file that `bytes` are, in an order that leaves it without a UUID until all is written: nobody takes half of it for the image's. */
+export function withUuidLast(bytes: Uint8Array, parts: readonly FilePart[]): FilePart[] {
+  const end = UUID_AT + UUID_SIZE
+  const others = parts.map(({ at, bytes: part }) => {
+    if (at >= end || at + part.length <= UUID_AT) return { at, bytes: part }
+    return { at, bytes: part.slice().fill(0, Math.max(0, UUID_AT - at), Math.min(part.length, end - at)) }
+  })
+  const uuid = bytes.subarray(UUID_AT, end)
+  return [{ at: UUID_AT, bytes: new Uint8Array(UUID_SIZE) }, ...others, { at: UUID_AT, bytes: uuid }]
 }
 
 /** Nobody else has written it, or taken it away. */
