@@ -24,7 +24,7 @@ import {
 
 /** What a patch makes anew, or asks for only to report: see `whyNever`. */
 const OMITTED = [
-  'reverse',
+  'relations',
   'live',
   'whole',
   'link.host',
@@ -191,7 +191,7 @@ function revive(patching: Patching, host: Host): void {
   const { link } = patching
   const { arch, branchReach } = link.settings
   if (ARCHITECTURES[arch] === undefined) throw damaged('is of no known architecture', 0)
-  Object.assign(patching, { reverse: null, live: null, whole: () => makeWhole(link) })
+  Object.assign(patching, { relations: null, live: null, whole: () => makeWhole(link) })
   Object.assign(link.settings, { host, signal: undefined, onProgress: undefined, cache: undefined })
   Object.assign(link, {
     host,

@@ -34,6 +34,7 @@ function createJob(link: Link): ExportJob {
     byRow,
     ordinals: Uint32Array.from(link.reexports, ({ dylib }) => link.dylibs[dylib].ordinal),
     imageBase: link.settings.imageBase,
+    roomy: link.settings.layout === 'padded',
     shared: link.arenas.shared,
   }
 }

@@ -13,7 +13,7 @@ import { changedPages, hashChanged } from './sign/changedPages.ts'
 import { hashPage } from './sign/hashPage.ts'
 import { countChunks, hashChunks, type HashJob } from './sign/hashChunks.ts'
 
-/** Without a signature pages have any size: each digest costs 2 us beside its bytes, each page that a patch changes its bytes. */
+/** Without a signature pages have any size: each digest costs 2 us beside its bytes. */
 const UNSIGNED_SHIFT = 14
 
 export async function sign(link: Link): Promise<void> {
@@ -63,11 +63,13 @@ function overlaps(ranges: readonly number[], from: number, to: number): boolean 
 }
 
 function createJob(link: Link): HashJob {
-  const { settings, image } = link
-  const shift = settings.adhocCodesign ? pageShift(link) : UNSIGNED_SHIFT
-  const end = settings.adhocCodesign ? link.signatureAt : image.length
+  const { settings, image, tail } = link
+  const padded = settings.layout === 'padded'
+  const shift = settings.adhocCodesign || padded ? pageShift(link) : UNSIGNED_SHIFT
+  const end = settings.adhocCodesign ? link.signatureAt : image.length + (padded ? tail.length : 0)
   const pages = Math.ceil(end / 2 ** shift)
-  const parts = settings.uuid === 'none' || settings.uuid === 'random' ? new Uint32Array(0) : contentParts(link)
+  const isNone = padded || settings.uuid === 'none' || settings.uuid === 'random'
+  const parts = isNone ? new Uint32Array(0) : contentParts(link)
   return {
     shift,
     imagePages: Math.ceil(image.length / 2 ** shift),

@@ -59,18 +59,27 @@ function fillRows(link: Link, made: UnwindTable): void {
   }
 }
 
-/** Pairs (block, offset) of symbols in code that no unwind row begins at. */
+/** Pairs (block, offset) of symbols in the code of one object that no unwind row begins at. */
+export function plainOfFile(link: Link, file: number): number[] {
+  const { block, blocks } = link.files.Ranges
+  const plain: number[] = []
+  const marks = new Uint8Array(blocks[file])
+  if (link.files.Source.flags[file] & FILE_PARSED) addPlain(link, file, marks, block[file], plain)
+  return plain
+}
+
+/** Of all objects. */
 function plainFunctions(link: Link, marks: Uint8Array): number[] {
   const { files } = link
   const plain: number[] = []
-  for (const file of link.order) if (files.Source.flags[file] & FILE_PARSED) addPlain(link, file, marks, plain)
+  for (const file of link.order) if (files.Source.flags[file] & FILE_PARSED) addPlain(link, file, marks, 0, plain)
   return plain
 }
 
 const CODE = SYMBOL_DEFINED | SYMBOL_CODE
 
-/** `marks`: blocks whose start has been looked at. */
-function addPlain(link: Link, file: number, marks: Uint8Array, plain: number[]): void {
+/** `marks`: blocks whose start has been looked at, from block `from` on; those of other files are looked at again each time. */
+function addPlain(link: Link, file: number, marks: Uint8Array, from: number, plain: number[]): void {
   const { files, symbols, blocks } = link
   const { flags, block: blockOf, offset: offsetOf } = symbols.Definition
   const { flags: blockFlags, section } = blocks.Extent
@@ -85,8 +94,8 @@ function addPlain(link: Link, file: number, marks: Uint8Array, plain: number[]):
     if (!isCodeFlags(sectionFlags[section[block]])) continue
     const offset = offsetOf[symbol]
     if (offset === 0) {
-      if (marks[block] !== 0) continue
-      marks[block] = 1
+      if (marks[block - from] !== 0) continue
+      marks[block - from] = 1
     } else {
       inside ??= new Set()
       const key = block * 4294967296 + offset

@@ -4,6 +4,7 @@ import { ARENA_LIMIT, createArena } from '../../components/arena.ts'
 import { alignUp } from '../core/align.ts'
 import { FILE_AGAIN, FILE_LOADED, FILE_OBJECT, FILE_PARSED } from '../../components/files.ts'
 import type { Link } from '../../components/link.ts'
+import { startsOfFile } from '../../systems/beginExports/functionStarts.ts'
 import { signAgain } from '../../systems/sign.ts'
 import { FormatError, readU32 } from '../core/bytes.ts'
 import { createMessages } from '../core/messages.ts'
@@ -24,8 +25,10 @@ import { finishPointers } from './patch/pointers.ts'
 import { relocateFile } from './patch/relocateFile.ts'
 import { haveSameEdges } from './patch/sameEdges.ts'
 import { differenceOf, type Shape } from './patch/sameShape.ts'
-import { createReverse, moveBlocks, movedAddresses, type Reverse } from './patch/moves.ts'
-import { patchFunctionStarts, patchMoved } from './patch/patchMoved.ts'
+import { moveBlocks, movedAddresses } from './patch/moves.ts'
+import { patchMoved } from './patch/patchMoved.ts'
+import { patchFunctionStarts } from './patch/patchStarts.ts'
+import { areFresh, type Relations, relationsAgain } from './patch/relations.ts'
 import { type Restructure, restructure } from './patch/restructure.ts'
 import { haveSameBranches, mayHaveThunks, otherThunks, rewriteThunks } from './patch/thunksAgain.ts'
 import { swapRows } from './patch/swapRows.ts'
@@ -39,8 +42,8 @@ export interface Patching {
   places: Map<number, Place[]>
   /** The arena that new versions are read into; -1: none yet. */
   arena: number
-  /** Made when something moves for the first time. */
-  reverse: Reverse | null
+  /** Found when something moves for the first time. */
+  relations: Relations | null
   /** What lives with -dead_strip, found when an object refers to something else for the first time: no patch changes it. */
   live: Liveness | null
   /** As `effectsOf` wants it. */
@@ -65,7 +68,7 @@ export function createPatching(link: Link, arena = -1): Patching {
     files,
     places: new Map(),
     arena,
-    reverse: null,
+    relations: null,
     live: null,
     heads: new Uint32Array(link.blocks.count + 1),
     isChanging: false,
@@ -95,6 +98,7 @@ export function patch(patching: Patching, host: Host, inputs: readonly Input[]):
   const { link } = patching
   link.messages = createMessages()
   link.timings = []
+  if (!areFresh(patching.relations)) patching.relations = null
   const dirty = createDirtyPages(link, link.digests!.shift)
   let dirtyBlocks = 0
   const steps = createSteps(host, link)
@@ -248,7 +252,7 @@ function patchObject(patching: Patching, change: Change, dirty: DirtyPages): num
   if (effects === null || now === null) return 'has references that only a full link follows'
   if (link.messages.errors > 0) return 'has relocations that cannot be linked'
   if (!haveSameFunctions(effects.unwinds, now.unwinds)) return 'has other unwind entries'
-  const affected = changeTables(link, file, effects, now, dirty)
+  const affected = changeTables(link, () => relationsAgain(patching), file, effects, now, dirty)
   if (typeof affected === 'string') return affected
   const others = addresses === null ? 0 : moveObject(patching, file, addresses, dirty)
   if (typeof others === 'string') return others
@@ -268,11 +272,12 @@ function moveObject(patching: Patching, file: number, addresses: Float64Array, d
   const { link } = patching
   if (link.selectors.count + link.methodLists.count + link.messageStubs.count > 0)
     return 'moves code that Objective-C tables may list'
-  patching.reverse ??= createReverse(link)
-  const { symbols, files } = moveBlocks(link, patching.reverse, file, addresses)
-  if (files.size > MOST_OTHERS) return `moves what ${files.size} objects refer to`
-  const trouble = patchMoved(link, patching.reverse, symbols, dirty)
+  const starts = startsOfFile(link, file)
+  const { symbols, touched } = moveBlocks(link, relationsAgain(patching), file, addresses)
+  if (touched.size > MOST_OTHERS) return `moves what ${touched.size} objects refer to`
+  const trouble = patchMoved(link, symbols, dirty)
   if (trouble !== '') return trouble
-  if (!patchFunctionStarts(link, dirty)) return 'makes the list of functions longer or shorter'
-  return relocateOthers(link, files, dirty)
+  if (!patchFunctionStarts(link, starts, startsOfFile(link, file), dirty))
+    return 'makes the list of functions longer or shorter'
+  return relocateOthers(link, touched, dirty)
 }

@@ -13,6 +13,8 @@ export interface ExportJob {
   /** Library ordinals of re-exports, which stand behind the externals. */
   ordinals: Uint32Array
   imageBase: number
+  /** With rooms, for the padded layout. */
+  roomy: boolean
   shared: boolean
 }
 
@@ -40,7 +42,7 @@ export function exportChunks(link: Link, job: ExportJob, take: () => number): Ex
   rows.flags.fill(macho.EXPORT_SYMBOL_FLAGS_REEXPORT, own)
   rows.others?.set(job.ordinals, own)
   const make = (size: number): Uint8Array => new Uint8Array(memory(size, job.shared))
-  return { bytes: encodeExportTrie(rows, make), weak }
+  return { bytes: encodeExportTrie(rows, make, job.roomy), weak }
 }
 
 /** Returns whether there are weak definitions. */
@@ -55,13 +57,19 @@ function fillOwn({ symbols }: Link, job: ExportJob, rows: { flags: Uint8Array; a
     const is = flags[symbol]
     const absolute = (is & SYMBOL_ABSOLUTE) !== 0
     rows.addresses[i] = address[symbol] - (absolute ? 0 : imageBase)
-    rows.flags[i] =
-      (is & SYMBOL_WEAK_DEF ? macho.EXPORT_SYMBOL_FLAGS_WEAK_DEFINITION : 0) |
-      (is & SYMBOL_THREAD_LOCAL ? macho.EXPORT_SYMBOL_FLAGS_KIND_THREAD_LOCAL : 0) |
-      (absolute ? macho.EXPORT_SYMBOL_FLAGS_KIND_ABSOLUTE : 0)
+    rows.flags[i] = exportFlags(is)
     all |= is
   }
   return (all & SYMBOL_WEAK_DEF) !== 0
+}
+
+/** Of a symbol's flags. */
+export function exportFlags(is: number): number {
+  return (
+    (is & SYMBOL_WEAK_DEF ? macho.EXPORT_SYMBOL_FLAGS_WEAK_DEFINITION : 0) |
+    (is & SYMBOL_THREAD_LOCAL ? macho.EXPORT_SYMBOL_FLAGS_KIND_THREAD_LOCAL : 0) |
+    (is & SYMBOL_ABSOLUTE ? macho.EXPORT_SYMBOL_FLAGS_KIND_ABSOLUTE : 0)
+  )
 }
 
 /** Externals in the order of their symbols' rows, as the objects list them, then re-exports. */

@@ -2,7 +2,7 @@
 import { BLOCK_FOLDED, BLOCK_LIVE } from '../../components/blocks.ts'
 import { memory } from '../../components/columns.ts'
 import type { Link } from '../../components/link.ts'
-import { SYMBOL_ABSOLUTE, SYMBOL_DEFINED } from '../../components/symbols.ts'
+import { SYMBOL_ABSOLUTE, SYMBOL_CODE, SYMBOL_DEFINED } from '../../components/symbols.ts'
 import { alignUp } from '../../src/core/align.ts'
 import { ByteSink } from '../../src/core/bytes.ts'
 import { sortNumbers } from '../../src/core/sortNumbers.ts'
@@ -27,6 +27,18 @@ export function functionStarts(link: Link, shared = false): Uint8Array {
   return marked ? startsOfBits(link, range, shared) : startsOfNumbers(link, range)
 }
 
+/** The starts of one file's functions, ascending, each once; null where one without bytes may start where another file's does. */
+export function startsOfFile(link: Link, file: number): number[] | null {
+  const { flags, block, offset } = link.symbols.Definition
+  const { symbol, symbols } = link.files.Ranges
+  const found = new Float64Array(symbols[file])
+  const { sections } = codeRange(link, [])
+  for (let row = symbol[file]; row < symbol[file] + symbols[file]; row++)
+    if (flags[row] & SYMBOL_CODE && block[row] !== 0 && offset[row] >= link.blocks.Extent.size[block[row]]) return null
+  const count = listCode(link, sections, symbol[file], symbol[file] + symbols[file], found, 0)
+  return [...new Set(found.subarray(0, count).sort())]
+}
+
 /** Where code can be, counted from the image base; `symbols`: of all files. */
 interface CodeRange {
   sections: Uint8Array
@@ -35,7 +47,7 @@ interface CodeRange {
   symbols: number
 }
 
-function codeRange(link: Link): CodeRange {
+function codeRange(link: Link, files: Iterable<number> = link.order): CodeRange {
   const { Section, Extent } = link.outputs
   const sections = new Uint8Array(link.outputs.count + 1)
   let [start, end, symbols] = [Number.POSITIVE_INFINITY, 0, 0]
@@ -45,7 +57,7 @@ function codeRange(link: Link): CodeRange {
     start = Math.min(start, Extent.address[output])
     end = Math.max(end, Extent.address[output] + Extent.size[output])
   }
-  for (const file of link.order) symbols += link.files.Ranges.symbols[file]
+  for (const file of files) symbols += link.files.Ranges.symbols[file]
   const { imageBase } = link.settings
   return { sections, start: Math.min(start, end) - imageBase, end: end - imageBase, symbols }
 }

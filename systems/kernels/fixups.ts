@@ -134,6 +134,9 @@ export function isWeakDefinition(link: Link, made: number): boolean {
 
 /** Whether a pointer is bound to a weak definition, of which the header tells dyld. */
 export function bindsToWeak({ fixups, imports }: Link): boolean {
+  let all = 0
+  for (let made = 1; made <= imports.count; made++) all |= imports.Library.flags[made]
+  if ((all & IMPORT_WEAK_DEF) === 0) return false
   for (let row = 1; row <= fixups.binds; row++)
     if (imports.Library.flags[fixups.Bind.import[row]] & IMPORT_WEAK_DEF) return true
   return false

@@ -11,8 +11,12 @@ import { relocateFrames } from './frames.ts'
 import type { RelocateJob } from './plan.ts'
 
 /** Returns what did not fit, as reportFailures takes it. */
-export function relocateChunks(link: Link, job: RelocateJob, take: () => number): number[] {
-  const at = createRelocating(link)
+export function relocateChunks(
+  link: Link,
+  job: RelocateJob,
+  take: () => number,
+  at = createRelocating(link),
+): number[] {
   const { output } = link.sections.Blocks
   const { fixups } = link
   let current = 0

@@ -2,6 +2,7 @@ import { FormatError, toText, ulebSize } from '../../core/bytes.ts'
 import { EXPORT_SYMBOL_FLAGS_REEXPORT, EXPORT_SYMBOL_FLAGS_STUB_AND_RESOLVER } from '../macho/constants.ts'
 import { type Cursor, cursorOver, readByte, readRoundedUleb, readUleb, skipCstring } from './cursor.ts'
 import { buildTrie, placeNodes, type TrieNodes } from './exportTrieNodes.ts'
+import { placeWithRooms } from './exportTrieRooms.ts'
 import { type NameRows, sortNames } from './sortNames.ts'
 
 const NAME_LIMIT = 1 << 16
@@ -27,19 +28,21 @@ export type ExportRows = {
 /**
  * The export trie (<mach-o/loader.h>, LC_DYLD_EXPORTS_TRIE) of the rows: root first, then each subtree in byte order of
  * the names, so it does not depend on the order of the rows. Unpadded; empty when there are no rows. `make` gives zero bytes. Throws RangeError
- * when a name comes twice or the trie passes 4 GiB.
+ * when a name comes twice or the trie passes 4 GiB. `roomy`: with rooms, as placeWithRooms leaves them.
  */
 export function encodeExportTrie(
   rows: ExportRows,
   make: (size: number) => Uint8Array = (size) => new Uint8Array(size),
+  roomy = false,
 ): Uint8Array {
   if (rows.count === 0) return new Uint8Array(0)
   const sorted = sortNames(rows.names, rows.order ?? Uint32Array.from({ length: rows.count }, (_, i) => i))
   const sizes = terminalSizes(rows)
   const nodes = buildTrie(rows.names, sorted, sizes)
-  const bytes = make(placeNodes(nodes))
+  const { size, width } = roomy ? placeWithRooms(nodes) : { size: placeNodes(nodes), width: 0 }
+  const bytes = make(size)
   writeNodes(bytes, nodes, rows, sizes)
-  writeEdges(bytes, nodes, rows.names)
+  writeEdges(bytes, nodes, rows.names, width)
   return bytes
 }
 
@@ -94,8 +97,8 @@ function writeNodes(bytes: Uint8Array, nodes: TrieNodes, rows: ExportRows, sizes
   }
 }
 
-/** A node's edge goes into its parent, behind those that stand there. */
-function writeEdges(bytes: Uint8Array, nodes: TrieNodes, names: NameRows): void {
+/** A node's edge goes into its parent, behind those that stand there; `width`: bytes of an offset, 0 for as few as it takes. */
+export function writeEdges(bytes: Uint8Array, nodes: TrieNodes, names: NameRows, width: number): void {
   const { bytes: text, offset: place } = names
   const { row: rowOf, depth, parent, offset, size, first, end } = nodes
   for (let node = first + 1; node < end; node++) {
@@ -105,7 +108,7 @@ function writeEdges(bytes: Uint8Array, nodes: TrieNodes, names: NameRows): void 
     let at = size[above]
     for (let from = name + depth[above]; from < to; from++) bytes[at++] = text[from]
     bytes[at] = 0
-    size[above] = writeUleb(bytes, at + 1, offset[node])
+    size[above] = width === 0 ? writeUleb(bytes, at + 1, offset[node]) : writeWide(bytes, at + 1, offset[node], width)
   }
 }
 
@@ -139,6 +142,13 @@ function writeUleb(bytes: Uint8Array, at: number, value: number): number {
   let low = value | 0
   for (; low > 127; low >>>= 7) bytes[at++] = low | 0x80
   bytes[at++] = low
+  return at
+}
+
+/** With bytes that add nothing up to `width`. */
+function writeWide(bytes: Uint8Array, at: number, value: number, width: number): number {
+  for (let left = width - 1; left > 0; left--, value = Math.floor(value / 128)) bytes[at++] = (value % 128) | 0x80
+  bytes[at++] = value
   return at
 }
 

@@ -7,14 +7,16 @@ import type { Link } from '../../../components/link.ts'
 import { TARGET_IMPORT } from '../../../components/symbols.ts'
 import { placeEntries } from '../../../systems/kernels/entrySlots.ts'
 import { SEGMENT_STRIDE } from '../../../components/fixups.ts'
-import { fileOfRow } from '../../../systems/kernels/ranks.ts'
 import { makeStubs, nameGots } from '../../../systems/scan.ts'
 import { indirectSymbols, writeEntries } from '../../../systems/writeIndirect.ts'
 import type { DirtyPages, Pointers } from './dirtyPages.ts'
 import { entryOf } from './effects.ts'
 import { replaceTable } from './patchTables.ts'
-import { dropFixups, reserveFixups, saveBytes } from './pointers.ts'
+import { dropBetween, settleRows, sortFixups } from './fixupRows.ts'
+import { reserveFixups, saveBytes } from './pointers.ts'
 import { pageOf } from './rechain.ts'
+import type { Relations } from './relations.ts'
+import { type Touched, touch } from './touched.ts'
 import { eachMention, keyOf, unusedElsewhere, type Uses } from './uses.ts'
 
 /** Entries that come and go, by key or import. */
@@ -39,11 +41,17 @@ interface MovedEntries {
 }
 
 /** What changes when `file`, which has caused `before`, causes `now`; null for nothing, a reason in words where that cannot be told. */
-export function entriesThatDiffer(link: Link, file: number, before: Uses, now: Uses): Difference | null | string {
+export function entriesThatDiffer(
+  link: Link,
+  relations: () => Relations,
+  file: number,
+  before: Uses,
+  now: Uses,
+): Difference | null | string {
   const lost = (table: (typeof TABLES)[number]) => before[table].filter((key) => !now[table].includes(key))
   const all = { gots: lost('gots'), tlvs: lost('tlvs'), stubs: lost('stubs') }
   const some = TABLES.some((table) => all[table].length > 0)
-  const gone = some ? unusedElsewhere(link, file, all) : null
+  const gone = some ? unusedElsewhere(link, file, all, relations()) : null
   if (some && gone === null) return 'gives up table entries that many objects mention'
   const none = new Set<number>()
   const fresh = (table: (typeof TABLES)[number], has: (key: number) => boolean): Change => ({
@@ -141,26 +149,28 @@ function saveTables(link: Link, pointers: Pointers): void {
 function rewriteTables(link: Link, pointers: Pointers): void {
   const { fileOffset, size, address } = link.outputs.Extent
   const { segment } = link.outputs.Section
-  const ranges = pointerOutputs(link).map((output) => {
+  sortFixups(link)
+  for (const output of pointerOutputs(link)) {
     link.image.fill(0, fileOffset[output], fileOffset[output] + size[output])
     const from = segment[output] * SEGMENT_STRIDE + address[output] - link.segments.Extent.address[segment[output]]
     for (let at = from; at < from + size[output]; at = pageOf(link, at) + link.settings.pageSize)
       pointers.pages.add(pageOf(link, at))
-    return [from, from + size[output]]
-  })
-  dropFixups(link, (place) => ranges.some(([from, to]) => place >= from && place < to))
+    dropBetween(link, from, from + size[output])
+  }
   const most = link.gots.count + link.tlvs.count + link.stubs.count
   reserveFixups(link, most * 2, most * 2)
+  const { rebases, binds } = link.fixups
   writeEntries(link, dataViewOf(link.image))
+  settleRows(link, rebases, binds)
   pointers.changed = true
 }
 
 /** Objects that mention what has moved. */
-export function mentioning(link: Link, { imports, symbols }: MovedEntries): Set<number> {
-  const files = new Set<number>()
+export function mentioning(link: Link, relations: Relations, { imports, symbols }: MovedEntries): Touched {
+  const touched: Touched = new Map()
   const targets = [...symbols]
   for (let made = 1; made < imports.length; made++) if (imports[made] !== 0) targets.push((TARGET_IMPORT | made) >>> 0)
-  eachMention(link, targets, (symbol) => files.add(fileOfRow(link, symbol)))
-  files.delete(link.internal.file)
-  return files
+  eachMention(link, relations, targets, (symbol, _, file) => touch(touched, file, symbol))
+  touched.delete(link.internal.file)
+  return touched
 }

@@ -44,6 +44,21 @@ export function saveExtents(link: Link, file: number, after: Link | null, addres
   return extents
 }
 
+/** One extent for each of the blocks, which have contents and stay where they are. */
+export function saveBlocks(link: Link, chosen: Iterable<number>): Extent[] {
+  const { size, section } = link.blocks.Extent
+  const extents: Extent[] = []
+  for (const block of chosen) {
+    const output = link.sections.Blocks.output[section[block]]
+    const from =
+      link.blocks.Placement.address[block] +
+      link.outputs.Extent.fileOffset[output] -
+      link.outputs.Extent.address[output]
+    extents.push({ output, from, before: link.image.slice(from, from + size[block]), blocks: [0, size[block]] })
+  }
+  return extents
+}
+
 /** Fills them as the image is before blocks are copied there. */
 export function clearExtents(link: Link, extents: readonly Extent[]): void {
   for (const { output, from, before } of extents) {

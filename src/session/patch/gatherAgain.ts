@@ -2,7 +2,6 @@
 import { BLOCK_FRAME, BLOCK_LIVE } from '../../../components/blocks.ts'
 import type { Link } from '../../../components/link.ts'
 import { isLinked } from '../../../systems/kernels/isLinked.ts'
-import { unwind } from '../../../systems/unwind.ts'
 import { unwindsOf } from './effects.ts'
 
 /** Puts the rows in their place and on their blocks; `heads` as for `effectsOf`. False when there are too many. */
@@ -26,7 +25,7 @@ export function gatherAgain(link: Link, file: number, heads: Uint32Array): boole
 }
 
 /** Rows of the next object, or of none, begin there. */
-function endOfRows({ order, files, unwinds }: Link, file: number): number {
+export function endOfRows({ order, files, unwinds }: Link, file: number): number {
   const next = order[order.indexOf(file) + 1]
   return next === undefined ? unwinds.count + 1 : files.Ranges.unwind[next]
 }
@@ -41,18 +40,4 @@ export function keepFramesAgain(link: Link, file: number): void {
     flags[Entry.fde[row]] |= BLOCK_LIVE | BLOCK_FRAME
     flags[Entry.cie[row]] |= BLOCK_LIVE
   }
-}
-
-/** Makes the rows of the unwind table anew. False where the section would come or go, or personalities have other numbers. */
-export function unwindAgain(link: Link): boolean {
-  const { personalities, unwind: table } = link
-  link.personalities = [0]
-  link.unwind = null
-  unwind(link)
-  const now: Link['unwind'] = link.unwind
-  if ((now === null) !== (table === null)) return false
-  if (now !== null) (now as NonNullable<typeof table>).output = table!.output
-  return (
-    personalities.length === link.personalities.length && personalities.every((p, i) => p === link.personalities[i])
-  )
 }

@@ -6,7 +6,9 @@ import { SYMBOL_DEFINED, SYMBOL_EXTERNAL, TARGET_IMPORT } from '../../../compone
 import { fileOfRow } from '../../../systems/kernels/ranks.ts'
 import { symbolText } from '../../../systems/kernels/places.ts'
 import type { Folding } from './regions.ts'
+import { followersOf, type Relations } from './relations.ts'
 import type { Heirs, OldSymbols } from './renames.ts'
+import { type Touched, touchFollower } from './touched.ts'
 
 /** Local symbols that have entries in the GOT, or are personalities, find their heirs by name. False if one has none. */
 export function findLocalHeirs(link: Link, file: number, after: Link, heirs: Heirs): boolean {
@@ -111,14 +113,19 @@ export interface Led {
 }
 
 /** Blocks of other objects follow the heirs of their leaders; null where a leader has no heir. `placed` as of the old version. */
-export function leadAgain(link: Link, file: number, heirs: BlockHeirs, placed: Float64Array): Led | null {
+export function leadAgain(
+  link: Link,
+  relations: Relations,
+  file: number,
+  heirs: BlockHeirs,
+  placed: Float64Array,
+): Led | null {
   const { leader } = link.blocks.Placement
   const { block } = link.files.Ranges
-  const [from, to] = [block[file], block[file + 1]]
   const led: Led = { blocks: [], placed: [] }
-  for (let other = 1; other <= link.blocks.count; other++) {
-    const at = leader[other] - from
-    if (at < 0 || at >= heirs.length || (other >= from && other < to)) continue
+  for (const other of followersOf(link, relations, file)) {
+    const at = leader[other] - block[file]
+    if (at < 0 || at >= heirs.length) continue
     if (heirs[at] === 0) return null
     leader[other] = heirs[at]
     led.blocks.push(other)
@@ -128,21 +135,12 @@ export function leadAgain(link: Link, file: number, heirs: BlockHeirs, placed: F
 }
 
 /** Objects of which a block follows one that has moved. */
-export function ledElsewhere(link: Link, { blocks, placed }: Led): Set<number> {
+export function ledElsewhere(link: Link, { blocks, placed }: Led): Touched {
   const { leader, address } = link.blocks.Placement
-  const moved = blocks.filter((block, i) => address[leader[block]] !== placed[i])
-  return new Set(moved.map((block) => link.sections.Header.file[link.blocks.Extent.section[block]]))
-}
-
-/** Whether a symbol lies in a block of another object than its own, on one side of which this one is: an alias. */
-export function hasGuests(link: Link, file: number): boolean {
-  const { symbol, symbols, block, blocks } = link.files.Ranges
-  const home = link.symbols.Definition.block
-  const [from, to] = [block[file], block[file] + blocks[file]]
-  const [first, end] = [symbol[file], symbol[file] + symbols[file]]
-  for (let row = 1; row <= link.symbols.count; row++) {
-    const inside = home[row] >= from && home[row] < to
-    if (home[row] !== 0 && inside !== (row >= first && row < end)) return true
-  }
-  return false
+  const touched: Touched = new Map()
+  blocks.forEach((block, i) => {
+    if (address[leader[block]] === placed[i]) return
+    touchFollower(touched, link.sections.Header.file[link.blocks.Extent.section[block]], block)
+  })
+  return touched
 }

@@ -2,50 +2,9 @@
 import { BLOCK_FOLDED, BLOCK_LIVE } from '../../../components/blocks.ts'
 import type { Link } from '../../../components/link.ts'
 import { SYMBOL_ABSOLUTE, SYMBOL_DEFINED, TARGET_IMPORT } from '../../../components/symbols.ts'
+import { eachBearer, followersOf, type Relations } from './relations.ts'
+import { type Touched, touch, touchFollower } from './touched.ts'
 import { type Among, createAmong, placeAmong } from './thunksAgain.ts'
-import { fileOfRow } from '../../../systems/kernels/ranks.ts'
-
-/** Reverse references, made when something moves for the first time. */
-export interface Reverse {
-  /** By symbol: rows of other symbols that mean it, as `rows[starts[s]]` to `rows[starts[s + 1]]`. */
-  starts: Uint32Array
-  rows: Uint32Array
-  /** By block: blocks that it leads, in the same way. */
-  ledStarts: Uint32Array
-  led: Uint32Array
-  /** By symbol: its place in the symbol table behind the stabs, plus 1; 0 for none. */
-  places: Uint32Array
-}
-
-export function createReverse(link: Link): Reverse {
-  const [starts, rows] = group(link.symbols.count, link.symbols.count, (symbol) => meantSymbol(link, symbol))
-  const { leader } = link.blocks.Placement
-  const [ledStarts, led] = group(link.blocks.count, link.blocks.count, (block) => leader[block])
-  const places = new Uint32Array(link.symbols.count + 1)
-  const { locals, localCount, thunks, externals, externalCount } = link.table
-  for (let i = 0; i < localCount; i++) places[locals[i]] = i + 1
-  for (let i = 0; i < externalCount; i++) places[externals[i]] = localCount + thunks.length + i + 1
-  return { starts, rows, ledStarts, led, places }
-}
-
-/** The symbol of this image that another row means; 0 for its own definition, and for what this image does not have. */
-function meantSymbol(link: Link, symbol: number): number {
-  const to = link.symbols.Reference.target[symbol]
-  if (to === symbol) return 0
-  return to & TARGET_IMPORT ? link.imports.Library.symbol[to & 0x7fffffff] : to
-}
-
-/** Counting sort of 1 .. count by what `of` gives; 0 is left out. */
-function group(count: number, groups: number, of: (row: number) => number): [Uint32Array, Uint32Array] {
-  const starts = new Uint32Array(groups + 2)
-  for (let row = 1; row <= count; row++) starts[of(row) + 1]++
-  starts[1] = 0
-  for (let at = 1; at < starts.length; at++) starts[at] += starts[at - 1]
-  const rows = new Uint32Array(starts[starts.length - 1])
-  const fill = starts.slice()
-  for (let row = 1; row <= count; row++) if (of(row) !== 0) rows[fill[of(row)]++] = row
-  return [starts, rows]
-}
 
 /**
  * Addresses of the object's blocks after its change, by block counted from its first: `moved` has their offsets by section, `after`,
@@ -80,36 +39,32 @@ interface Moved {
   /** Symbols of this image with another address. */
   symbols: number[]
   /** Other objects that refer to them. */
-  files: Set<number>
+  touched: Touched
 }
 
 /** Puts the addresses into the link's rows, and those of all symbols that follow from them. */
-export function moveBlocks(link: Link, reverse: Reverse, file: number, addresses: Float64Array): Moved {
-  const moved: Moved = { symbols: [], files: new Set() }
-  const { address } = link.blocks.Placement
+export function moveBlocks(link: Link, relations: Relations, file: number, addresses: Float64Array): Moved {
+  const moved: Moved = { symbols: [], touched: new Map() }
+  const { address, leader } = link.blocks.Placement
   const first = link.files.Ranges.block[file]
-  const leaders: number[] = []
+  const leaders = new Set<number>()
   for (let i = 0; i < addresses.length; i++) {
     if (address[first + i] === addresses[i]) continue
     address[first + i] = addresses[i]
-    if (reverse.ledStarts[first + i] < reverse.ledStarts[first + i + 1]) leaders.push(first + i)
+    leaders.add(first + i)
   }
   moveSymbols(link, moved, file)
   moveSymbols(link, moved, link.internal.file)
-  const led = new Set(leaders.flatMap((block) => ledBy(link, reverse, block)))
-  for (const other of led) moveSymbols(link, moved, other)
-  for (const other of led) if (other !== link.internal.file) moved.files.add(other)
-  for (const symbol of moved.symbols) moveReferences(link, reverse, moved, symbol)
-  moved.files.delete(file)
+  for (const block of followersOf(link, relations, file)) {
+    const other = link.sections.Header.file[link.blocks.Extent.section[block]]
+    if (!leaders.has(leader[block])) continue
+    if (!moved.touched.has(other)) moveSymbols(link, moved, other)
+    touchFollower(moved.touched, other, block)
+  }
+  moveReferences(link, relations, moved)
+  moved.touched.delete(link.internal.file)
+  moved.touched.delete(file)
   return moved
-}
-
-/** The files of the blocks that a block leads. */
-function ledBy(link: Link, { ledStarts, led }: Reverse, block: number): number[] {
-  const files: number[] = []
-  for (let i = ledStarts[block]; i < ledStarts[block + 1]; i++)
-    files.push(link.sections.Header.file[link.blocks.Extent.section[led[i]]])
-  return files
 }
 
 /** As allocate gives symbols their addresses. */
@@ -125,6 +80,7 @@ function moveSymbols(link: Link, moved: Moved, file: number): void {
     if (now === address[symbol] || boundaries.has(symbol) || isElsewhere(link, symbol)) continue
     address[symbol] = now
     moved.symbols.push(symbol)
+    touch(moved.touched, file, symbol)
   }
 }
 
@@ -134,11 +90,16 @@ function isElsewhere(link: Link, symbol: number): boolean {
   return target !== 0 && target !== symbol
 }
 
-function moveReferences(link: Link, { starts, rows }: Reverse, moved: Moved, symbol: number): void {
-  const { address } = link.symbols.Reference
-  for (let i = starts[symbol]; i < starts[symbol + 1]; i++) {
-    if (address[rows[i]] === address[symbol]) continue
-    address[rows[i]] = address[symbol]
-    moved.files.add(fileOfRow(link, rows[i]))
-  }
+function moveReferences(link: Link, relations: Relations, { symbols, touched }: Moved): void {
+  const { target, address } = link.symbols.Reference
+  const { name } = link.symbols.Definition
+  const { symbol: ownOf } = link.imports.Library
+  const isMoved = new Set(symbols)
+  const names = symbols.map((symbol) => name[symbol])
+  eachBearer(link, relations, names, (row, file) => {
+    const to = target[row] & TARGET_IMPORT ? ownOf[target[row] & 0x7fffffff] : target[row]
+    if (to === row || !isMoved.has(to) || address[row] === address[to]) return
+    address[row] = address[to]
+    touch(touched, file, row)
+  })
 }

@@ -7,27 +7,39 @@ import { SYMBOL_ABSOLUTE } from '../../../components/symbols.ts'
 import { gotAddress, imageOffset, lazyAddress, tlvAddress } from '../../../systems/kernels/addresses.ts'
 import { encodeHeader, entryAddress } from '../../../systems/kernels/commands.ts'
 import { POINTER_FORMAT, writePointer } from '../../../systems/kernels/fixups.ts'
-import { functionStarts } from '../../../systems/beginExports/functionStarts.ts'
+import { fileOfRow } from '../../../systems/kernels/ranks.ts'
 import { copyChainLink, writeChainedRebase } from '../../formats/dyld/chainedFixups.ts'
 import { moveExport } from '../../formats/dyld/moveExport.ts'
 import * as macho from '../../formats/macho/constants.ts'
 import { type DirtyPages, markChanges, markDirty } from './dirtyPages.ts'
-import type { Reverse } from './moves.ts'
-import { replaceTable } from './patchTables.ts'
 
 /** Returns why it cannot, in words; empty when it is done. */
-export function patchMoved(link: Link, reverse: Reverse, symbols: readonly number[], dirty: DirtyPages): string {
+export function patchMoved(link: Link, symbols: readonly number[], dirty: DirtyPages): string {
+  const places = placesOf(link, symbols)
   for (const symbol of symbols) {
     moveEntries(link, symbol, dirty)
-    const place = reverse.places[symbol]
-    if (place === 0) continue
-    moveRow(link, place - 1, link.symbols.Reference.address[symbol], dirty)
+    const place = places.get(symbol)
+    if (place === undefined) continue
+    moveRow(link, place, link.symbols.Reference.address[symbol], dirty)
     const { localCount, thunks } = link.table
-    const external = place - 1 - localCount - thunks.length
+    const external = place - localCount - thunks.length
     if (external >= 0 && !exportMoved(link, symbol, external, dirty)) return 'has an export at a much larger address'
   }
   patchHeader(link, dirty)
   return ''
+}
+
+/** Where symbols stand in the symbol table, from the first local on. */
+function placesOf(link: Link, symbols: readonly number[]): Map<number, number> {
+  const { local, locals, external, externals } = link.files.Rows
+  const { table } = link
+  const start = table.localCount + table.thunks.length
+  const places = new Map<number, number>()
+  for (const file of new Set(symbols.map((symbol) => fileOfRow(link, symbol)))) {
+    for (let i = local[file]; i < local[file] + locals[file]; i++) places.set(table.locals[i], i)
+    for (let i = external[file]; i < external[file] + externals[file]; i++) places.set(table.externals[i], start + i)
+  }
+  return places
 }
 
 /** Table entries that hold the address of a symbol of this image. */
@@ -89,12 +101,6 @@ export function exportMoved(link: Link, symbol: number, external: number, dirty:
   if (place < 0) return false
   markDirty(link, dirty, table.offset + place, table.offset + place + 10)
   return true
-}
-
-/** Lists all functions anew; false when the list takes more or fewer bytes. */
-export function patchFunctionStarts(link: Link, dirty: DirtyPages): boolean {
-  if (link.linkedit.functionStarts === undefined) return true
-  return replaceTable(link, dirty, 'functionStarts', functionStarts(link))
 }
 
 /** The entry point may have moved, a section may have another size. The UUID is written by sign. */

@@ -10,8 +10,8 @@ import { defineLocals, defineSomeExternals } from '../../../systems/writeSymtab/
 import { nameLocals } from '../../../systems/writeSymtab/names.ts'
 import { ByteSink } from '../../core/bytes.ts'
 import { NLIST_SIZE } from '../../formats/macho/constants.ts'
-import { type DirtyPages, markDirty } from './dirtyPages.ts'
-import { rehashSymbols } from './rehashSymbols.ts'
+import type { DirtyPages } from './dirtyPages.ts'
+import { markRows, moveRuns, type Run, replaceBytes, symbolWords } from './tailBytes.ts'
 import { type Part, type Parts, rowsWithStab, stabsAgain, stabsOf } from './stabsAgain.ts'
 
 /** Rows that a table begins with, and where its parts begin. */
@@ -117,42 +117,44 @@ function nameExternals(link: Link, file: number, { externals }: Listing, part: P
 }
 
 function writeRows(link: Link, file: number, parts: Parts, before: Places, dirty: DirtyPages): string {
-  const { table, linkedit } = link
-  const { offset, bytes } = linkedit.symbols!
-  const start = offset - link.image.length
-  const old = new Uint32Array(link.tail.slice(start, start + bytes.length).buffer)
-  const words = new Uint32Array(old.length)
+  const { table } = link
+  const words = symbolWords(link)
   const now = placesOf(link)
+  const { at } = parts.stabs
+  const texts = at < 0 ? [] : [0, 1].map((i) => words[(before.room + at + i) * NLIST_WORDS])
+  moveRuns(link, runsOf(parts, before, now), dirty)
   writeRoom({ words, at: 0 }, now.room)
-  if (parts.stabs.at >= 0) moveRows(words, old, now.room, before.room, parts.stabs, before.locals - before.room)
-  else words.set(old.subarray(before.room * NLIST_WORDS, before.locals * NLIST_WORDS), now.room * NLIST_WORDS)
-  moveRows(words, old, now.locals, before.locals, parts.locals, before.externals - before.locals)
-  moveRows(words, old, now.externals, before.externals, parts.externals, before.undefineds - before.externals)
-  words.set(old.subarray(before.undefineds * NLIST_WORDS), now.undefineds * NLIST_WORDS)
+  if (now.room > before.room) markRows(link, dirty, before.room, now.room)
   if (!writeOwnLocals(link, file, words, now.locals + parts.locals.at, dirty))
     return 'has more or longer names than there is room for'
   writeOwnExternals(link, words, now.externals, parts.externals)
-  if (parts.stabs.at >= 0) {
+  if (at >= 0) {
     writeOwnStabs(table.stabs, words, now, parts.stabs)
-    for (const i of [0, 1])
-      words[(now.room + parts.stabs.at + i) * NLIST_WORDS] = old[(before.room + parts.stabs.at + i) * NLIST_WORDS]
+    texts.forEach((text, i) => {
+      words[(now.room + at + i) * NLIST_WORDS] = text
+    })
+    markRows(link, dirty, now.room + at, now.room + at + parts.stabs.now)
   }
-  replaceBytes(link, dirty, offset, new Uint8Array(words.buffer))
-  rehashSymbols(link, dirty)
+  for (const [start, part] of [
+    [now.locals, parts.locals],
+    [now.externals, parts.externals],
+  ] as const)
+    markRows(link, dirty, start + part.at, start + part.at + part.now)
   return ''
 }
 
-/** Copies a part of `count` old rows but for those of the object. */
-function moveRows(
-  words: Uint32Array,
-  old: Uint32Array,
-  to: number,
-  from: number,
-  { at, old: gone, now }: Part,
-  count: number,
-): void {
-  words.set(old.subarray(from * NLIST_WORDS, (from + at) * NLIST_WORDS), to * NLIST_WORDS)
-  words.set(old.subarray((from + at + gone) * NLIST_WORDS, (from + count) * NLIST_WORDS), (to + at + now) * NLIST_WORDS)
+/** Rows of all objects but the one: what lies before its own in each part, and behind. */
+function runsOf({ stabs, locals, externals }: Parts, before: Places, now: Places): Run[] {
+  const runs: Run[] = []
+  const add = (from: number, to: number, { at, old, now: own }: Part, count: number) => {
+    if (at > 0) runs.push({ from, to, count: at })
+    if (count > at + old) runs.push({ from: from + at + old, to: to + at + own, count: count - at - old })
+  }
+  const none = { at: 0, old: 0, now: 0 }
+  add(before.room, now.room, stabs.at < 0 ? none : stabs, before.locals - before.room)
+  add(before.locals, now.locals, locals, before.externals - before.locals)
+  add(before.externals, now.externals, externals, before.undefineds - before.externals)
+  return runs
 }
 
 /** False when the names leave their room. */
@@ -185,22 +187,5 @@ function writeOwnStabs(stabs: StabTable, words: Uint32Array, { room, locals }: P
     const row = stabs.row[i]
     const name = row === 0 ? EMPTY_NAME : words[(locals + row - 1) * NLIST_WORDS]
     writeNlist(writing, name, stabs.type[i], stabs.section[i], stabs.desc[i], stabs.value[i])
-  }
-}
-
-/** Bytes compared at a time. */
-const STEP = 4096
-
-/** Writes bytes of __LINKEDIT where they differ. */
-export function replaceBytes(link: Link, dirty: DirtyPages, offset: number, bytes: Uint8Array): void {
-  const { tail } = link
-  const at = offset - link.image.length
-  for (let from = 0; from < bytes.length; from += STEP) {
-    const to = Math.min(bytes.length, from + STEP)
-    let i = from
-    while (i < to && tail[at + i] === bytes[i]) i++
-    if (i === to) continue
-    tail.set(bytes.subarray(from, to), at + from)
-    markDirty(link, dirty, offset + from, offset + to)
   }
 }

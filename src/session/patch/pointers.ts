@@ -8,6 +8,7 @@ import { encodeChains } from '../../../systems/writeDyldInfo/chains.ts'
 import { encodeOpcodes, OPCODES, writeStubHelperEntries } from '../../../systems/writeDyldInfo/opcodes.ts'
 import { type DirtyPages, markChanges, type Pointers } from './dirtyPages.ts'
 import { replaceTable } from './patchTables.ts'
+import { exchangeRows, sortFixups } from './fixupRows.ts'
 import { eachPlace, pageOf, rechain, rewriteBinds } from './rechain.ts'
 
 /** Keeps what the image holds, until `finishPointers` compares. */
@@ -17,35 +18,11 @@ export function saveBytes(link: Link, pointers: Pointers, at: number, size: numb
 
 /** Puts an object's fixups in the place of those it had, in the link's rows. */
 export function replaceFixups(link: Link, pointers: Pointers, old: Fixups, now: Fixups): void {
-  const gone = new Set<number>()
   for (const fixups of [old, now]) eachPlace(fixups, (place) => pointers.pages.add(pageOf(link, place)))
-  eachPlace(old, (place) => gone.add(place))
-  dropFixups(link, (place) => gone.has(place))
   reserveFixups(link, now.rebases, now.binds)
-  const { fixups } = link
-  fixups.Rebase.location.set(now.Rebase.location.subarray(1, now.rebases + 1), fixups.rebases + 1)
-  fixups.rebases += now.rebases
-  for (const name of BIND) fixups.Bind[name].set(now.Bind[name].subarray(1, now.binds + 1), fixups.binds + 1)
-  fixups.binds += now.binds
+  sortFixups(link)
+  exchangeRows(link, old, now)
   pointers.changed = true
-}
-
-const BIND = ['location', 'import', 'addend'] as const
-
-/** Takes the rows of places out. */
-export function dropFixups({ fixups }: Link, isGone: (place: number) => boolean): void {
-  const { Rebase, Bind } = fixups
-  let rebases = 0
-  for (let row = 1; row <= fixups.rebases; row++)
-    if (!isGone(Rebase.location[row])) Rebase.location[++rebases] = Rebase.location[row]
-  let binds = 0
-  for (let row = 1; row <= fixups.binds; row++) {
-    if (isGone(Bind.location[row])) continue
-    binds++
-    for (const name of BIND) Bind[name][binds] = Bind[name][row]
-  }
-  fixups.rebases = rebases
-  fixups.binds = binds
 }
 
 /** Makes room for so many rows more. */

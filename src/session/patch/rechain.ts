@@ -5,6 +5,7 @@ import type { Link } from '../../../components/link.ts'
 import { chainedBind } from '../../../systems/kernels/fixups.ts'
 import { clearChainLink, isChainedBind, linkChains, rewriteChainedBind } from '../../formats/dyld/chainedFixups.ts'
 import { DYLD_CHAINED_PTR_START_NONE } from '../../formats/macho/constants.ts'
+import { eachPlaceBetween, sortFixups } from './fixupRows.ts'
 import { type DirtyPages, markChanges, markDirty } from './dirtyPages.ts'
 
 /** Whether an object's binds are to the same imports in the same order, which decides how imports are numbered without room. */
@@ -45,10 +46,12 @@ export function rewriteBinds(link: Link, dirty: DirtyPages): void {
  * the table of starts would have another size.
  */
 export function rechain(link: Link, pages: ReadonlySet<number>, dirty: DirtyPages): boolean {
-  const places = new Map<number, number[]>()
-  for (const page of pages) places.set(page, [])
-  eachPlace(link.fixups, (place) => places.get(pageOf(link, place))?.push(place % SEGMENT_STRIDE))
-  for (const [page, offsets] of places) if (!chainPage(link, page, offsets, dirty)) return false
+  sortFixups(link)
+  for (const page of pages) {
+    const offsets: number[] = []
+    eachPlaceBetween(link, page, page + link.settings.pageSize, (place) => offsets.push(place % SEGMENT_STRIDE))
+    if (!chainPage(link, page, offsets, dirty)) return false
+  }
   return link.chained.pageStarts.every(
     (starts) => starts.length === 0 || starts.some((start) => start !== DYLD_CHAINED_PTR_START_NONE),
   )

@@ -1,14 +1,19 @@
 // Copies and relocates the blocks of an object that is there already, and brings its fixups up to date.
+import { BLOCK_LIVE } from '../../../components/blocks.ts'
 import type { Fixups } from '../../../components/fixups.ts'
 import type { Link } from '../../../components/link.ts'
 import { numbersAtOnce } from '../../../systems/kernels/fixups.ts'
+import type { Relocating } from '../../../systems/relocate/apply.ts'
+import { createRelocating } from '../../../systems/relocate/createRelocating.ts'
 import type { DirtyPages } from './dirtyPages.ts'
-import { clearExtents, keepChains, markExtents, saveExtents } from './extents.ts'
+import { clearExtents, keepChains, markExtents, saveBlocks, saveExtents } from './extents.ts'
 import { patchStabs } from './patchTables.ts'
 import { replaceFixups } from './pointers.ts'
 import { bindSame } from './rechain.ts'
 import { restoreThunks } from './thunksAgain.ts'
+import { hasFrames, type Referred, referringBlocks } from './referringBlocks.ts'
 import { areSameFixups, chainFile, fixupOffsets, relaxFile, relocateFile } from './relocateFile.ts'
+import type { Touched } from './touched.ts'
 
 /** `fixups` are those that the object has had. Returns how many blocks have changed, or why it cannot. */
 export function relocateAgain(
@@ -34,16 +39,43 @@ export function relocateAgain(
 /** More objects than this are relocated by a full link, on all threads. */
 export const MOST_OTHERS = 200
 
-/** Relocates unchanged objects again; returns how many of their blocks have changed. */
-export function relocateOthers(link: Link, files: ReadonlySet<number>, dirty: DirtyPages): number | string {
+/** Relocates blocks of unchanged objects again that refer to what has moved; returns how many have changed. */
+export function relocateOthers(link: Link, touched: Touched, dirty: DirtyPages): number | string {
   let count = 0
-  for (const other of files) {
-    const extents = saveExtents(link, other, null, null)
-    const changed = relocateAgain(link, other, extents, relocateFile(link, other), dirty)
+  const at = createRelocating(link)
+  for (const [other, what] of touched) {
+    const isWhole = what === null || (what.followers.length > 0 && hasFrames(link, other))
+    const changed = isWhole ? relocateWhole(link, other, dirty) : relocateSome(link, other, what, at, dirty)
     if (typeof changed === 'string')
       return `is referred to by ${link.paths[link.files.Source.path[other]]}, which ${changed}`
-    patchStabs(link, other, dirty)
     count += changed
+    if (isWhole || what.followers.length > 0) patchStabs(link, other, dirty)
   }
   return count
+}
+
+function relocateWhole(link: Link, file: number, dirty: DirtyPages): number | string {
+  const extents = saveExtents(link, file, null, null)
+  return relocateAgain(link, file, extents, relocateFile(link, file), dirty)
+}
+
+/** The blocks that refer to what has moved; the others are dead for as long. */
+function relocateSome(link: Link, file: number, what: Referred, at: Relocating, dirty: DirtyPages): number | string {
+  const { flags } = link.blocks.Extent
+  const { block, blocks } = link.files.Ranges
+  const [first, end] = [block[file], block[file] + blocks[file]]
+  const before = flags.slice(first, end)
+  const chosen = referringBlocks(link, file, what)
+  for (let at = first; at < end; at++) if (!chosen.has(at)) flags[at] &= ~BLOCK_LIVE
+  const extents = saveBlocks(link, chosen)
+  const fixups = relocateFile(link, file, at)
+  if (fixups !== null && link.settings.fixupChains) {
+    chainFile(link, fixups)
+    keepChains(link, extents, fixupOffsets(link, fixups))
+  }
+  const isRelaxed = relaxFile(link, file)
+  flags.set(before, first)
+  if (fixups === null) return 'has a relocation that does not fit'
+  if (!isRelaxed) return 'has a bad optimization hint'
+  return markExtents(link, extents, dirty)
 }

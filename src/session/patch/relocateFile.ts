@@ -1,10 +1,12 @@
 // Copies and relocates one object's blocks in the finished image, with the kernels of relocate.
 import { dataViewOf } from '../../core/pages.ts'
-import { createFixups, type Fixups, SEGMENT_STRIDE } from '../../../components/fixups.ts'
+import { BLOCK_LIVE } from '../../../components/blocks.ts'
+import { type Fixups, fixupColumns, SEGMENT_STRIDE } from '../../../components/fixups.ts'
 import type { Link } from '../../../components/link.ts'
 import { FILL_INPUTS } from '../../../components/outputs.ts'
 import { chainBinds } from '../../../systems/kernels/fixups.ts'
 import { isZeroFillType } from '../../../systems/kernels/outputKinds.ts'
+import { createRelocating } from '../../../systems/relocate/createRelocating.ts'
 import { hintChunks } from '../../../systems/relocate/hints.ts'
 import { relocateChunks } from '../../../systems/relocate/relocateChunks.ts'
 
@@ -20,11 +22,15 @@ export function contentSections(link: Link, file: number): Uint32Array {
   return Uint32Array.from(list)
 }
 
-/** Returns the fixups, in the order in which relocate makes them; null when a value does not fit. Chained binds are not written. */
-export function relocateFile(link: Link, file: number): Fixups | null {
+/**
+ * Returns the fixups, in the order in which relocate makes them; null when a value does not fit. Chained binds are not written.
+ * `at` is shared by calls between which no table changes.
+ */
+export function relocateFile(link: Link, file: number, at = createRelocating(link)): Fixups | null {
   const sections = contentSections(link, file)
-  const most = sections.reduce((sum, section) => sum + link.sections.Relocations.count[section] * 2, 0)
-  const fixups = createFixups(most, most, false)
+  const most = countRecords(link, sections) * 2
+  const { rebaseWorld, bindWorld } = link.fixups
+  const fixups = { ...fixupColumns(most, most, false), rebaseWorld, bindWorld }
   const job = {
     sections,
     chunks: 1,
@@ -34,10 +40,22 @@ export function relocateFile(link: Link, file: number): Fixups | null {
     lastRebases: Uint32Array.of(0, 0),
     lastBinds: Uint32Array.of(0, 0),
   }
-  const failures = relocateChunks({ ...link, fixups }, job, once())
+  const failures = relocateChunks({ ...link, fixups }, job, once(), at)
   fixups.rebases = job.lastRebases[0]
   fixups.binds = job.lastBinds[0]
   return failures.length === 0 ? fixups : null
+}
+
+/** Relocations of live blocks. */
+function countRecords(link: Link, sections: Uint32Array): number {
+  const { first, count } = link.sections.Blocks
+  const { flags } = link.blocks.Extent
+  const { count: records } = link.blocks.Relocations
+  let sum = 0
+  for (const section of sections)
+    for (let block = first[section]; block < first[section] + count[section]; block++)
+      if (flags[block] & BLOCK_LIVE) sum += records[block]
+  return sum
 }
 
 export function areSameFixups(a: Fixups, b: Fixups): boolean {

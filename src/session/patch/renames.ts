@@ -34,6 +34,7 @@ import { spawnRange } from '../../ecs.ts'
 import { findExport } from '../../formats/exportTable.ts'
 import { forgetImport, importName, whyNotForgotten, whyNotImported } from './imports.ts'
 import type { Alone } from './loadAlone.ts'
+import { eachBearer, type Relations } from './relations.ts'
 
 /** By symbol of the old version, counted from the object's first: the new one that stands for it, in the link's rows; 0: none. */
 export type Heirs = Uint32Array
@@ -72,7 +73,13 @@ interface Pair {
  * `before` and `after` as of `loadAlone`, `after` with its names; the link holds the old version. Returns what becomes of the
  * names, or why that takes a full link, in words.
  */
-export function findRenames(link: Link, file: number, before: Link, after: Link): Renames | string {
+export function findRenames(
+  link: Link,
+  relations: Relations,
+  file: number,
+  before: Link,
+  after: Link,
+): Renames | string {
   if (isInterposable(link)) return 'has other symbols, which may be interposed'
   const pairs = pairNames(link, file, before, after)
   if (pairs === null) return 'names a symbol twice'
@@ -90,10 +97,10 @@ export function findRenames(link: Link, file: number, before: Link, after: Link)
     else renames.heirs[old - 1] = first + now - 1
     if (trouble !== '') return `has other symbols: ${nameText(link, name)} ${trouble}`
   }
-  const seen = mentionedElsewhere(link, file, renames.gone.length + dropped.length)
-  const missed = renames.gone.find((name) => seen[name] === 1)
+  const seen = mentionedElsewhere(link, relations, file, [...renames.gone, ...dropped])
+  const missed = renames.gone.find((name) => seen.has(name))
   if (missed !== undefined) return `has other symbols: ${nameText(link, missed)} is not what it was to other objects`
-  renames.forgotten.push(...dropped.filter((name) => seen[name] === 0))
+  renames.forgotten.push(...dropped.filter((name) => !seen.has(name)))
   for (const name of renames.forgotten) {
     const trouble = whyNotForgotten(link, name)
     if (trouble !== '') return `has other symbols: ${nameText(link, name)} ${trouble}`
@@ -197,15 +204,13 @@ function isLoadedOnDemand(link: Link, symbol: number): boolean {
   return link.files.Order.parent[file] !== 0 || (link.files.Source.flags[file] & FILE_LAZY) !== 0
 }
 
-/** By name: 1 where another object mentions it. All 0 where `count`, of names that are looked up, is. */
-function mentionedElsewhere(link: Link, file: number, count: number): Uint8Array {
-  const seen = new Uint8Array(link.names.count + 1)
-  if (count === 0) return seen
+/** Of the names those that another object mentions. */
+function mentionedElsewhere(link: Link, relations: Relations, file: number, names: readonly number[]): Set<number> {
+  const seen = new Set<number>()
   const { name } = link.symbols.Definition
-  const first = link.files.Ranges.symbol[file]
-  const end = first + link.files.Ranges.symbols[file]
-  for (let symbol = 1; symbol < first; symbol++) seen[name[symbol]] = 1
-  for (let symbol = end; symbol <= link.symbols.count; symbol++) seen[name[symbol]] = 1
+  eachBearer(link, relations, names, (row, other) => {
+    if (other !== file) seen.add(name[row])
+  })
   return seen
 }
 
@@ -237,7 +242,13 @@ export interface OtherImports {
 }
 
 /** The new version's rows stand in the link: names come to mean its symbols, and its symbols get their targets. */
-export function applyRenames(link: Link, file: number, renames: Renames, old: OldSymbols): OtherImports {
+export function applyRenames(
+  link: Link,
+  relations: Relations,
+  file: number,
+  renames: Renames,
+  old: OldSymbols,
+): OtherImports {
   const { where, flags, symbol: winner, import: imported } = link.names.Resolution
   const { Definition } = link.symbols
   const first = link.files.Ranges.symbol[file]
@@ -254,7 +265,7 @@ export function applyRenames(link: Link, file: number, renames: Renames, old: Ol
   // A row that goes is not given to one that comes until the tables of entries have changed.
   const fresh = renames.imported.map((name) => importName(link, name))
   const gone = new Set(renames.forgotten.map((name) => forgetImport(link, name)))
-  pointOthers(link, file, renames.heirs, old.flags.length)
+  pointOthers(link, relations, file, renames.heirs)
   pointOwn(link, file)
   return { fresh, gone }
 }
@@ -273,18 +284,16 @@ function defineFresh(link: Link, file: number, fresh: readonly number[]): void {
 }
 
 /** Rows of other objects that mean a symbol of this one. `findRenames` has seen that none means one that goes. */
-function pointOthers(link: Link, file: number, heirs: Heirs, count: number): void {
+function pointOthers(link: Link, relations: Relations, file: number, heirs: Heirs): void {
   const { target } = link.symbols.Reference
+  const { name, flags } = link.symbols.Definition
   const first = link.files.Ranges.symbol[file]
-  const end = link.files.Ranges.symbol[file + 1]
-  const replace = (from: number, to: number) => {
-    for (let symbol = from; symbol < to; symbol++) {
-      const at = target[symbol] - first
-      if (at >= 0 && at < count) target[symbol] = heirs[at]
-    }
-  }
-  replace(1, first)
-  replace(end, link.symbols.count + 1)
+  const names: number[] = []
+  for (const heir of heirs) if (heir !== 0 && flags[heir] & SYMBOL_DEFINED) names.push(name[heir])
+  eachBearer(link, relations, names, (row, other) => {
+    const at = target[row] - first
+    if (other !== file && at >= 0 && at < heirs.length) target[row] = heirs[at]
+  })
 }
 
 /** As define points symbols. */

@@ -10,9 +10,8 @@ import { ByteSink } from '../../core/bytes.ts'
 import { NLIST_SIZE } from '../../formats/macho/constants.ts'
 import type { DirtyPages } from './dirtyPages.ts'
 import { patchHeader } from './patchMoved.ts'
-import { replaceBytes } from './patchRows.ts'
+import { markRows, moveRuns, replaceBytes, symbolWords } from './tailBytes.ts'
 import { replaceTable } from './patchTables.ts'
-import { rehashSymbols } from './rehashSymbols.ts'
 import type { OtherImports } from './renames.ts'
 
 /** Returns why they cannot be listed within their room, in words; empty when it is done. */
@@ -30,15 +29,15 @@ export function patchUndefineds(link: Link, { fresh, gone }: OtherImports, dirty
   symtab.locals -= more
   symtab.undefineds += more
   numberImports(link, gone, more)
-  const start = linkedit.symbols!.offset - link.image.length
-  const words = new Uint32Array(link.tail.slice(start, start + total * NLIST_SIZE).buffer)
-  moveRows(words, total - old, more)
-  writeRoom({ words, at: 0 }, -more)
+  const room = table.room + more
+  const words = symbolWords(link)
+  moveRuns(link, [{ from: room, to: table.room, count: total - old - room }], dirty)
+  writeRoom({ words, at: 0 }, table.room)
+  if (more < 0) markRows(link, dirty, room, table.room)
   if (!writeUndefineds(link, words, dirty)) return 'has more or longer names of imports than there is room for'
-  replaceBytes(link, dirty, linkedit.symbols!.offset, new Uint8Array(words.buffer))
+  markRows(link, dirty, total - table.undefineds.length, total)
   if (!replaceTable(link, dirty, 'indirect', indirectSymbols(link))) return 'has other indirect symbols'
   patchHeader(link, dirty)
-  rehashSymbols(link, dirty)
   return ''
 }
 
@@ -52,12 +51,6 @@ function numberImports(link: Link, gone: ReadonlySet<number>, more: number): voi
   link.table.undefineds.forEach((made, i) => {
     Use.symtab[made] = locals + externals + i + 1
   })
-}
-
-/** The first `count` rows go `by` rows to the front. */
-function moveRows(words: Uint32Array, count: number, by: number): void {
-  if (by > 0) words.copyWithin(0, by * NLIST_WORDS, count * NLIST_WORDS)
-  else words.copyWithin(-by * NLIST_WORDS, 0, count * NLIST_WORDS)
 }
 
 /** False when the names leave their room. */

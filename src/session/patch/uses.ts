@@ -8,6 +8,7 @@ import type { Unwinds } from '../../../components/unwinds.ts'
 import { isLinked } from '../../../systems/kernels/isLinked.ts'
 import { fileOfRow } from '../../../systems/kernels/ranks.ts'
 import { createScan, type Scan, scanFile, scanOwn } from '../../../systems/scan.ts'
+import { eachBearer, type Relations } from './relations.ts'
 
 /** Keys (see keyOf) of GOT and thread-local pointers, imports that are called: each once, in the order of first mention. */
 export interface Uses {
@@ -89,12 +90,13 @@ export function unusedElsewhere(
   link: Link,
   file: number,
   lost: Record<Table, readonly number[]>,
+  relations: Relations,
 ): Record<Table, Set<number>> | null {
   const unused = { gots: new Set<number>(), tlvs: new Set<number>(), stubs: new Set<number>() }
   const own = usesIn(link, link.imports.count, scanOwn)
   if (own === null) return null
   if (link.stubBinder !== 0) own.gots.push(link.stubBinder * 4 + KEY_IMPORT)
-  const files = mentions(link, file, lost)
+  const files = mentions(link, relations, file, lost)
   const known = new Map<number, Uses | null>()
   for (const table of ['gots', 'tlvs', 'stubs'] as const)
     for (const key of lost[table]) {
@@ -127,33 +129,39 @@ function importTarget(made: number): number {
 }
 
 /** By target: the other objects that mention it. */
-function mentions(link: Link, except: number, lost: Record<Table, readonly number[]>): Map<number, number[]> {
+function mentions(
+  link: Link,
+  relations: Relations,
+  except: number,
+  lost: Record<Table, readonly number[]>,
+): Map<number, number[]> {
   const files = new Map<number, number[]>()
   for (const key of [...lost.gots, ...lost.tlvs]) files.set(targetOf(key), [])
   for (const made of lost.stubs) files.set(importTarget(made), [])
-  eachMention(link, [...files.keys()], (symbol, to) => {
+  eachMention(link, relations, [...files.keys()], (_, to, file) => {
     const found = files.get(to)!
-    const file = fileOfRow(link, symbol)
     if (file !== except && file !== link.internal.file && found.at(-1) !== file) found.push(file)
   })
   return files
 }
 
-/** Calls `see` for each row that means one of the targets, in order. */
+/** Calls `see` for each row that means one of the targets, with its file; those of a file come together for one target. */
 export function eachMention(
   link: Link,
+  relations: Relations,
   targets: readonly number[],
-  see: (symbol: number, target: number) => void,
+  see: (symbol: number, target: number, file: number) => void,
 ): void {
-  const imports = new Uint8Array(link.imports.count + 1)
-  const symbols = new Uint8Array(link.symbols.count + 1)
-  for (const to of targets)
-    if (to & TARGET_IMPORT) imports[to & 0x7fffffff] = 1
-    else symbols[to] = 1
+  const wanted = new Set(targets)
   const { target } = link.symbols.Reference
-  for (let symbol = 1; symbol <= link.symbols.count; symbol++) {
-    const to = target[symbol]
-    if (to === 0 || (to & TARGET_IMPORT ? imports[to & 0x7fffffff] : symbols[to]) === 0) continue
-    see(symbol, to)
+  const { name } = link.symbols.Definition
+  const names: number[] = []
+  for (const to of targets) {
+    if (to & TARGET_IMPORT) names.push(link.imports.Library.name[to & 0x7fffffff])
+    else if (name[to] !== 0) names.push(name[to])
+    else see(to, to, fileOfRow(link, to))
   }
+  eachBearer(link, relations, names, (symbol, file) => {
+    if (wanted.has(target[symbol])) see(symbol, target[symbol], file)
+  })
 }
