@@ -72,6 +72,7 @@ export function replaceKnown(link: Link, file: number, heirs: Heirs): void {
   const target = (meant: number) => (meant & TARGET_IMPORT ? meant : replaced(meant))
   link.personalities = link.personalities.map(target)
   retarget(link.branchTargets, target)
+  if (!link.personalities.some((meant) => meant !== 0 && heirs.includes(meant))) return
   const { personality } = link.unwinds.Entry
   for (let row = 1; row <= link.unwinds.count; row++)
     if (personality[row] !== 0) personality[row] = target(personality[row])

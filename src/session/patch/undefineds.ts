@@ -59,11 +59,12 @@ function writeUndefineds(link: Link, words: Uint32Array, dirty: DirtyPages): boo
   const from = table.externalStrings + table.externalNames.bytes.length
   const end = table.stabs.strings
   const strings = new ByteSink(0)
-  strings.bytes = new Uint8Array(end)
-  strings.length = from
-  const writing: Writing = { words, at: (symtab.locals + symtab.externals) * NLIST_WORDS, strings }
+  strings.bytes = new Uint8Array(end - from)
+  const first = (symtab.locals + symtab.externals) * NLIST_WORDS
+  const writing: Writing = { words, at: first, strings }
   for (const made of table.undefineds) writeUndefined(link, writing, made)
-  if (tableRoom(link, 'strings', strings.length) !== end) return false
-  replaceBytes(link, dirty, linkedit.strings!.offset + from, strings.bytes.subarray(from, end))
+  if (tableRoom(link, 'strings', from + strings.length) !== end) return false
+  for (let at = first; at < writing.at; at += NLIST_WORDS) words[at] += from
+  replaceBytes(link, dirty, linkedit.strings!.offset + from, strings.bytes.subarray(0, end - from))
   return true
 }
