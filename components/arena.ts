@@ -23,10 +23,12 @@ export interface Arenas {
   shared: boolean
   /** Index of the arena of local names, which outlive the string tables of split files; 0 where none is split. */
   locals: number
+  /** Indexes of arenas that take the linker's own bytes and names: no file is placed in them. */
+  reserved: readonly number[]
 }
 
 export function createArenas(shared: boolean): Arenas {
-  return { list: [], shared, locals: 0 }
+  return { list: [], shared, locals: 0, reserved: [] }
 }
 
 /** Room for `size` bytes at a multiple of 16, in the newest arena if it fits, else in a new one of at least `hint` bytes. */
@@ -42,8 +44,9 @@ export function placeInArena(arenas: Arenas, size: number, hint: number): { aren
   return { arena, position }
 }
 
-function newest({ list }: Arenas): number {
-  for (let arena = list.length - 1; arena >= 0; arena--) if (!list[arena].isTables) return arena
+function newest({ list, reserved }: Arenas): number {
+  for (let arena = list.length - 1; arena >= 0; arena--)
+    if (!list[arena].isTables && !reserved.includes(arena)) return arena
   return -1
 }
 

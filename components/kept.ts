@@ -9,6 +9,8 @@ export interface Kept {
   changed: ReadonlySet<string>
   /** Image and tail are what was written last: no patch has begun to change them. */
   isWritten: boolean
+  /** Names of the files that were taken over so far. */
+  taken: string[]
   /** Its objects and archives by path; 0 for a path that stands for several. */
   files: Map<string, number>
   /** By file of the new link: the file of the kept one whose rows it takes; 0: it is loaded. */
@@ -31,6 +33,7 @@ export function createKept(link: Link, changed: ReadonlySet<string>, isWritten: 
     link,
     changed,
     isWritten,
+    taken: [],
     files,
     from: new Uint32Array(0),
     names: new Uint32Array(link.names.count + 1),

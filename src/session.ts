@@ -21,7 +21,7 @@ import {
   namedInputs,
   repeatedInputs,
 } from './session/plan.ts'
-import { isCrowded } from './session/isCrowded.ts'
+import { heldBytes, isCrowded } from './session/isCrowded.ts'
 import { type Watching, watchFiles } from './session/watchFiles.ts'
 import type {
   Cache,
@@ -59,6 +59,8 @@ interface Kept {
   isWritten: boolean
   /** The arena that patches have read into; -1: none. */
   arena: number
+  /** Bytes that the arenas held after the last full link. */
+  held: number
   /** The output before the last, if it is kept. */
   generations: Generations
 }
@@ -190,7 +192,7 @@ function takeOver(
   memory: MemoryDigests,
   found: Found | null,
 ): KeptInputs | null {
-  if (kept === null || kept.link === null || found === null || isCrowded(kept.link)) return null
+  if (kept === null || kept.link === null || found === null || isCrowded(kept.link, kept.held)) return null
   const option = changedOption(kept.options, options)
   if (option !== null && option !== 'inputs') return null
   // A look at all files is little beside a link; so nothing is missed that the caller did not name.
@@ -206,7 +208,7 @@ async function checkPatch(kept: Kept, options: LinkOptions): Promise<void> {
   const { patching, result } = kept
   const link = kept.link!
   kept.patching = kept.result = kept.link = null
-  const fresh = await linkKeeping({ ...options, write: false })
+  const fresh = await linkKeeping({ ...options, write: false, cache: createCache() })
   const { contents } = fresh.result.outputFiles[0]
   const { image, tail } = link
   const size = image.length + tail.length
@@ -280,6 +282,7 @@ async function linkNow(
     link: null,
     isWritten: true,
     arena: inputs === null ? -1 : before!.arena,
+    held: inputs === null ? 0 : before!.held,
     generations: inputs === null ? createGenerations() : before!.generations,
   }
   const forward = () => abort.abort(options.signal?.reason)
@@ -294,14 +297,16 @@ async function linkNow(
       inputs,
       inputs === null ? writeAll : changesWriter(host, before!, options),
     )
-    if (inputs !== null) copyRecords(before!.records, records, linked.result.dependencies.read)
     kept.result = linked.result
     kept.link = linked.done
+    if (inputs === null) kept.held = heldBytes(linked.done)
     kept.never = whyNever(linked.done)
     if (kept.never === '') kept.patching = createPatching(linked.done, kept.arena)
     if (options.write !== false) kept.output = host.stat(linked.done.settings.output)
     return linked
   } finally {
+    // Of a link that has failed too: a change of any of its files may be what it wants.
+    if (inputs !== null) copyRecords(before!.records, records, inputs.taken)
     if (options.cache !== undefined) forgetRacy(options.cache)
     options.signal?.removeEventListener('abort', forward)
   }

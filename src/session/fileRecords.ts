@@ -35,11 +35,11 @@ export function recordFiles(host: Host, records: FileRecords): Host {
   return { ...host, stat, readInto }
 }
 
-/** Of files that were not looked at again, what is known stays. */
+/** Files that were taken over are what they were when they were read, whatever a look at them has found since. */
 export function copyRecords(from: FileRecords, to: FileRecords, paths: readonly string[]): void {
   for (const path of paths) {
     const record = from.get(path)
-    if (record !== undefined && !to.has(path)) to.set(path, record)
+    if (record !== undefined) to.set(path, record)
   }
 }
 

@@ -8,16 +8,24 @@ const MOST_ARENAS = 200
 const MOST_WASTE = 1
 const FREE_WASTE = 32 << 20
 
-/** Whether what is dead in the arenas is too much to go on with. */
-export function isCrowded({ arenas, files, names, internal }: Link): boolean {
+/** Whether what is dead in the arenas, of which `held` bytes came with the last full link, is too much to go on with. */
+export function isCrowded(link: Link, held: number): boolean {
+  const { arenas, files } = link
   const { kind, size } = files.Source
-  let used = 0
-  arenas.list.forEach((arena, i) => {
-    if (i !== names.pool && i !== internal.arena) used += arena.used
-  })
   let live = 0
   for (let file = 1; file <= files.count; file++)
     if (kind[file] === FILE_ARCHIVE || (kind[file] === FILE_OBJECT && files.Order.parent[file] === 0))
       live += size[file]
-  return arenas.list.length > MOST_ARENAS || used - live > live * MOST_WASTE + FREE_WASTE
+  // Not all that a full link holds is the size of an object: slices for others, members of thin archives, libraries.
+  const wanted = Math.max(live, held)
+  return arenas.list.length > MOST_ARENAS || heldBytes(link) - wanted > wanted * MOST_WASTE + FREE_WASTE
+}
+
+/** Bytes of inputs in the arenas, read by anybody or not. */
+export function heldBytes({ arenas, names, internal }: Link): number {
+  let held = 0
+  arenas.list.forEach(({ used }, arena) => {
+    if (arena !== names.pool && arena !== internal.arena) held += used
+  })
+  return held
 }

@@ -19,9 +19,10 @@ import { addFile, type Place, type Survey } from './survey.ts'
 
 /** New bytes go behind those of the kept link, whose positions stay what they are. */
 export function takeOver(found: Survey, kept: Kept): void {
-  const { list, shared } = kept.link.arenas
+  const { arenas, names, internal } = kept.link
+  const { list, shared } = arenas
   found.kept = kept
-  found.arenas = { list: list.slice(), shared, locals: 0 }
+  found.arenas = { list: list.slice(), shared, locals: 0, reserved: [internal.arena, names.pool] }
   found.keptBytes = list.reduce((sum, { used }) => sum + used, 0)
 }
 
@@ -40,15 +41,20 @@ export function recallInput(found: Survey, path: string, input: Input, rank: num
   const { link, files, changed } = found.kept!
   const old = files.get(path)!
   if (link.files.Source.kind[old] === FILE_OBJECT) {
-    if (input.contents === undefined) found.dependencies.read.push(path)
+    if (input.contents === undefined) noteTaken(found, path)
     return recallObject(found, old, rank, input, 0)
   }
   const archive = link.archives[link.files.Detail.archive[old]]
   if (archive.thin && membersOf(found, old).some((member) => changed.has(pathOf(found, member)))) return 0
-  if (input.contents === undefined) found.dependencies.read.push(path)
+  if (input.contents === undefined) noteTaken(found, path)
   const file = recallArchive(found, old, rank, input, explicit)
   found.seen.set(path, file)
   return file
+}
+
+function noteTaken({ dependencies, kept }: Survey, path: string): void {
+  dependencies.read.push(path)
+  kept!.taken.push(path)
 }
 
 function pathOf({ kept }: Survey, old: number): string {
@@ -114,9 +120,9 @@ function recallArchive(found: Survey, old: number, rank: number, input: Input, e
   return file
 }
 
-/** What the survey asks the host of a member that is a file of its own. */
+/** A member that is a file of its own, or that was not there. */
 function noteThinMember(found: Survey, member: number): void {
   const path = pathOf(found, member)
-  if (found.kept!.link.files.Source.kind[member] === FILE_MISSING) found.host.stat(path)
-  else found.dependencies.read.push(path)
+  if (found.kept!.link.files.Source.kind[member] === FILE_MISSING) found.kept!.taken.push(path)
+  else noteTaken(found, path)
 }
