@@ -8,7 +8,7 @@ import { LC_FUNCTION_STARTS, LC_UUID } from '../../src/formats/macho/constants.t
 import { readImage } from '../../src/formats/macho/image.ts'
 import { link, openImage } from '../../src/node.ts'
 import { verify } from '../../src/verify.ts'
-import { compile } from '../helpers/clang.ts'
+import { assemble, compile } from '../helpers/clang.ts'
 import { libSystem, tempFolder } from '../helpers/paths.ts'
 import { runImage } from '../helpers/run.ts'
 import { createTarget, forEachTarget, type Target } from '../helpers/targets.ts'
@@ -19,9 +19,9 @@ const macOS13 = { name: 'macos', minVersion: 13 << 16, sdkVersion: 13 << 16 } as
 const PROGRAM = `_Alignas(32768) int wide = 4; __attribute__((noinline)) int step(int x) { return x + wide; }
   __attribute__((optnone)) int main() { return ((unsigned long)&wide & 0x7fff) != 0 ? 1 : step(2); }`
 
-async function linked(target: Target, headerPad = 0, source = PROGRAM): Promise<Uint8Array> {
+async function linked(target: Target, headerPad = 0, object = compile(target.arch, PROGRAM)): Promise<Uint8Array> {
   const output = join(tempFolder(), 'linked')
-  const inputs = [compile(target.arch, source), libSystem]
+  const inputs = [object, libSystem]
   const fixupChains = target.fixups === 'chained'
   await link({ inputs, output, adhocCodesign: true, arch: target.arch, platform: macOS13, fixupChains, headerPad })
   return readFileSync(output)
@@ -64,7 +64,7 @@ test('function starts that are cut off are told when the file is opened, not by 
 })
 
 test('headerPad gives a linked file room for as many libraries', async () => {
-  const bytes = await linked(createTarget('x86_64', 'opcodes'), 0, 'int main() { return 0; }')
+  const bytes = await linked(createTarget('x86_64', 'opcodes'), 0, compile('x86_64', 'int main() { return 0; }'))
   const addAll = (headerPad?: number) => {
     const image = openImage(bytes, headerPad === undefined ? {} : { headerPad })
     for (let i = 0; i < 100; i++) image.addImport('_some', `/usr/lib/libWithAName${i}.dylib`)
@@ -72,4 +72,17 @@ test('headerPad gives a linked file room for as many libraries', async () => {
   }
   assert.throws(() => addAll(), /no room for the load command/)
   addAll(100 * 64)
+})
+
+test('a label at the end of a section does not stand for what follows it', async () => {
+  const object = assemble(
+    'x86_64',
+    '.globl _main, _end, _last, _more\n_main: retq\n_end:\n.data\n.quad 1\n_last:\n.section __DATA,__more\n_more: .quad _main\n',
+  )
+  const image = openImage(await linked(createTarget('x86_64', 'opcodes'), 0, object))
+  assert.equal(image.addressOf(image.lookup('_last')!), image.addressOf(image.lookup('_more')!))
+  const code = new Uint8Array(8)
+  assert.throws(() => image.updateBlock(image.lookup('_last')!, { code }), /_last of the linked file has no bytes/)
+  assert.throws(() => image.updateBlock(image.lookup('_end')!, functionOf('x86_64', [])), /has no bytes/)
+  image.updateBlock(image.lookup('_more')!, { code })
 })

@@ -2,10 +2,12 @@
 // in front of __LINKEDIT, which is made anew. Its symbols are blocks with one range of ids, in the order of its symbol table.
 import type { ChainedFixups } from '../../formats/dyld/chainedFixups.ts'
 import type { BindRows } from '../../formats/dyld/bind.ts'
-import { S_THREAD_LOCAL_VARIABLES, SECTION_TYPE } from '../../formats/macho/constants.ts'
+import { NLIST_SIZE, S_THREAD_LOCAL_VARIABLES, SECTION_TYPE } from '../../formats/macho/constants.ts'
 import type { Image, ImageSection } from '../../formats/macho/image.ts'
 import type { State } from '../state.ts'
 
+/** Offset of n_sect in struct nlist_64. */
+const NLIST_SECTION = 5
 /** Of `Base.exportFlags`: not in the export trie. */
 export const NOT_EXPORTED = 0xff
 
@@ -65,15 +67,14 @@ export function addressOfLinked(state: State, block: number): number {
 
 /** Whether its symbol is the descriptor of a thread-local variable. */
 export function isLinkedVariable(state: State, block: number): boolean {
-  if (state.base === null || !isLinked(state, block)) return false
-  const section = sectionAt(state.base, addressOfLinked(state, block))
+  if (!isLinked(state, block)) return false
+  const section = sectionOf(state, state.base!, block)
   return section !== null && (section.flags & SECTION_TYPE) === S_THREAD_LOCAL_VARIABLES
 }
 
-/** The section that holds an address of the file that was opened. */
-export function sectionAt(base: Base, address: number): ImageSection | null {
-  return (
-    base.image.sections.find((section) => address >= section.address && address < section.address + section.size) ??
-    null
-  )
+/** The section of the block's symbol, if it has bytes there: behind its end another may begin. */
+export function sectionOf(state: State, { image, rows, firstBlock }: Base, block: number): ImageSection | null {
+  const section = image.sections[rows[(block - firstBlock) * NLIST_SIZE + NLIST_SECTION] - 1]
+  const distance = section === undefined ? -1 : addressOfLinked(state, block) - section.address
+  return distance >= 0 && distance < section.size ? section : null
 }

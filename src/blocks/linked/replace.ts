@@ -16,7 +16,7 @@ import { markPages, type State } from '../state.ts'
 import { stringBytes, stringText } from '../strings.ts'
 import type { BlockUpdate } from '../types.ts'
 import { updateBlock } from '../update.ts'
-import { addressOfLinked, type Base, sectionAt } from './base.ts'
+import { addressOfLinked, type Base, sectionOf } from './base.ts'
 import { functionStartsOf } from './functionStartsOf.ts'
 
 const JUMP = {
@@ -28,8 +28,8 @@ const CODE = macho.S_ATTR_PURE_INSTRUCTIONS | macho.S_ATTR_SOME_INSTRUCTIONS
 /** @throws TypeError, with the image as it was. */
 export function updateLinked(state: State, block: number, update: BlockUpdate): void {
   const base = state.base!
-  const section = sectionAt(base, addressOfLinked(state, block))
-  if (section === null) refuse(`${nameOf(state, block)} of the linked file is in no section`)
+  const section = sectionOf(state, base, block)
+  if (section === null) refuse(`${nameOf(state, block)} of the linked file has no bytes in a section`)
   if (update.threadLocal === true) refuse('a thread-local variable of the linked file stays as it is')
   if (section.flags & CODE) replaceFunction(state, base, first(state, base, block), update)
   else replaceVariable(state, base, block, section, update)
