@@ -33,11 +33,15 @@ export function unwind(link: Link): void {
   fillRows(link, made)
   for (let i = 0; i < plain.length; i += 2) {
     made.block[made.count] = plain[i]
+    made.length[made.count] = PLAIN_LENGTH
     made.offset[made.count++] = plain[i + 1]
   }
   link.unwind = made
   link.visited.rows += link.unwinds.count + count
 }
+
+/** It counts for the last row alone: the table must end behind its start, also where no code stands behind the symbol. */
+export const PLAIN_LENGTH = 1
 
 type UnwindTable = NonNullable<Link['unwind']>
 
@@ -59,10 +63,7 @@ function fillRows(link: Link, made: UnwindTable): void {
   }
 }
 
-/**
- * Pairs (block, offset) of symbols in the code of one object that no unwind row begins at. None is due where there is no code: a row for
- * the `ltmp0` in the empty section of an object of data would stand for what comes next, or behind all code.
- */
+/** Pairs (block, offset) of symbols in the code of one object that no unwind row begins at. */
 export function plainOfFile(link: Link, file: number): number[] {
   const { block, blocks } = link.files.Ranges
   const plain: number[] = []
@@ -85,7 +86,7 @@ const CODE = SYMBOL_DEFINED | SYMBOL_CODE
 function addPlain(link: Link, file: number, marks: Uint8Array, from: number, plain: number[]): void {
   const { files, symbols, blocks } = link
   const { flags, block: blockOf, offset: offsetOf } = symbols.Definition
-  const { flags: blockFlags, section, size } = blocks.Extent
+  const { flags: blockFlags, section } = blocks.Extent
   const { flags: sectionFlags } = link.sections.Header
   const first = files.Ranges.symbol[file]
   const end = first + files.Ranges.symbols[file]
@@ -96,7 +97,6 @@ function addPlain(link: Link, file: number, marks: Uint8Array, from: number, pla
     if ((blockFlags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) !== BLOCK_LIVE) continue
     if (!isCodeFlags(sectionFlags[section[block]])) continue
     const offset = offsetOf[symbol]
-    if (offset >= size[block]) continue
     if (offset === 0) {
       if (marks[block - from] !== 0) continue
       marks[block - from] = 1

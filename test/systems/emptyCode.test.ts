@@ -14,7 +14,7 @@ const MAIN = {
 }
 
 forEachTarget((target) => {
-  test(`a label in an empty section of code has no unwind row, at whichever end of the code it stands (${target.name})`, () => {
+  test(`a label in an empty section of code stands within the unwind table, at whichever end of the code (${target.name})`, () => {
     const text = `.text\n.globl _main\n.p2align 2\n${MAIN[target.arch]}\n.subsections_via_symbols\n`
     const main = assemble(target.arch, text, { name: 'main', flags: ['-femit-compact-unwind-non-canonical'] })
     const data = assemble(target.arch, DATA, { name: 'data' })

@@ -3,7 +3,7 @@
 import type { Link, UnwindTable } from '../../../components/link.ts'
 import { isLinked } from '../../../systems/kernels/isLinked.ts'
 import { ranksBefore } from '../../../systems/kernels/ranks.ts'
-import { plainOfFile } from '../../../systems/unwind.ts'
+import { PLAIN_LENGTH, plainOfFile } from '../../../systems/unwind.ts'
 import { endOfRows } from './gatherAgain.ts'
 
 const COLUMNS = ['block', 'offset', 'row', 'length', 'encoding', 'personality', 'lsda'] as const
@@ -26,6 +26,7 @@ export function unwindAgain(link: Link, file: number): boolean {
   for (const column of COLUMNS) table[column].fill(0, at.plain, at.plain + plain.length / 2)
   for (let i = 0; i < plain.length; i += 2) {
     table.block[at.plain + i / 2] = plain[i]
+    table.length[at.plain + i / 2] = PLAIN_LENGTH
     table.offset[at.plain + i / 2] = plain[i + 1]
   }
   return table.row[0] !== 0 && areUsed(link, table)
