@@ -4,6 +4,7 @@
 //   dist/ld64.js     this, then `function program(){//` and the program in one line, then `\n}`
 //   dist/ld64.cache  V8's code cache of the program, then the key. Without it, or when the key or V8 refuses it
 //                    (another Node, other flags), the program is compiled from its text.
+//   dist/ld64.incremental.cache  the same with what patches run: twice as large, and read where they are asked for.
 import { readFileSync } from 'node:fs'
 import { Script } from 'node:vm'
 
@@ -15,7 +16,9 @@ const text = program.toString()
 const source = text.slice(text.indexOf('//') + 2, -2)
 const script = new Script(source, {
   filename: __filename,
-  cachedData: readCache(__filename.replace(/\.js$/, '.cache')),
+  cachedData: readCache(
+    __filename.replace(/\.js$/, process.argv.includes('--incremental') ? '.incremental.cache' : '.cache'),
+  ),
 })
 script.runInThisContext()(exports, require, module)
 

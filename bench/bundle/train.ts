@@ -1,5 +1,5 @@
-// Run as a process of its own, `train.js SOURCE CACHE KEY`: links small programs as the command would and keeps what V8 has
-// compiled for them. Flags of V8 are part of a code cache, so that this process has none.
+// Run as a process of its own, `train.js SOURCE CACHE KEY [--incremental]`: links small programs as the command would, and with the
+// last word patches them too, and keeps what V8 has compiled for them. Flags of V8 are part of a code cache, so that this process has none.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
@@ -15,7 +15,7 @@ import { syntheticObjects } from '../synthetic/program.ts'
 
 // What has not run for some collections would be dropped, the program's outermost function too, which V8 then parses whole.
 setFlagsFromString('--no-flush-bytecode')
-const [source, cache, key] = process.argv.slice(2) as [string, string, string]
+const [source, cache, key, patches] = process.argv.slice(2) as [string, string, string, string?]
 const script = new Script(readFileSync(source, 'latin1'))
 const program = script.runInThisContext()
 const folder = mkdtempSync(join(tmpdir(), 'colonnade-train-'))
@@ -26,7 +26,7 @@ for (const more of [[], ['-syslibroot', folder], ['-dead_strip', '-no_fixup_chai
 }
 for (const arch of ['arm64', 'x86_64'] as const) {
   await run(largerLink(arch))
-  await patchTwice(arch)
+  if (patches !== undefined) await patchTwice(arch)
 }
 rmSync(folder, { recursive: true })
 // The default again: a cache is of use to processes with the same flags only.

@@ -29,15 +29,17 @@ function linked(flags: readonly string[] = []): Buffer {
   return bytes
 }
 
-test('V8 takes the code cache that the build has made', () => {
-  const text = readFileSync(join(folder, 'ld64.js'), 'latin1')
-  const start = 'function program(){//'
-  const source = text.slice(text.indexOf(start) + start.length, -2)
-  const key = new RegExp(`[0-9a-f]{16} ${process.version} ${process.arch}$`).exec(cache.toString('latin1'))
-  assert.ok(key !== null)
-  const script = new Script(source, { cachedData: cache.subarray(0, key.index) })
-  assert.equal(script.cachedDataRejected, false)
-})
+for (const name of ['ld64.cache', 'ld64.incremental.cache'])
+  test(`V8 takes the code cache that the build has made (${name})`, () => {
+    const made = readFileSync(join(folder, name))
+    const text = readFileSync(join(folder, 'ld64.js'), 'latin1')
+    const start = 'function program(){//'
+    const source = text.slice(text.indexOf(start) + start.length, -2)
+    const key = new RegExp(`[0-9a-f]{16} ${process.version} ${process.arch}$`).exec(made.toString('latin1'))
+    assert.ok(key !== null)
+    const script = new Script(source, { cachedData: made.subarray(0, key.index) })
+    assert.equal(script.cachedDataRejected, false)
+  })
 
 test('the command links the same bytes whatever stands in the place of its code cache, and writes none', () => {
   const expected = linked()
