@@ -157,14 +157,17 @@ function tryPatch(
   if (kept.patching === null) return kept.never
   if (found.paths.some((path) => !kept.patching?.files.has(path))) return ''
   if (whyOutput(host, kept, options) !== '') return whyOutput(host, kept, options)
-  const { patching, result, records } = kept
-  // Whatever comes of it, what is kept is not what was linked.
-  kept.patching = kept.result = null
+  const { patching, result, records, link } = kept
+  // Whatever comes of it, what is kept is not what was linked; after an exception nothing of it is taken over.
+  kept.patching = kept.result = kept.link = null
   kept.isWritten = false
   for (const path of found.paths) records.delete(path)
   const patched = patch(patching, recordFiles(host, records), namedInputs(options, found.paths))
   kept.isWritten = !patching.isChanging
-  if (typeof patched === 'string') return patched
+  if (typeof patched === 'string') {
+    kept.link = link
+    return patched
+  }
   kept.isWritten = false
   writePatched(host, kept, patching.link, options, patched)
   kept.output = options.write === false ? null : host.stat(patching.link.settings.output)
@@ -175,6 +178,7 @@ function tryPatch(
     options,
     memory: digests,
     patching,
+    link,
     arena: patching.arena,
     isWritten: true,
     result: { ...result, outputFiles, timings: patched.timings },

@@ -12,6 +12,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { HostError } from '../../src/host/host.ts'
 import { context, createNodeHost, link } from '../../src/node.ts'
 import type { LinkOptions } from '../../src/types.ts'
 import { compile } from '../helpers/clang.ts'
@@ -45,6 +46,27 @@ function countingHost() {
   }
   return { host: { ...node, writeFile, cloneFile: () => false }, counts }
 }
+
+test('after a patch that could not be written everything is linked anew, with what had changed', async () => {
+  const { options, output, edit, fresh } = createProgram()
+  const node = createNodeHost()
+  let isFull = false
+  const writeFile: typeof node.writeFile = (...given) => {
+    if (isFull) throw new HostError('ENOSPC', 'no space left on device')
+    return node.writeFile(...given)
+  }
+  const session = context({ ...options, host: { ...node, writeFile, cloneFile: () => false } })
+  await session.rebuild()
+  const before = readFileSync(output)
+  edit(1001)
+  isFull = true
+  await assert.rejects(session.rebuild(), /no space left/)
+  assert.deepEqual(readFileSync(output), before)
+  isFull = false
+  assert.equal((await session.rebuild()).mode, 'full')
+  assert.deepEqual(readFileSync(output), await fresh())
+  await session.dispose()
+})
 
 test('patched outputs take turns in two files, of which a closed session leaves one', async () => {
   const { options, output, folder, edit, fresh } = createProgram()
