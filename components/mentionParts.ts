@@ -189,6 +189,22 @@ function addChunk(parts: MentionParts, list: number, size: number): number {
   return page << PAGE_SHIFT
 }
 
+/** Once the mentions have been looked up; what the lists count stays. */
+export function releaseMentions(parts: MentionParts): void {
+  parts.words = parts.next = parts.end = new Uint32Array(0)
+}
+
+/** By list, how many entries stand before its first, part by part. Returns how many there are in all. */
+export function sumEntries({ bits, count }: MentionParts, base: Uint32Array): number {
+  let entries = 0
+  for (let part = 0; part < 1 << bits; part++)
+    for (let list = part; list < base.length; list += 1 << bits) {
+      base[list] = entries
+      entries += count[list]
+    }
+  return entries
+}
+
 /** Calls `visit` with the words from .. to - 1 of each chunk of a list. */
 export function eachChunk(parts: MentionParts, list: number, visit: (from: number, to: number) => void): void {
   const { head, tail, next, end, cursor } = parts

@@ -10,6 +10,7 @@ import {
   type MentionParts,
   sortMentions,
   sortMentionsAlone,
+  sumEntries,
 } from '../../components/mentionParts.ts'
 import { createMentions, type Mentions } from '../../components/names.ts'
 import { fromText } from '../../src/core/bytes.ts'
@@ -45,12 +46,7 @@ function part(mentions: Mentions, from: number, to: number): Mentions {
 function find(parts: MentionParts): FindJob {
   const base = new Uint32Array(parts.head.length)
   const size = 1 << parts.bits
-  let entries = 0
-  for (let i = 0; i < size; i++)
-    for (let list = i; list < base.length; list += size) {
-      base[list] = entries
-      entries += parts.count[list]
-    }
+  const entries = sumEntries(parts, base)
   const make = () => new Uint32Array(entries + 1)
   const job = { parts, base, names: new Uint32Array(size), numbers: make(), ids: make(), hashes: make() }
   let next = 0
