@@ -3,9 +3,10 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { FormatError, readU32 } from '../../src/core/bytes.ts'
+import { FormatError, readU32, writeU32 } from '../../src/core/bytes.ts'
 import { LC_FUNCTION_STARTS, LC_UUID } from '../../src/formats/macho/constants.ts'
 import { readImage } from '../../src/formats/macho/image.ts'
+import { UNWIND_SECOND_LEVEL_REGULAR } from '../../src/formats/unwind/constants.ts'
 import { link, openImage } from '../../src/node.ts'
 import { verify } from '../../src/verify.ts'
 import { assemble, compile } from '../helpers/clang.ts'
@@ -85,4 +86,25 @@ test('a label at the end of a section does not stand for what follows it', async
   assert.throws(() => image.updateBlock(image.lookup('_last')!, { code }), /_last of the linked file has no bytes/)
   assert.throws(() => image.updateBlock(image.lookup('_end')!, functionOf('x86_64', [])), /has no bytes/)
   image.updateBlock(image.lookup('_more')!, { code })
+})
+
+test('unwind information whose lists overlap leads nowhere else once the file has room for commands', async () => {
+  const object = assemble('x86_64', '.globl _main\n_main: retq\n.section __TEXT,__unwind_inf\n.space 12288\n')
+  const bytes = Uint8Array.from(await linked(createTarget('x86_64', 'chained'), 0, object))
+  const sectionOf = (file: Uint8Array, text: string) => readImage(file).sections.find(({ name }) => name === text)!
+  const { offset, size } = sectionOf(bytes, '__unwind_inf')
+  const page = 64
+  const words = [1, 28, 0, 28, 6, 28, 2, 0, page, 52, 0, 0, 52]
+  for (const [i, word] of words.entries()) writeU32(bytes, offset + i * 4, word)
+  // The personalities are the index: with room added to what it says, a page without entries is one of 1,000.
+  for (const [i, count] of [0, 1000, 1000].entries()) {
+    writeU32(bytes, offset + page + i * 4096, UNWIND_SECOND_LEVEL_REGULAR)
+    writeU32(bytes, offset + page + i * 4096 + 4, 8 | (count << 16))
+  }
+  const nameAt = Buffer.from(bytes).indexOf('__unwind_inf\0')
+  bytes.set(Buffer.from('__unwind_info'), nameAt)
+  const written = openImage(bytes).flush().contents!
+  const after = sectionOf(written, '__unwind_info').offset
+  assert.ok(after > offset)
+  assert.deepEqual(written.subarray(after + 56, after + size), bytes.subarray(offset + 56, offset + size))
 })

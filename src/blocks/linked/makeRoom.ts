@@ -1,10 +1,15 @@
 // Room for load commands in a file that was linked without: the header gets pages of its own in front, and all behind it stands as much
 // further, in the file and in memory. Code is relative to itself; what counts from the header, or holds addresses, is corrected. The old
 // header stays where it was, as what code finds that asks for its own: its addresses are right from its own place.
-import { FormatError, readU32, readU64, writeU32, writeU64 } from '../../core/bytes.ts'
+import { FormatError, readU16, readU32, readU64, writeU32, writeU64 } from '../../core/bytes.ts'
 import * as macho from '../../formats/macho/constants.ts'
 import type { Image, ImageSection, LoadCommand } from '../../formats/macho/image.ts'
-import { UNWIND_SECOND_LEVEL_REGULAR } from '../../formats/unwind/constants.ts'
+import {
+  UNWIND_INDEX_ENTRY_SIZE,
+  UNWIND_LSDA_ENTRY_SIZE,
+  UNWIND_REGULAR_ENTRY_SIZE,
+  UNWIND_SECOND_LEVEL_REGULAR,
+} from '../../formats/unwind/constants.ts'
 import { decodeUnwindInfo } from '../../formats/unwind/decodeUnwindInfo.ts'
 import { type LinkedFile, readSymbol } from './readLinked.ts'
 
@@ -40,7 +45,7 @@ export function makeRoom({ image, text }: LinkedFile, room: number): Uint8Array 
   bytes.set(image.bytes.subarray(0, macho.HEADER_SIZE + image.commandsSize))
   for (const command of image.commands) moveCommand(bytes, command, text.at, room)
   moveSymbols(bytes, image, room, text.vmAddress)
-  for (const section of image.sections) moveSection(bytes, section, room)
+  for (const section of image.sections) moveSection(bytes, image, section, room)
   return bytes
 }
 
@@ -81,7 +86,7 @@ function moveSymbols(bytes: Uint8Array, { symtab }: Image, room: number, base: n
   }
 }
 
-function moveSection(bytes: Uint8Array, section: ImageSection, room: number): void {
+function moveSection(bytes: Uint8Array, image: Image, section: ImageSection, room: number): void {
   const { name, segment, flags, offset, size } = section
   const at = offset + room
   if ((flags & macho.SECTION_TYPE) === macho.S_INIT_FUNC_OFFSETS) {
@@ -90,31 +95,37 @@ function moveSection(bytes: Uint8Array, section: ImageSection, room: number): vo
   }
   if (segment !== '__TEXT' || name !== '__unwind_info' || size === 0) return
   checkEnd(bytes, at, size, name)
+  const old = image.bytes.subarray(offset, offset + size)
   // Decoded for its checks: what is walked below is in bounds.
-  decodeUnwindInfo(bytes.subarray(at, at + size))
-  moveUnwind(bytes.subarray(at, at + size), room)
+  decodeUnwindInfo(old)
+  moveUnwind(old, bytes.subarray(at, at + size), room)
 }
 
 function checkEnd(bytes: Uint8Array, at: number, size: number, name: string): void {
   if (at + size > bytes.length) throw new FormatError('not-editable', `${name} is past the end of the file`, 0)
 }
 
-/** Functions, personalities and language-specific data count from the header; compressed entries from their page. */
-function moveUnwind(bytes: Uint8Array, room: number): void {
-  const [personalities, count, index, pages] = [12, 16, 20, 24].map((at) => readU32(bytes, at))
-  for (let i = 0; i < count; i++) add32(bytes, personalities + i * 4, room)
-  const lsdas = pages === 0 ? 0 : readU32(bytes, index + 8)
-  const lsdaEnd = pages === 0 ? 0 : readU32(bytes, index + (pages - 1) * 12 + 8)
-  for (let at = lsdas; at + 8 <= lsdaEnd; at += 8) for (const field of [0, 4]) add32(bytes, at + field, room)
-  for (let i = 0; i < pages; i++) {
-    const entry = index + i * 12
-    add32(bytes, entry, room)
-    const page = readU32(bytes, entry + 4)
-    if (page !== 0 && readU32(bytes, page) === UNWIND_SECOND_LEVEL_REGULAR) moveRegular(bytes, page, room)
+/**
+ * Functions, personalities and language-specific data count from the header; compressed entries from their page. All is read from `old`,
+ * which has been checked: lists that overlap in a damaged file would lead elsewhere in what is written.
+ */
+function moveUnwind(old: Uint8Array, bytes: Uint8Array, room: number): void {
+  const [personalities, count, index, pages] = [12, 16, 20, 24].map((at) => readU32(old, at))
+  moveWords(old, bytes, personalities, 4, count, room)
+  moveWords(old, bytes, index, UNWIND_INDEX_ENTRY_SIZE, pages, room)
+  const lsdas = readU32(old, index + 8)
+  const lsdaCount = (readU32(old, index + (pages - 1) * UNWIND_INDEX_ENTRY_SIZE + 8) - lsdas) / UNWIND_LSDA_ENTRY_SIZE
+  moveWords(old, bytes, lsdas, UNWIND_LSDA_ENTRY_SIZE, lsdaCount, room)
+  moveWords(old, bytes, lsdas + 4, UNWIND_LSDA_ENTRY_SIZE, lsdaCount, room)
+  for (let i = 0; i < pages - 1; i++) {
+    const page = readU32(old, index + i * UNWIND_INDEX_ENTRY_SIZE + 4)
+    if (readU32(old, page) !== UNWIND_SECOND_LEVEL_REGULAR) continue
+    const [start, entries] = [readU16(old, page + 4), readU16(old, page + 6)]
+    moveWords(old, bytes, page + start, UNWIND_REGULAR_ENTRY_SIZE, entries, room)
   }
 }
 
-function moveRegular(bytes: Uint8Array, page: number, room: number): void {
-  const [start, count] = [bytes[page + 4] | (bytes[page + 5] << 8), bytes[page + 6] | (bytes[page + 7] << 8)]
-  for (let i = 0; i < count; i++) add32(bytes, page + start + i * 8, room)
+/** The first word of each of `count` entries of `size` bytes. */
+function moveWords(old: Uint8Array, bytes: Uint8Array, at: number, size: number, count: number, room: number): void {
+  for (let i = 0, place = at; i < count; i++, place += size) writeU32(bytes, place, readU32(old, place) + room)
 }
