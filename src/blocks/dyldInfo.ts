@@ -30,6 +30,7 @@ import {
   lazyAddress,
   placeOf,
 } from './entries.ts'
+import { joinBinds, pickBinds } from './bindRows.ts'
 import { writeExports } from './exportTrie.ts'
 import { tableRows } from './layout.ts'
 import { namedAs } from './nameIndex.ts'
@@ -131,8 +132,16 @@ function rebasesOfPage(state: State, page: number, first: number): Uint32Array {
   return places.slice(0, count)
 }
 
-function addRow(state: State, rows: BindRows, made: number, address: number, addend: number): void {
-  const segment = dataSegments(state).find((s) => address >= s.address && address < s.address + s.size)!
+/** `data`: the segments that dyld writes to. */
+function addRow(
+  state: State,
+  data: readonly DataSegment[],
+  rows: BindRows,
+  made: number,
+  address: number,
+  addend: number,
+): void {
+  const segment = data.find((s) => address >= s.address && address < s.address + s.size)!
   const i = rows.count++
   rows.segments[i] = segment.index
   rows.offsets[i] = address - segment.address
@@ -145,15 +154,6 @@ function addRow(state: State, rows: BindRows, made: number, address: number, add
 function binds(state: State): Uint8Array {
   const rows = bindRows(state, importsWith(state, IMPORT_OWN, 0))
   return encodeBind(state.base === null ? rows : joinBinds(state.base.binds, rows), nameTable(state))
-}
-
-function joinBinds(first: BindRows, second: BindRows): BindRows {
-  const rows = createBindRows(first.count + second.count)
-  for (const name of ['segments', 'offsets', 'ordinals', 'addends', 'names', 'flags'] as const) {
-    rows[name].set(first[name].subarray(0, first.count))
-    rows[name].set(second[name].subarray(0, second.count), first.count)
-  }
-  return rows
 }
 
 /** The imports whose flags are `value` under `mask`, in the order of dyld's table. */
@@ -171,8 +171,9 @@ function bindRows(state: State, imports: readonly number[]): BindRows {
     if (got !== 0) found.push(made, gotAddress(state, got), 0)
     for (const [address, addend] of bindsInPlace(state, made)) found.push(made, address, addend)
   }
+  const data = dataSegments(state)
   const rows = { ...createBindRows(found.length / 3), count: 0 }
-  for (let i = 0; i < found.length; i += 3) addRow(state, rows, found[i], found[i + 1], found[i + 2])
+  for (let i = 0; i < found.length; i += 3) addRow(state, data, rows, found[i], found[i + 1], found[i + 2])
   return rows
 }
 
@@ -207,11 +208,7 @@ function byName(state: State, rows: BindRows): BindRows {
   const places = rows.names.map((string) => offset[string])
   const lengths = rows.names.map((string) => length[string])
   const names = { bytes: state.tables.strings.bytes, offset: places, length: lengths }
-  const { order } = sortNames(names, Uint32Array.from(rows.names.keys()))
-  const sorted = createBindRows(rows.count)
-  for (const name of ['segments', 'offsets', 'ordinals', 'addends', 'names', 'flags'] as const)
-    for (let i = 0; i < rows.count; i++) sorted[name][i] = rows[name][order[i]]
-  return sorted
+  return pickBinds(rows, sortNames(names, Uint32Array.from(rows.names.keys())).order)
 }
 
 /** Whether the image has a strong definition of a name that is weak in the library. */
@@ -243,12 +240,13 @@ function bindsInPlace(state: State, made: number): [number, number][] {
 function lazyBinds(state: State): Uint8Array {
   if (state.base !== null) return state.base.lazyBind
   const { stubs } = tableRows(state)
+  const data = dataSegments(state)
   const rows = { ...createBindRows(stubs), count: 0 }
   const lazy: number[] = []
   for (let stub = 1; stub <= stubs; stub++) {
     const target = keyOf(state.stubs, stub)
     if (!isLazy(state, target)) continue
-    addRow(state, rows, target & 0x7fffffff, lazyAddress(state, stub), 0)
+    addRow(state, data, rows, target & 0x7fffffff, lazyAddress(state, stub), 0)
     lazy.push(stub)
   }
   const { bytes, starts } = encodeLazyBind(rows, nameTable(state))

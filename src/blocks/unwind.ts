@@ -4,6 +4,8 @@ import { FILL_ABSENT, FILL_INPUTS } from '../../components/outputs.ts'
 import { TARGET_IMPORT } from '../../components/symbols.ts'
 import {
   UNWIND_ARM64_MODE_DWARF,
+  UNWIND_ARM64_MODE_FRAME,
+  UNWIND_ARM64_MODE_FRAMELESS,
   UNWIND_ARM64_MODE_MASK,
   UNWIND_HAS_LSDA,
   UNWIND_PERSONALITIES_MAX,
@@ -11,6 +13,9 @@ import {
   UNWIND_PERSONALITY_SHIFT,
   UNWIND_X86_64_MODE_DWARF,
   UNWIND_X86_64_MODE_MASK,
+  UNWIND_X86_64_MODE_RBP_FRAME,
+  UNWIND_X86_64_MODE_STACK_IMMD,
+  UNWIND_X86_64_MODE_STACK_IND,
 } from '../formats/unwind/constants.ts'
 import { refuse } from './checkRelocations.ts'
 import { targetOf } from './handles.ts'
@@ -49,6 +54,11 @@ export function checkUnwind(state: State, block: number, section: number, given?
 }
 
 /** Modes without a frame in __eh_frame, which blocks do not have. */
+const MODES = {
+  arm64: [UNWIND_ARM64_MODE_FRAMELESS, UNWIND_ARM64_MODE_FRAME],
+  x86_64: [UNWIND_X86_64_MODE_RBP_FRAME, UNWIND_X86_64_MODE_STACK_IMMD, UNWIND_X86_64_MODE_STACK_IND],
+}
+
 function checkEncoding({ arch }: State, encoding: number): void {
   const whole = Number.isInteger(encoding) && encoding > 0 && encoding < 2 ** 32
   const [mask, dwarf] =
@@ -56,9 +66,8 @@ function checkEncoding({ arch }: State, encoding: number): void {
       ? [UNWIND_ARM64_MODE_MASK, UNWIND_ARM64_MODE_DWARF]
       : [UNWIND_X86_64_MODE_MASK, UNWIND_X86_64_MODE_DWARF]
   const mode = whole ? encoding & mask : 0
-  const known = arch.name === 'arm64' ? [0x02000000, 0x04000000] : [0x01000000, 0x02000000, 0x03000000]
   if (mode === dwarf) refuse(`the unwind encoding ${encoding} needs a frame in __eh_frame, which blocks do not have`)
-  if (!known.includes(mode)) refuse(`expected a compact unwind encoding of ${arch.name}, got ${encoding}`)
+  if (!MODES[arch.name].includes(mode)) refuse(`expected a compact unwind encoding of ${arch.name}, got ${encoding}`)
 }
 
 /** An encoding has two bits for them. */

@@ -1,7 +1,7 @@
 // Function starts and data in code.
 import { readU16, readU32 } from '../core/bytes.ts'
-import { cursorOver, readUleb } from '../formats/dyld/cursor.ts'
 import * as C from '../formats/macho/constants.ts'
+import { visitFunctionStarts } from '../formats/macho/functionStarts.ts'
 import { type Check, fail, guard, hex, isCode, isX86, sectionAt, tableBytes, warn } from './context.ts'
 
 /** ULEB128 distances from __TEXT's start, a zero at the end. Keeps the starts for the unwind check. */
@@ -12,20 +12,18 @@ export function checkFunctionStarts(check: Check): void {
   const starts = new Float64Array(bytes.length)
   let count = 0
   guard(check, 'function-starts', 'function starts', range.offset, () => {
-    const cursor = cursorOver(bytes)
-    let address = check.text?.vmAddress ?? 0
-    while (cursor.at < cursor.end) {
-      const at = range.offset + cursor.at
-      const distance = readUleb(cursor)
-      if (distance === 0) break
-      address += distance
+    let inCode = true
+    const end = visitFunctionStarts(bytes, check.text?.vmAddress ?? 0, (address, place) => {
+      const at = range.offset + place
       starts[count++] = address
       if (!isX86(check) && address % 4 !== 0)
         warn(check, 'function-starts', `function start ${hex(address)} is not 4-aligned`, at)
-      if (isCode(sectionAt(check, address)) || isCode(sectionAt(check, address - 1))) continue
-      return fail(check, 'function-starts', `function start ${hex(address)} is not in a code section`, at)
-    }
-    const rest = bytes.findIndex((byte, i) => i >= cursor.at && byte !== 0)
+      inCode = isCode(sectionAt(check, address)) || isCode(sectionAt(check, address - 1))
+      if (!inCode) fail(check, 'function-starts', `function start ${hex(address)} is not in a code section`, at)
+      return inCode
+    })
+    if (!inCode) return
+    const rest = bytes.findIndex((byte, i) => i >= end && byte !== 0)
     if (rest >= 0) fail(check, 'function-starts', 'function starts go on after their end', range.offset + rest)
   })
   check.functionStarts = starts.subarray(0, count)

@@ -5,6 +5,7 @@ import { FormatError, readU32 } from '../../core/bytes.ts'
 import { highestId } from '../../ecs.ts'
 import * as macho from '../../formats/macho/constants.ts'
 import { createBindRows } from '../../formats/dyld/bind.ts'
+import { readFunctionStarts } from '../../formats/macho/functionStarts.ts'
 import type { Image, ImageDylib } from '../../formats/macho/image.ts'
 import { createSections, layOut, setBytes } from '../layout.ts'
 import { createState, type State } from '../state.ts'
@@ -14,7 +15,6 @@ import { adoptExports, adoptImports, adoptIndirect, stringFinder } from './adopt
 import { adoptStrings, adoptSymbols } from './adoptSymbols.ts'
 import type { Base } from './base.ts'
 import { readFixups } from './fixups.ts'
-import { functionStartsOf } from './functionStartsOf.ts'
 import { headerOf } from './header.ts'
 import { makeRoom } from './makeRoom.ts'
 import { slideDataInCode, slideFunctionStarts, slidePointers } from './slide.ts'
@@ -89,7 +89,7 @@ function optionsOf(file: LinkedFile, options: OpenOptions): ImageOptions {
 function createBase(file: LinkedFile, room: number): Base {
   const { image } = file
   const functionStarts = tableOf(image, image.tables.get(macho.LC_FUNCTION_STARTS), 'function starts')
-  functionStartsOf(functionStarts, 0)
+  readFunctionStarts(functionStarts, 0)
   const dataInCode = tableOf(image, image.tables.get(macho.LC_DATA_IN_CODE), 'data in code')
   return {
     image,

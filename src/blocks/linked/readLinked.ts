@@ -1,5 +1,5 @@
 // Reads what a linker wrote, for edits to be put behind it. Nothing of the file is trusted.
-import { FormatError, fixedName, readU32 } from '../../core/bytes.ts'
+import { FormatError, readU32 } from '../../core/bytes.ts'
 import { ARCHITECTURES } from '../../arch/architectures.ts'
 import { readSignature } from '../../formats/codesign.ts'
 import * as macho from '../../formats/macho/constants.ts'
@@ -118,11 +118,6 @@ function identifierOf({ bytes, tables }: Image): string | null {
   const range = tables.get(macho.LC_CODE_SIGNATURE)
   if (range === undefined) return null
   return readSignature(bytes, range.offset, range.size).directories[0]?.identifier ?? null
-}
-
-/** Names of LC_NOTE commands. */
-export function noteOwner({ bytes }: Image, at: number): string {
-  return fixedName(bytes, at + 8)
 }
 
 /** The nlist_64 at `at`. */

@@ -4,8 +4,10 @@ import { EDIT_BODY } from '../../../components/edits.ts'
 import { isZeroFillType } from '../../../systems/kernels/outputKinds.ts'
 import * as macho from '../../formats/macho/constants.ts'
 import { readU64 } from '../../core/bytes.ts'
-import { type BindRows, createBindRows } from '../../formats/dyld/bind.ts'
+import type { BindRows } from '../../formats/dyld/bind.ts'
+import { readFunctionStarts } from '../../formats/macho/functionStarts.ts'
 import type { ImageSection } from '../../formats/macho/image.ts'
+import { pickBinds } from '../bindRows.ts'
 import { checkRelocations, refuse } from '../checkRelocations.ts'
 import { declareBlock } from '../declare.ts'
 import { freeBlock } from '../freeBlock.ts'
@@ -17,7 +19,6 @@ import { stringBytes, stringText } from '../strings.ts'
 import type { BlockUpdate } from '../types.ts'
 import { updateBlock } from '../update.ts'
 import { addressOfLinked, type Base, sectionOf } from './base.ts'
-import { functionStartsOf } from './functionStartsOf.ts'
 
 const JUMP = {
   arm64: { bytes: [0, 0, 0, 0x14], type: macho.ARM64_RELOC_BRANCH26, offset: 0 },
@@ -146,7 +147,7 @@ function roomOf(state: State, base: Base, block: number): number {
 
 function findBounds(state: State, base: Base): Float64Array {
   const { sections } = base.image
-  const starts = functionStartsOf(base.functionStarts, state.settings.imageBase)
+  const starts = readFunctionStarts(base.functionStarts, state.settings.imageBase)
   const bounds = new Float64Array(base.count + sections.length * 2 + starts.length)
   for (let i = 0; i < base.count; i++) bounds[i] = readU64(base.rows, i * macho.NLIST_SIZE + 8)
   for (const [i, { address, size }] of sections.entries()) bounds.set([address, address + size], base.count + i * 2)
@@ -174,13 +175,4 @@ function dropLinkedPointers(state: State, base: Base, block: number, size: numbe
     const kept = [...rows.segments.keys()].filter((i) => left(rows, i))
     if (kept.length < rows.count) base[name] = pickBinds(rows, kept)
   }
-}
-
-function pickBinds(rows: BindRows, kept: readonly number[]): BindRows {
-  const picked = createBindRows(kept.length)
-  for (const name of ['segments', 'offsets', 'ordinals', 'addends', 'names', 'flags'] as const)
-    kept.forEach((from, i) => {
-      picked[name][i] = rows[name][from]
-    })
-  return picked
 }

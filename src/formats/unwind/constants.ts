@@ -14,11 +14,15 @@ export const UNWIND_PERSONALITY_SHIFT = 28
 export const UNWIND_PERSONALITIES_MAX = 3
 
 export const UNWIND_X86_64_MODE_MASK = 0x0f000000
+export const UNWIND_X86_64_MODE_RBP_FRAME = 0x01000000
+export const UNWIND_X86_64_MODE_STACK_IMMD = 0x02000000
 export const UNWIND_X86_64_MODE_STACK_IND = 0x03000000
 export const UNWIND_X86_64_MODE_DWARF = 0x04000000
 export const UNWIND_X86_64_DWARF_SECTION_OFFSET = 0x00ffffff
 export const UNWIND_ARM64_MODE_MASK = 0x0f000000
+export const UNWIND_ARM64_MODE_FRAMELESS = 0x02000000
 export const UNWIND_ARM64_MODE_DWARF = 0x03000000
+export const UNWIND_ARM64_MODE_FRAME = 0x04000000
 export const UNWIND_ARM64_DWARF_SECTION_OFFSET = 0x00ffffff
 
 // unwind_info_section_header: version, then (section offset, count) of common encodings, personalities and index.
