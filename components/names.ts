@@ -62,12 +62,13 @@ export function createNames(rows: number, shared: boolean) {
 export type Names = ReturnType<typeof createNames>
 
 /*
- * The hash index is no column: it is rebuilt at twice the size when three quarters full. An entry is 2 words:
- *   name (0: empty), hash
+ * The hash index is no column: it is rebuilt at twice the size when three quarters full. An entry is 4 words:
+ *   name (0: empty), hash, offset, length | arena << 24
+ * The last two are the name's Text again: a lookup touches one cache line of the index and the name's bytes, no column.
  * Its place follows from the upper bits of the hash. It has REGIONS equal parts, which probing never leaves: threads fill
  * different regions at once. `used` counts the entries of each.
  */
-const ENTRY = 2
+const ENTRY = 4
 export const REGION_BITS = 4
 export const REGIONS = 1 << REGION_BITS
 /** Hashes have so many bits. */
@@ -151,6 +152,8 @@ function addRow(names: Names, at: number, hash: number, arena: number, offset: n
   Text.hash[name] = hash
   index[at] = name
   index[at + 1] = hash
+  index[at + 2] = offset
+  index[at + 3] = length | (arena << 24)
   return name
 }
 
@@ -193,7 +196,7 @@ export function internMentions(
  * another, so their cache and TLB misses overlap, where those of one lookup after another do not. Returns a sum that no one needs.
  */
 function touch(names: Names, arenas: Arenas, hash: Uint32Array, from: number, to: number): number {
-  const { index, mask, Text, pool } = names
+  const { index, mask, pool } = names
   const shift = Math.clz32(mask) - 1
   let sum = 0
   for (let i = from; i < to; i++) sum += index[(hash[i] >>> shift) * ENTRY]
@@ -201,7 +204,7 @@ function touch(names: Names, arenas: Arenas, hash: Uint32Array, from: number, to
   const { bytes } = arenas.list[pool]
   for (let i = from; i < to; i++) {
     const at = (hash[i] >>> shift) * ENTRY
-    if (index[at + 1] === hash[i] && Text.arena[index[at]] === pool) sum += bytes[Text.offset[index[at]]]
+    if (index[at + 1] === hash[i] && index[at + 3] >>> 24 === pool) sum += bytes[index[at + 2]]
   }
   return sum
 }
@@ -215,14 +218,14 @@ export function findName(names: Names, arenas: Arenas, bytes: Uint8Array, from: 
 
 /** Place of the entry of a name, or of the empty one where it would go. */
 function probe(names: Names, arenas: Arenas, view: DataView, from: number, length: number, hash: number): number {
-  const { index, mask, Text } = names
+  const { index, mask } = names
   const { list } = arenas
   const inRegion = (mask >>> REGION_BITS) * ENTRY
   let at = (hash >>> (Math.clz32(mask) - 1)) * ENTRY
   while (index[at] !== 0) {
     if (index[at + 1] === hash) {
-      const name = index[at]
-      if (Text.length[name] === length && sameText(list[Text.arena[name]].view, Text.offset[name], view, from, length))
+      const place = index[at + 3]
+      if ((place & LENGTH_MASK) === length && sameText(list[place >>> 24].view, index[at + 2], view, from, length))
         return at
     }
     at = (at & ~inRegion) | ((at + ENTRY) & inRegion)
@@ -276,11 +279,14 @@ function fillIndex(names: Names): boolean {
 /** Puts a name that the index does not have into it; its region must have room. */
 export function addEntry(names: Names, name: NameId, hash: number): void {
   const { index, mask } = names
+  const { arena, offset, length } = names.Text
   const inRegion = (mask >>> REGION_BITS) * ENTRY
   let at = (hash >>> (Math.clz32(mask) - 1)) * ENTRY
   while (index[at] !== 0) at = (at & ~inRegion) | ((at + ENTRY) & inRegion)
   index[at] = name
   index[at + 1] = hash
+  index[at + 2] = offset[name]
+  index[at + 3] = length[name] | (arena[name] << 24)
 }
 
 /**
