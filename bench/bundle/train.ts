@@ -63,10 +63,11 @@ async function patchTwice(arch: Arch): Promise<void> {
   }
 }
 
-/** The program says how it went in the exit status, and is over then. */
+/** The program says how it went in the exit status, and would end the process then. */
 async function run(link: readonly string[]): Promise<void> {
   process.argv = [process.execPath, 'ld64.js', ...link]
   process.exitCode = undefined
+  process.exit = (() => undefined) as () => never
   program({}, createRequire(import.meta.url), {})
   while (process.exitCode === undefined) await setImmediate()
   if (process.exitCode !== 0) throw new Error(`the command failed: ${link.join(' ')}`)
