@@ -2,7 +2,7 @@
 // literals have equal hashes, so that one shard meets all of them, in order: threads need no locks, and the leaders do not depend on them.
 import { BLOCK_COALESCED, BLOCK_FOLDED, BLOCK_LIVE } from '../../components/blocks.ts'
 import type { Link } from '../../components/link.ts'
-import { hashBytes, mix, sameBytes } from '../../src/core/hash.ts'
+import { hashText, mix, sameText } from '../../src/core/hash.ts'
 
 /** Of a literal that is not live; hashes are below 2^31. */
 const NO_HASH = 0xffffffff
@@ -39,7 +39,7 @@ function hashSection(link: Link, { sections, pools, bases, hash }: LiteralJob, i
   const { flags, offset, size } = link.blocks.Extent
   const { Bytes, Blocks, Header } = link.sections
   const section = sections[i]
-  const { bytes } = link.arenas.list[link.files.Source.arena[Header.file[section]]]
+  const { view } = arenaOf(link, section)
   const base = Bytes.position[section]
   const first = Blocks.first[section]
   const end = first + Blocks.count[section]
@@ -47,7 +47,7 @@ function hashSection(link: Link, { sections, pools, bases, hash }: LiteralJob, i
   for (let block = first; block < end; block++) {
     const from = base + offset[block]
     const isLive = (flags[block] & (BLOCK_LIVE | BLOCK_COALESCED)) === BLOCK_LIVE
-    hash[shift + block] = isLive ? mix(hashBytes(bytes, from, from + size[block]) + pools[i]) : NO_HASH
+    hash[shift + block] = isLive ? mix(hashText(view, from, from + size[block]) + pools[i]) : NO_HASH
   }
   link.visited.rows += end - first
   link.visited.hashed += Header.size[section]
@@ -101,14 +101,14 @@ function findLiteral(link: Link, { poolOf }: LiteralJob, table: LiteralTable, bl
   const { size, section, offset } = link.blocks.Extent
   const { Bytes } = link.sections
   const home = section[block]
-  const { bytes } = arenaOf(link, home)
+  const { view } = arenaOf(link, home)
   const from = Bytes.position[home] + offset[block]
   const length = size[block]
   let probe = hash & table.mask
   for (let other = table.index[probe]; other !== 0; other = table.index[probe]) {
     if (table.hash[probe] === hash && size[other] === length && poolOf[section[other]] === poolOf[home]) {
       const place = Bytes.position[section[other]] + offset[other]
-      if (sameBytes(arenaOf(link, section[other]).bytes, place, bytes, from, length)) return other
+      if (sameText(arenaOf(link, section[other]).view, place, view, from, length)) return other
     }
     probe = (probe + 1) & table.mask
     link.visited.probes++
@@ -118,6 +118,6 @@ function findLiteral(link: Link, { poolOf }: LiteralJob, table: LiteralTable, bl
   return block
 }
 
-function arenaOf({ arenas, files, sections }: Link, section: number): { bytes: Uint8Array } {
+function arenaOf({ arenas, files, sections }: Link, section: number): { view: DataView } {
   return arenas.list[files.Source.arena[sections.Header.file[section]]]
 }

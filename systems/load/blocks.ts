@@ -32,7 +32,7 @@ import { tablesOf } from '../kernels/symbolTables.ts'
 import { splitFrames } from './frames.ts'
 import { createNameScratch, type NameScratch } from './keepLocals.ts'
 import { recordSize } from './sections.ts'
-import { setBlock } from './setBlock.ts'
+import { sectionFlags, setBlock } from './setBlock.ts'
 
 /** Room for one object's symbols, grouped by section and sorted by address; made once, grown to the largest object. */
 export interface SplitScratch {
@@ -249,31 +249,46 @@ function badRecord(link: Link, file: number, index: number, section: number): vo
 
 /** A string with its NUL is a block; its alignment is that of its place in the section. */
 function splitStrings(link: Link, file: number, section: number, block: number): number {
-  const { bytes } = link.arenas.list[link.files.Source.arena[file]]
-  const size = link.sections.Header.size[section]
+  const { view } = link.arenas.list[link.files.Source.arena[file]]
+  const { Extent } = link.blocks
   const alignPow2 = link.sections.Header.alignPow2[section]
   const base = link.sections.Bytes.position[section]
-  const address = link.sections.Header.address[section]
+  const end = base + link.sections.Header.size[section]
+  const delta = link.sections.Header.address[section] - base
+  const flags = sectionFlags(link.sections.Header.flags[section])
   const start = block
-  let from = 0
-  while (from < size) {
-    let to = from
-    while (to < size && bytes[base + to] !== 0) to++
-    if (to === size) {
-      const name = link.sectionNames.sections[link.sections.Header.name[section]]
-      error(
-        link.messages,
-        'unterminated-string',
-        `${locate(link, file).file}: string in ${name} is not null terminated`,
-        locate(link, file, { section: name, offset: base + from - link.files.Source.position[file] }),
-      )
-      return -1
-    }
-    setBlock(link, block, section, from, trailingZeros(address + from, alignPow2))
-    link.blocks.Extent.size[block++] = to + 1 - from
+  for (let from = base; from < end; block++) {
+    const to = endOfString(view, from, end)
+    if (to === end) return unterminated(link, file, section, from)
+    Extent.section[block] = section
+    Extent.offset[block] = from - base
+    Extent.alignPow2[block] = trailingZeros(from + delta, alignPow2)
+    Extent.flags[block] = flags
+    Extent.size[block] = to + 1 - from
     from = to + 1
   }
   return block - start
+}
+
+/** Where the NUL is, or `end`. */
+function endOfString(view: DataView, from: number, end: number): number {
+  let at = from
+  for (; at + 4 <= end; at += 4) {
+    const word = view.getInt32(at, true)
+    // The lowest set bit marks the first NUL byte of the word, if any.
+    const nul = (word - 0x01010101) & ~word & 0x80808080
+    if (nul !== 0) return at + ((31 - Math.clz32(nul & -nul)) >> 3)
+  }
+  while (at < end && view.getUint8(at) !== 0) at++
+  return at
+}
+
+/** Reports the string at `at` in the arena; returns what tells of an error. */
+function unterminated(link: Link, file: number, section: number, at: number): -1 {
+  const name = link.sectionNames.sections[link.sections.Header.name[section]]
+  const place = locate(link, file, { section: name, offset: at - link.files.Source.position[file] })
+  error(link.messages, 'unterminated-string', `${place.file}: string in ${name} is not null terminated`, place)
+  return -1
 }
 
 function splitEvenly(link: Link, section: number, block: number, step: number): number {
