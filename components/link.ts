@@ -11,6 +11,7 @@ import type { Counters, Dependencies, Location, SystemTiming } from '../src/type
 import { type Arena, type Arenas, arenaAt } from './arena.ts'
 import type { Blocks } from './blocks.ts'
 import { columns } from './columns.ts'
+import type { Draft } from './draft.ts'
 import type { Files } from './files.ts'
 import type { Fixups } from './fixups.ts'
 import type { Gots } from './gots.ts'
@@ -271,6 +272,8 @@ export interface Link {
   exports: (() => Promise<{ bytes: Uint8Array; weak: boolean }>) | null
   /** Gives the function starts in the same way; null too where there are none. */
   functionStarts: (() => Promise<Uint8Array>) | null
+  /** The output while others write it ahead; null where it is written in one go. */
+  draft: Draft | null
   /** Of the finished file, where `keeps` is set. */
   digests: PageDigests | null
   /** The file as the link before has left it, until sign has compared; null where inputs were not taken over, or it was not left so. */

@@ -1,4 +1,5 @@
 // link: the whole way from options to an output, for the library and the command.
+import { discardDraft, finishDraft, OUTPUT_MODE } from '../components/draft.ts'
 import type { Kept } from '../components/kept.ts'
 import type { Link } from '../components/link.ts'
 import { createObserver, type Observer, traceStep } from '../components/observer.ts'
@@ -19,8 +20,6 @@ import {
   type OutputFile,
   type TimeTrace,
 } from './types.ts'
-
-const OUTPUT_MODE = 0o755
 
 /**
  * Links. Inputs are paths (read through `options.host`) or bytes; the output is written unless `write` is false, and comes
@@ -74,13 +73,7 @@ export async function linkKeeping(
   const done = await runPipeline(settings, arch, host, messages, '', observer, keeps, kept).catch((trouble) =>
     failOnWorker(messages, trouble),
   )
-  failOnErrors(messages, done, options.fatalWarnings === true)
-  await beginOutput(observer)
-  const started = host.now()
-  const outputFiles = options.write === false ? [outputFile(done)] : []
-  const whole = () => writeOutput(host, done, messages)
-  const { written, bytes } = options.write !== false ? write(done, whole) : writeAll(done, () => null)
-  finishOutput(done, started, bytes)
+  const { outputFiles, written } = await output(options, done, messages, write).finally(() => discardDraft(done))
   const result = {
     ...(observer.trace === null ? {} : { timeTrace: await traceOf(observer) }),
     ...(stats === null ? {} : { stats: stats(done) }),
@@ -93,6 +86,23 @@ export async function linkKeeping(
     dependencies: done.dependencies,
   }
   return { result, done, written }
+}
+
+async function output(
+  options: LinkOptions,
+  done: Link,
+  messages: Messages,
+  write: WriteOutput,
+): Promise<{ outputFiles: OutputFile[]; written: FileStat | null }> {
+  const { host, observer } = done
+  failOnErrors(messages, done, options.fatalWarnings === true)
+  await beginOutput(observer)
+  const started = host.now()
+  const outputFiles = options.write === false ? [outputFile(done)] : []
+  const whole = () => writeOutput(host, done, messages)
+  const { written, bytes } = options.write !== false ? write(done, whole) : writeAll(done, () => null)
+  finishOutput(done, started, bytes)
+  return { outputFiles, written }
 }
 
 /** Loaded when asked for, as is the writer of traces: start-up counts for small links. */
@@ -144,7 +154,7 @@ export function writeOutput(host: Host, done: Link, messages: Messages): FileSta
     failOnErrors(messages, done, false)
   }
   try {
-    return host.writeFile(output, [done.image, done.tail], OUTPUT_MODE) ?? null
+    return finishDraft(done) ?? host.writeFile(output, [done.image, done.tail], OUTPUT_MODE) ?? null
   } catch (trouble) {
     if (!(trouble instanceof HostError)) throw trouble
     error(messages, 'cannot-write', `failed to open ${output}: ${trouble.message}`, { file: output })

@@ -16,6 +16,7 @@ import { relocateChunks } from '../systems/relocate/relocateChunks.ts'
 import { hashChunks } from '../systems/sign/hashChunks.ts'
 import { readChunks } from '../systems/survey/readChunks.ts'
 import { functionStartChunks } from '../systems/beginExports/functionStarts.ts'
+import { writeChunks } from '../systems/writeAhead/writeChunks.ts'
 import { measureNameChunks, rowChunks } from '../systems/writeSymtab/rowChunks.ts'
 import { FORGET, type Kernel, type Request, serveRequest } from './core/pool.ts'
 import type { Host } from './host/host.ts'
@@ -43,6 +44,7 @@ const KERNELS: Readonly<Record<string, unknown>> = {
   readChunks,
   relocateChunks,
   rowChunks,
+  writeChunks,
 }
 
 /** Returns what answers each message of the pool with a reply. */

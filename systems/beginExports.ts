@@ -1,5 +1,5 @@
 // beginExports: has the export trie and the function starts made by another thread, while this one and the others relocate.
-// Reads: link.table, symbols, blocks, dylibs. Writes: link.exports, which writeDyldInfo waits for, link.functionStarts for writeSymtab.
+// Reads: link.table, symbols, blocks, dylibs. Writes: link.exports and link.functionStarts, which writeDyldInfo waits for.
 // After numberSymbols, which lists the externals; addresses stand. The trie's order takes a thread for long, and nothing before the
 // table of all tables asks for the size of either. Without threads they are made where they are waited for.
 

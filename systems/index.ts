@@ -1,4 +1,5 @@
 // The pipeline: the table of contents of the whole program. systems/README.md says of each what it reads and writes.
+import { discardDraft, settleDraft } from '../components/draft.ts'
 import { type Kept, releaseKept } from '../components/kept.ts'
 import type { Link } from '../components/link.ts'
 import { checkpoint, createObserver, type Observer, traceStep } from '../components/observer.ts'
@@ -25,6 +26,7 @@ import { sign } from './sign.ts'
 import { strip } from './strip.ts'
 import { survey } from './survey.ts'
 import { unwind } from './unwind.ts'
+import { writeAhead } from './writeAhead.ts'
 import { writeDyldInfo } from './writeDyldInfo.ts'
 import { writeHeader } from './writeHeader.ts'
 import { writeIndirect } from './writeIndirect.ts'
@@ -70,9 +72,11 @@ const WRITE: readonly (readonly [string, System])[] = [
   ['beginExports', beginExports],
   ['relocate', relocate],
   ['writeIndirect', writeIndirect],
+  ['writeAhead', writeAhead],
   ['writeDyldInfo', writeDyldInfo],
   ['writeSymtab', writeSymtab],
   ['writeHeader', writeHeader],
+  ['writeAhead', writeAhead],
   ['sign', sign],
   ['map', map],
 ]
@@ -126,14 +130,25 @@ async function runSystems(
     if (name === last) return link
   }
   if (messages.errors > 0) return link
-  for (const [name, system] of WRITE) {
-    if (messages.errors === 0) await run(link, name, system)
-    if (name === last) return link
+  try {
+    await write(link, last)
+  } catch (trouble) {
+    discardDraft(link)
+    throw trouble
   }
   return link
 }
 
-/** What comes after the systems: the caller writes the output. An abort is seen for the last time. */
+/** The caller discards what is left of a draft when something throws. */
+async function write(link: Link, last: string): Promise<void> {
+  for (const [name, system] of WRITE) {
+    if (link.messages.errors === 0) await run(link, name, system)
+    if (name === last) return
+  }
+  if (link.draft !== null && link.messages.errors === 0) await run(link, 'output', settleDraft)
+}
+
+/** What comes after the systems: the caller writes the output, or what is left of it. An abort is seen for the last time. */
 export async function beginOutput(observer: Observer): Promise<void> {
   await begin(observer, 'output')
 }

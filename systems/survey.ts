@@ -346,6 +346,7 @@ function reserve(found: Survey, pool: Pool, keeps: boolean): Link {
     linkedit: {},
     exports: null,
     functionStarts: null,
+    draft: null,
     digests: null,
     last: lastOf(found.kept),
     changed: null,

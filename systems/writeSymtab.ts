@@ -1,5 +1,5 @@
-// writeSymtab: the symbol table and its strings, function starts, and data in code.
-// Reads: link.table, symbols, names, imports, stabs. Writes: linkedit.symbols, strings, functionStarts, dataInCode.
+// writeSymtab: the symbol table and its strings, and data in code.
+// Reads: link.table, symbols, names, imports, stabs. Writes: linkedit.symbols, strings, dataInCode.
 // After writeDyldInfo, before writeHeader. Cost: one visit a symbol and its name's bytes.
 
 import type { Link, LinkeditName } from '../components/link.ts'
@@ -28,7 +28,7 @@ export interface Writing {
   strings: ByteSink
 }
 
-const TABLES: readonly LinkeditName[] = ['symbols', 'strings', 'functionStarts', 'dataInCode']
+const TABLES: readonly LinkeditName[] = ['symbols', 'strings', 'dataInCode']
 
 /** What the kernels read of the link. */
 const PARTS = ['arenas', 'files', 'symbols', 'blocks', 'sections', 'outputs', 'names', 'headerBlock'] as const
@@ -36,8 +36,6 @@ const PARTS = ['arenas', 'files', 'symbols', 'blocks', 'sections', 'outputs', 'n
 export async function writeSymtab(link: Link): Promise<void> {
   const { locals, externals, undefineds } = link.symtab
   const { table } = link
-  if (link.functionStarts !== null) link.linkedit.functionStarts = { bytes: await link.functionStarts(), offset: 0 }
-  link.functionStarts = null
   if (link.settings.dataInCode) link.linkedit.dataInCode = { bytes: dataInCode(link), offset: 0 }
   const job = createRowJob(link)
   if (job.names !== null) await runKernel(link, 'measureNameChunks', PARTS, measureNameChunks, job, job.fileChunks)

@@ -27,6 +27,20 @@ export interface FileRead {
   length: number
 }
 
+/** Files that several threads write, before they get their names. */
+export interface Drafts {
+  /** The `writeFile` that they stand for: not used for who has put another in its place. */
+  of: Host['writeFile']
+  /** Makes an empty file beside `path`; null where `writeFile` would not replace `path` by a new file, or none can be made. */
+  begin(path: string, mode: number): string | null
+  /** Writes `parts` to their places. Any thread of the process may. Throws a HostError when it cannot. */
+  write(draft: string, parts: readonly FilePart[]): void
+  /** Renames it over `path`; returns how it left that file. Throws a HostError when it cannot; the draft stays then. */
+  finish(draft: string, path: string): FileStat
+  /** Removes it. */
+  discard(draft: string): void
+}
+
 /** A thread that answers messages with those of `serve` (src/serve.ts). */
 export interface HostWorker {
   /** Structured clone; memory of SharedArrayBuffers is shared. */
@@ -57,6 +71,8 @@ export interface Host {
    * another process may have replaced it since. Throws a HostError when it cannot.
    */
   writeFile(path: string, chunks: readonly Uint8Array[], mode: number): FileStat | void
+  /** Of this host and its workers; absent where outputs are written in one go. */
+  drafts?: Drafts
   /** Writes `parts` into the file `path` as it stands. Throws a HostError when it cannot. */
   updateFile?(path: string, parts: readonly FilePart[]): void
   /**

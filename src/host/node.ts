@@ -2,6 +2,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import {
+  type Drafts,
   type FilePart,
   type FileRead,
   type FileStat,
@@ -49,6 +50,7 @@ function basicHost(): Host {
     workerReadInto: readInto,
     readFiles,
     writeFile,
+    drafts: DRAFTS,
     updateFile,
     cloneFile,
     keepFile,
@@ -152,7 +154,7 @@ function readBeside({ path: name, target, at, length }: FileRead, finish: (bytes
  */
 function writeFile(name: string, chunks: readonly Uint8Array[], mode: number): FileStat | void {
   try {
-    const standard = name === '/dev/stdout' ? 1 : name === '/dev/stderr' ? 2 : 0
+    const standard = standardStream(name)
     if (standard !== 0) return writeChunks(standard, chunks)
     if (name === '/dev/null') return
     const existing = fs.statSync(name, { throwIfNoEntry: false })
@@ -162,6 +164,54 @@ function writeFile(name: string, chunks: readonly Uint8Array[], mode: number): F
   } catch (cause) {
     throw toHostError(cause)
   }
+}
+
+function standardStream(name: string): number {
+  return name === '/dev/stdout' ? 1 : name === '/dev/stderr' ? 2 : 0
+}
+
+const DRAFTS: Drafts = {
+  of: writeFile,
+  begin: beginDraft,
+  write: writeDraft,
+  finish: finishDraft,
+  discard: discardDraft,
+}
+
+function beginDraft(name: string, mode: number): string | null {
+  if (standardStream(name) !== 0) return null
+  try {
+    const existing = fs.statSync(name, { throwIfNoEntry: false })
+    if (existing !== undefined && !existing.isFile()) return null
+    const [temporary, fd] = openTemporary(name, mode)
+    fs.closeSync(fd)
+    return temporary
+  } catch {
+    return null
+  }
+}
+
+function writeDraft(draft: string, parts: readonly FilePart[]): void {
+  const size = parts.reduce((sum, { bytes }) => sum + bytes.length, 0)
+  try {
+    writeParts(draft, parts, requestSize(size))
+  } catch (cause) {
+    throw toHostError(cause)
+  }
+}
+
+function finishDraft(draft: string, name: string): FileStat {
+  try {
+    const written = toStat(fs.statSync(draft))
+    renameOver(draft, name)
+    return written
+  } catch (cause) {
+    throw toHostError(cause)
+  }
+}
+
+function discardDraft(draft: string): void {
+  fs.rmSync(draft, { force: true })
 }
 
 function writeInPlace(name: string, chunks: readonly Uint8Array[]): void {
@@ -285,12 +335,13 @@ function updateFile(name: string, parts: readonly FilePart[]): void {
   }
 }
 
-function writeParts(name: string, parts: readonly FilePart[]): FileStat {
+/** By `most` bytes at a time, up to places that are multiples of that. */
+function writeParts(name: string, parts: readonly FilePart[], most = MAX_REQUEST): FileStat {
   const fd = fs.openSync(name, 'r+')
   try {
     for (const { at, bytes } of parts)
       for (let done = 0; done < bytes.length; )
-        done += fs.writeSync(fd, bytes, done, Math.min(bytes.length - done, MAX_REQUEST), at + done)
+        done += fs.writeSync(fd, bytes, done, Math.min(bytes.length - done, most - ((at + done) % most)), at + done)
     return toStat(fs.fstatSync(fd))
   } finally {
     fs.closeSync(fd)
@@ -313,7 +364,7 @@ function renameOver(temporary: string, name: string): void {
 
 function writeChunks(fd: number, chunks: readonly Uint8Array[]): void {
   const size = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
-  const most = size < SMALL_OUTPUT ? SMALL_REQUEST : WRITE_REQUEST
+  const most = requestSize(size)
   let next = 0
   let within = 0
   while (next < chunks.length) {
@@ -327,6 +378,10 @@ function writeChunks(fd: number, chunks: readonly Uint8Array[]): void {
     }
     within += written
   }
+}
+
+function requestSize(size: number): number {
+  return size < SMALL_OUTPUT ? SMALL_REQUEST : WRITE_REQUEST
 }
 
 /** A pipe that another program made non-blocking may be full. */
@@ -415,7 +470,8 @@ function threads(): typeof import('node:worker_threads') {
 
 function start(file: string | URL, events: WorkerEvents): HostWorker {
   const { Worker, SHARE_ENV } = threads()
-  const worker = new Worker(file, { argv: [WORKER_WORD], env: SHARE_ENV as never, trackUnmanagedFds: false })
+  // Node closes the file that a worker writes when it is stopped.
+  const worker = new Worker(file, { argv: [WORKER_WORD], env: SHARE_ENV as never, trackUnmanagedFds: true })
   let stopped = false
   const failed = (reason: string) => {
     if (!stopped) events.failed(reason)
