@@ -197,6 +197,8 @@ export interface Link {
   profiles: number[]
   /** By block: the higher, the earlier in its output section; 0 for those that stay behind in their order. Empty: no order. */
   priorities: Uint32Array
+  /** By block: the string that has this one as its end, and its place; 0 for those with a place of their own. Empty: none has. */
+  tails: Uint32Array
   /** Bytes of the linker's own blocks and names: arena index, next free rows of the reserved ranges. */
   internal: { file: number; arena: number; section: number; block: number; symbol: number }
   /** Libraries that objects name (LC_LINKER_OPTION), by option text: used once a loaded object names them. */

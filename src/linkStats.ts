@@ -76,6 +76,7 @@ function observeTables(stats: LinkStats, link: Link): void {
   atMost(stats.tables, 'names of externals', sizes(Object.values(table.externalNames)))
   atMost(stats.tables, 'sections in order', sizes(link.inputs.filter((inputs) => inputs !== undefined)))
   atMost(stats.tables, 'priorities', link.priorities.byteLength)
+  atMost(stats.tables, 'tails', link.tails.byteLength)
   atMost(stats.tables, 'unwind rows', sizes(Object.values(unwind ?? {}).filter(isColumn)))
 }
 

@@ -46,7 +46,10 @@ function bytesOf(link: Link, file: number): number {
     if (Header.content[section] === CONTENT_ZEROFILL || Blocks.output[section] === 0) continue
     const end = Blocks.first[section] + Blocks.count[section]
     for (let block = Blocks.first[section]; block < end; block++)
-      if ((Extent.flags[block] & (BLOCK_LIVE | BLOCK_FOLDED | BLOCK_COALESCED)) === BLOCK_LIVE)
+      if (
+        (Extent.flags[block] & (BLOCK_LIVE | BLOCK_FOLDED | BLOCK_COALESCED)) === BLOCK_LIVE &&
+        !(link.tails[block] > 0)
+      )
         bytes += Extent.size[block]
   }
   return bytes

@@ -145,7 +145,13 @@ export interface LinkOptions {
   deadStripDylibs?: boolean
   deadStripDuplicates?: boolean
   deduplicateLiterals?: boolean
+  /**
+   * `true`: the string table of the symbol table has every string once, which ld64.lld does unless told not to. `false`: each entry has a
+   * string of its own, `-no-deduplicate-symbol-strings`. Default: those of the debug map share the names of their symbols, other names
+   * are not compared.
+   */
   deduplicateSymbolStrings?: boolean
+  /** A C string that another one ends in lies within that one, as far as alignment allows. Strings that are not deduplicated stay whole. */
   tailMergeStrings?: boolean
   separateCstringLiterals?: boolean
   interposable?: boolean

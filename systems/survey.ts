@@ -301,6 +301,7 @@ function reserve(found: Survey, pool: Pool, keeps: boolean): Link {
     inputs: new Array(MAX_OUTPUTS),
     profiles: [],
     priorities: new Uint32Array(0),
+    tails: new Uint32Array(0),
     internal: { file: found.count + 1, arena: 0, section: 0, block: 0, symbol: 0 },
     autolinks: found.autolinks,
     indirects: [],

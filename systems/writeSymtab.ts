@@ -15,11 +15,13 @@ import { defineLocals } from './writeSymtab/defined.ts'
 import { addName, addString, nameLocals } from './writeSymtab/names.ts'
 import { createRowJob, measureNameChunks, nameFile, type RowJob, rowChunks } from './writeSymtab/rowChunks.ts'
 import { reserveTail } from './writeSymtab/reserveTail.ts'
+import { type NameSlots, shareName, shareNames } from './writeSymtab/shareNames.ts'
 
 export const NLIST_WORDS = macho.NLIST_SIZE / 4
 
 /** ld64 has no name at 0; the string table begins with a blank and an empty name behind it. */
 export const EMPTY_NAME = 1
+const NAMES_START = 2
 
 /** nlist_64 as words: n_strx; n_type, n_sect, n_desc; n_value in two. */
 export interface Writing {
@@ -45,12 +47,14 @@ export async function writeSymtab(link: Link): Promise<void> {
   writing.strings.u8(0)
   writeRoom(writing, table.room)
   writing.at += table.stabs.count * NLIST_WORDS
+  const firstName = writing.at
   nameAll(link, job, writing)
   await writeDefinitions(link, job, writing)
   for (const made of table.undefineds) writeUndefined(link, writing, made)
+  const slots = link.settings.deduplicateSymbolStrings ? shareAll(link, writing, firstName) : null
   padStrings(link, writing.strings)
   table.stabs.strings = writing.strings.length
-  writeStabs(link, writing)
+  writeStabs(link, writing, slots)
   padStrings(link, writing.strings)
   writing.strings.alignTo(8)
   link.linkedit.strings!.bytes = writing.strings.finish()
@@ -200,18 +204,40 @@ export function writeUndefined(link: Link, writing: Writing, made: number): void
   writeNlist(writing, addName(link, writing.strings, Library.name[made]), macho.N_EXT | macho.N_UNDF, 0, desc, 0)
 }
 
-/** Stabs stand before all symbols (and behind the room of the table), their texts behind all names; a stab of a symbol shares the symbol's name. */
-function writeStabs(link: Link, writing: Writing): void {
+function shareAll(link: Link, { words, at, strings }: Writing, firstName: number): NameSlots {
+  const slots = shareNames(words, firstName, at, strings, NAMES_START, link.table.stabs.texts.length)
+  link.visited.rows += (at - firstName) / NLIST_WORDS
+  link.visited.hashed += strings.length
+  return slots
+}
+
+/**
+ * Stabs stand before all symbols (and behind the room of the table), their texts behind all names. A stab of a symbol shares the symbol's
+ * name, unless no strings are to be shared.
+ */
+function writeStabs(link: Link, writing: Writing, slots: NameSlots | null): void {
   const { stabs, room } = link.table
-  const places = stabs.texts.map((text) => {
-    const bytes = fromText(text)
-    return addString(writing.strings, bytes, 0, bytes.length)
-  })
+  const copies = link.settings.deduplicateSymbolStrings === false
   writing.at = room * NLIST_WORDS
   for (let i = 0; i < stabs.count; i++) {
-    const symbol = room + stabs.count + stabs.row[i] - 1
-    const named = stabs.row[i] === 0 ? EMPTY_NAME : writing.words[symbol * NLIST_WORDS]
-    const strx = stabs.text[i] < 0 ? named : places[stabs.text[i]]
+    let strx = EMPTY_NAME
+    if (stabs.text[i] >= 0) strx = addStabText(writing.strings, slots, stabs.texts[stabs.text[i]])
+    else if (stabs.row[i] !== 0) {
+      strx = writing.words[(room + stabs.count + stabs.row[i] - 1) * NLIST_WORDS]
+      if (copies) strx = copyName(writing.strings, strx)
+    }
     writeNlist(writing, strx, stabs.type[i], stabs.section[i], stabs.desc[i], stabs.value[i])
   }
+  if (slots !== null) link.visited.probes += slots.probes
+}
+
+function addStabText(strings: ByteSink, slots: NameSlots | null, text: string): number {
+  const bytes = fromText(text)
+  if (slots !== null) return shareName(slots, strings, bytes, 0, bytes.length)
+  return addString(strings, bytes, 0, bytes.length)
+}
+
+function copyName(strings: ByteSink, from: number): number {
+  const { bytes } = strings
+  return addString(strings, bytes, from, bytes.indexOf(0, from))
 }

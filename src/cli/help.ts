@@ -8,6 +8,8 @@ const NOTES: Readonly<Record<string, string>> = {
   '-dependency_info': 'write the records Xcode reads: files read, files missing, output',
   '--message-format=': 'text (the default) or json: one message a line on stderr',
   '--layout=': 'tight (the default), or padded: room in code, data and sections, so that changes move little',
+  '--deduplicate-symbol-strings': 'equal names of symbols stand once in the string table, as in ld64.lld',
+  '-no-deduplicate-symbol-strings': 'entries of the debug map have copies of the names of their symbols',
   '--incremental':
     'do only what has changed since the last run, by a snapshot in OUTPUT.colonnade; implies --layout=padded',
   '--server':

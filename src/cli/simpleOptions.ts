@@ -1,7 +1,7 @@
 // Options that only set a field of LinkOptions.
 import { type Messages, error } from '../core/messages.ts'
 import type { LinkOptions } from '../types.ts'
-import { type ArgumentList, has, last, toggle, values } from './argumentList.ts'
+import { type ArgumentList, last, toggle, values } from './argumentList.ts'
 import type { Draft } from './draft.ts'
 import { parseHex } from './parseVersion.ts'
 
@@ -56,6 +56,7 @@ const TOGGLES: readonly (readonly [string, string, FieldOf<boolean>])[] = [
   ['-objc_category_merging', '-no_objc_category_merging', 'objcCategoryMerging'],
   ['-application_extension', '-no_application_extension', 'applicationExtension'],
   ['--deduplicate-strings', '--no-deduplicate-strings', 'deduplicateLiterals'],
+  ['--deduplicate-symbol-strings', '-no-deduplicate-symbol-strings', 'deduplicateSymbolStrings'],
   ['--tail-merge-strings', '--no-tail-merge-strings', 'tailMergeStrings'],
   ['--separate-cstring-literal-sections', '--no-separate-cstring-literal-sections', 'separateCstringLiterals'],
   ['--call-graph-profile-sort', '--no-call-graph-profile-sort', 'callGraphProfileSort'],
@@ -109,7 +110,6 @@ export function simpleOptions(draft: Draft, args: ArgumentList, messages: Messag
     else if (list !== undefined) Object.assign(draft, { [list]: values(args, name) })
     else if (hex !== undefined) setHex(draft, hex, args, name, messages)
   }
-  if (has(args, '-no-deduplicate-symbol-strings')) draft.deduplicateSymbolStrings = false
 }
 
 function setHex(draft: Draft, field: FieldOf<number>, args: ArgumentList, name: string, messages: Messages): void {

@@ -2,8 +2,8 @@
 import { BLOCK_FOLDED, BLOCK_LIVE } from '../../components/blocks.ts'
 import type { Link } from '../../components/link.ts'
 import { FILL_INPUTS, FILL_OBJC_STUBS } from '../../components/outputs.ts'
-import { CONTENT_LITERAL } from '../../components/sections.ts'
-import { orderBlocks } from '../kernels/orderBlocks.ts'
+import { CONTENT_CSTRING, CONTENT_LITERAL } from '../../components/sections.ts'
+import { liveBlocks, orderBlocks } from '../kernels/orderBlocks.ts'
 import { literalSize } from '../kernels/literalSize.ts'
 import { mostAligned, packWithRoom } from './rooms.ts'
 
@@ -16,10 +16,18 @@ export function sizeSection(link: Link, output: number): void {
     return sizeLiterals(link, output)
   Extent.size[output] = 0
   if (Section.room[output] !== 0) return sizeWithRoom(link, output, inputs)
-  const ordered = link.priorities.length === 0 ? null : orderBlocks(link, inputs)
+  const ordered = placedBlocks(link, inputs)
   const most = ordered === null ? packSections(link, output, inputs) : mostAligned(link, inputs)
   if (ordered !== null) Extent.size[output] = packOrdered(link, ordered)
   Section.alignPow2[output] = sectAlign(link, output) ?? Math.max(Section.alignPow2[output], most)
+}
+
+/** The blocks that have places of their own, where that is not all of them in their order. */
+function placedBlocks(link: Link, inputs: Uint32Array): Uint32Array | null {
+  const { priorities, tails, sections } = link
+  const strings = inputs.length > 0 && sections.Header.content[inputs[0]] === CONTENT_CSTRING
+  if (strings && tails.length > 0) return liveBlocks(link, inputs).filter((block) => tails[block] === 0)
+  return priorities.length === 0 ? null : orderBlocks(link, inputs)
 }
 
 function sizeWithRoom(link: Link, output: number, inputs: Uint32Array): void {
@@ -95,4 +103,15 @@ export function placeBlocks(link: Link, output: number): void {
     for (let block = first[inputs[i]]; block < end; block++)
       if ((flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) === BLOCK_LIVE) address[block] += base
   }
+  if (link.tails.length > 0) placeTails(link, inputs)
+}
+
+/** Behind all that they may be the ends of. */
+function placeTails({ blocks, sections, tails }: Link, inputs: Uint32Array): void {
+  const { size } = blocks.Extent
+  const { address } = blocks.Placement
+  const { first, count } = sections.Blocks
+  for (let i = 0; i < inputs.length; i++)
+    for (let block = first[inputs[i]]; block < first[inputs[i]] + count[inputs[i]]; block++)
+      if (tails[block] !== 0) address[block] = address[tails[block]] + size[tails[block]] - size[block]
 }

@@ -50,10 +50,10 @@ export function giveRoom(link: Link, bounded: ReadonlySet<number>): void {
 
 const PLAIN_TYPES: readonly number[] = [macho.S_REGULAR, macho.S_ZEROFILL, macho.S_CSTRING_LITERALS]
 
-/** Strings of one alignment: that of a leader does not depend on its copies then. */
+/** Strings of one alignment, none within another: that of a leader does not depend on its copies then, nor a place on other files. */
 function isPlain(link: Link, section: number): boolean {
   const { content, alignPow2 } = link.sections.Header
-  if (content[section] === CONTENT_CSTRING) return alignPow2[section] === 0
+  if (content[section] === CONTENT_CSTRING) return alignPow2[section] === 0 && link.tails.length === 0
   return content[section] === CONTENT_REGULAR || content[section] === CONTENT_ZEROFILL
 }
 

@@ -21,7 +21,7 @@ export async function foldLiterals(link: Link): Promise<void> {
 
 function createJob(link: Link): LiteralJob {
   const { Blocks } = link.sections
-  const sections = Uint32Array.from(listSections(link))
+  const sections = Uint32Array.from(listFoldedSections(link))
   const poolIds = new Uint32Array(link.sections.count + 1)
   const bases = new Uint32Array(sections.length + 1)
   sections.forEach((section, i) => {
@@ -39,7 +39,8 @@ function createJob(link: Link): LiteralJob {
   }
 }
 
-function listSections(link: Link): number[] {
+/** Sections whose literals are folded, in command-line order. */
+export function listFoldedSections(link: Link): number[] {
   const { files, sections } = link
   const list: number[] = []
   for (const file of link.order) {

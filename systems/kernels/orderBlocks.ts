@@ -23,7 +23,8 @@ export function orderBlocks(link: Link, inputs: Uint32Array): Uint32Array | null
   return ordered
 }
 
-function liveBlocks(link: Link, inputs: Uint32Array): Uint32Array {
+/** Those that stand for themselves, in order. */
+export function liveBlocks(link: Link, inputs: Uint32Array): Uint32Array {
   const { flags } = link.blocks.Extent
   const { first, count } = link.sections.Blocks
   let total = 0

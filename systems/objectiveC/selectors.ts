@@ -11,6 +11,7 @@ import { isLiveStub } from '../kernels/messageStubs.ts'
 import { arenaOfBlock, blockBytes, createPointee, pointerAt } from '../kernels/pointee.ts'
 import { createSite } from '../kernels/references.ts'
 import { eachSection, KIND_METHOD_NAMES, KIND_SELECTOR_REFERENCES } from './sectionKinds.ts'
+import { findTails, missingHosts } from './selectorTails.ts'
 
 /** The selector of the string `offset` bytes into `block`, made when it is new; 0 when no NUL ends the string there. */
 export function selectorInBlock(link: Link, block: number, offset: number): number {
@@ -74,9 +75,19 @@ export function stubSelectors(link: Link): void {
 
 /** Strings that some input has in __objc_methname serve selectors that have none yet; the rest are added. */
 export function findStrings(link: Link, kinds: Uint8Array): void {
-  if (missingStrings(link) > 0) eachSection(link, kinds, KIND_METHOD_NAMES, (section) => matchStrings(link, section))
-  const size = missingStrings(link)
-  if (size === 0) return
+  const { tailMergeStrings } = link.settings
+  if (missingStrings(link, NO_HOSTS) > 0)
+    eachSection(link, kinds, KIND_METHOD_NAMES, (section) => matchStrings(link, section))
+  if (tailMergeStrings) findTails(link, kinds)
+  const hosts = tailMergeStrings ? missingHosts(link) : NO_HOSTS
+  const size = missingStrings(link, hosts)
+  if (size > 0) addStrings(link, hosts, size)
+}
+
+const NO_HOSTS = new Uint32Array(0)
+
+/** One block of them in `__TEXT,__objc_methname`; those with a host lie within it. */
+function addStrings(link: Link, hosts: Uint32Array, size: number): void {
   const section = addInternalSection(link, '__TEXT', '__objc_methname', macho.S_CSTRING_LITERALS, 0, CONTENT_REGULAR)
   const position = internalBytes(link, size)
   const block = addInternalBlock(link, section, size, 0, BLOCK_KEPT | BLOCK_LIVE, position)
@@ -84,20 +95,26 @@ export function findStrings(link: Link, kinds: Uint8Array): void {
   const { Text, Place } = link.selectors
   let at = 0
   for (let row = 1; row <= link.selectors.count; row++) {
-    if (Place.string[row] !== 0) continue
+    if (Place.string[row] !== 0 || hosts[row] > 0) continue
     const from = Text.offset[row]
     bytes.set(link.arenas.list[Text.arena[row]].bytes.subarray(from, from + Text.length[row]), position + at)
     Place.string[row] = block
     Place.stringAt[row] = at
     at += Text.length[row] + 1
   }
+  for (let row = 1; row < hosts.length; row++) {
+    if (hosts[row] === 0) continue
+    Place.string[row] = block
+    Place.stringAt[row] = Place.stringAt[hosts[row]] + Text.length[hosts[row]] - Text.length[row]
+  }
 }
 
-/** Bytes of the strings that are not there, each with its NUL. */
-function missingStrings(link: Link): number {
+/** Bytes of the strings that are not there, each with its NUL, but for those with a host. */
+function missingStrings(link: Link, hosts: Uint32Array): number {
   const { Text, Place } = link.selectors
   let size = 0
-  for (let row = 1; row <= link.selectors.count; row++) if (Place.string[row] === 0) size += Text.length[row] + 1
+  for (let row = 1; row <= link.selectors.count; row++)
+    if (Place.string[row] === 0 && !(hosts[row] > 0)) size += Text.length[row] + 1
   return size
 }
 

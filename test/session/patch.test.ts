@@ -242,6 +242,9 @@ test('what a patch cannot do needs a warm rebuild, and it says why', async () =>
     [{ icf: 'all' }, /; identical code is folded$/],
     [{ map: true }, /; a report of the whole link is wanted$/],
     [{ uuid: 'random', write: true }, /; the UUID is random$/],
+    [{ tailMergeStrings: true }, /; strings are merged with the ends of others$/],
+    [{ deduplicateSymbolStrings: true }, /; names in the symbol table are shared, or never$/],
+    [{ deduplicateSymbolStrings: false }, /; names in the symbol table are shared, or never$/],
   ]
   for (const [options, wanted] of cases) {
     const program = createProgram(target, [], options)

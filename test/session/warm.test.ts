@@ -193,6 +193,22 @@ forEachTarget((target) => {
     assert.equal(run(program), '11 12 13')
     await program.session.dispose()
   })
+
+  test(`shared names and merged strings are found anew in a warm rebuild (${target.name})`, async () => {
+    const program = createProgram(target, { deduplicateSymbolStrings: true, tailMergeStrings: true })
+    const saying = (words: string) => `static int own = 1; int printf(const char *, ...);
+      int shared(int); int one(int x) { own++; printf("${words}, "); printf("words, "); return shared(x) + own; }`
+    put(program, 'one', saying('some words'))
+    await rebuild(program)
+    assert.equal(run(program), 'some words, words, 12 12 13')
+    for (const words of ['more words', 'a', 'some words']) {
+      put(program, 'one', saying(words))
+      assert.equal((await rebuild(program)).mode, 'warm')
+      assert.equal(run(program), `${words}, words, 12 12 13`)
+      await isFresh(program)
+    }
+    await program.session.dispose()
+  })
 })
 
 const EDITS: readonly [file: string, source: string, printed: string][] = [

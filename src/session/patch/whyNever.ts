@@ -7,6 +7,8 @@ export function whyNever(link: Link): string {
   if (!link.keeps || link.digests === null) return 'the link was not kept'
   if ((settings.icf ?? 'none') !== 'none') return 'identical code is folded'
   if (link.priorities.length > 0) return 'the order of the code may change'
+  if (settings.deduplicateSymbolStrings !== undefined) return 'names in the symbol table are shared, or never'
+  if (settings.tailMergeStrings) return 'strings are merged with the ends of others'
   if (settings.deadStripDuplicates) return 'duplicates of dead code are allowed'
   if (settings.uuid === 'random') return 'the UUID is random'
   if (link.uuidAt + 16 > 2 ** link.digests.shift) return 'the UUID is not on the first page'
