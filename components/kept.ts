@@ -41,16 +41,32 @@ export function createKept(link: Link, changed: ReadonlySet<string>, isWritten: 
   }
 }
 
-/** Lets go of the kept link's columns, tables and image once all is taken over: it is of no use any more. Its arenas are the new link's. */
-export function releaseKept({ link }: Kept): void {
+/** Where things were in the kept link, whose image is what was written. */
+export interface Past {
+  /** Its files, sections, table entries, outputs, thunks; of blocks and symbols where they are and what they mean. */
+  link: Link
+  /** By file: the one of the kept link whose rows it has taken; 0: none. */
+  from: Uint32Array
+}
+
+/**
+ * Lets go of the kept link's columns, tables and image once all inputs are taken over: its arenas are the new link's. What tells where
+ * things were stays until relocate has looked, if the image is what was written and blocks stand in the order of the inputs.
+ */
+export function releaseKept({ link, from, isWritten }: Kept): Past | null {
   const { files, sections, blocks, symbols, names, unwinds, gots, tlvs, stubs, imports, fixups, table } = link
-  for (const kind of [files, sections, blocks, symbols, names, unwinds, gots, tlvs, stubs, imports, fixups, table])
-    emptyColumns(kind as unknown as Record<string, unknown>)
+  const stays = isWritten && link.priorities.length === 0
+  for (const kind of [names, unwinds, fixups, table]) emptyColumns(kind as unknown as Record<string, unknown>)
+  if (stays) emptyComponents([symbols.Definition, symbols.Loaded, blocks.Relocations, blocks.Links, blocks.Loaded])
+  else
+    for (const kind of [files, sections, blocks, symbols, gots, tlvs, stubs, imports])
+      emptyColumns(kind as unknown as Record<string, unknown>)
   link.unwind = null
   link.priorities = new Uint32Array(0)
   link.image = link.tail = new Uint8Array(0)
   link.linkedit = {}
   link.digests = null
+  return stays ? { link, from } : null
 }
 
 /** Of a kind: its columns, those of its components, and what stands beside them. */
@@ -58,11 +74,16 @@ function emptyColumns(kind: Record<string, unknown>): void {
   for (const [name, value] of Object.entries(kind)) {
     if (value instanceof Uint32Array) kind[name] = new Uint32Array(0)
     else if (name !== 'world' && typeof value === 'object' && value !== null && hasColumns(value))
-      for (const column in value) {
-        const Type = (value as Record<string, unknown>)[column]!.constructor as new (length: number) => unknown
-        ;(value as Record<string, unknown>)[column] = new Type(0)
-      }
+      emptyComponents([value])
   }
+}
+
+function emptyComponents(components: readonly object[]): void {
+  for (const component of components as readonly Record<string, object>[])
+    for (const column in component) {
+      const Type = component[column].constructor as new (length: number) => object
+      component[column] = new Type(0)
+    }
 }
 
 function hasColumns(component: object): boolean {

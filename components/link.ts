@@ -16,7 +16,7 @@ import type { Files } from './files.ts'
 import type { Fixups } from './fixups.ts'
 import type { Gots } from './gots.ts'
 import type { Imports } from './imports.ts'
-import type { Kept } from './kept.ts'
+import type { Kept, Past } from './kept.ts'
 import type { Names } from './names.ts'
 import type { Outputs, Segments } from './outputs.ts'
 import type { Observer } from './observer.ts'
@@ -138,6 +138,9 @@ export function createStabs(rows: number): StabTable {
   }
 }
 
+/** Ranges of bytes, ascending and apart: pairs of first byte and end. */
+export type Spans = Uint32Array
+
 /** Hashes of the file's pages and of tables of __LINKEDIT, from which UUID and signature are made. */
 export interface PageDigests {
   shift: number
@@ -157,6 +160,8 @@ export interface Link {
   keeps: boolean
   /** The link that this one takes inputs over from, until all are loaded. */
   kept: Kept | null
+  /** Where things were in that link, from then on until relocate has looked; null where none was left as it was written. */
+  past: Past | null
   settings: Settings
   host: Host
   arch: Arch
@@ -278,8 +283,11 @@ export interface Link {
   draft: Draft | null
   /** Of the finished file, where `keeps` is set. */
   digests: PageDigests | null
-  /** The file as the link before has left it, until sign has compared; null where inputs were not taken over, or it was not left so. */
-  last: { image: Uint8Array; tail: Uint8Array; digests: PageDigests } | null
+  /**
+   * The file as the link before has left it, until sign has compared; null where inputs were not taken over, or it was not left so. Where
+   * its image has become this link's, `image` holds what was at `spans` of it, and nothing else has changed.
+   */
+  last: { image: Uint8Array; spans: Spans | null; tail: Uint8Array; digests: PageDigests } | null
   /** By page of the file: 1 where it is not as in `last`; null: not known. */
   changed: Uint8Array | null
   reports: Record<string, string>

@@ -11,6 +11,7 @@ import { giveChunks, indexChunks, nameChunks, numberChunks } from '../systems/lo
 import { externalChunks } from '../systems/numberSymbols/externalChunks.ts'
 import { nameRowChunks } from '../systems/numberSymbols/externalNames.ts'
 import { listChunks } from '../systems/numberSymbols/listChunks.ts'
+import { compareChunks } from '../systems/relocate/compareChunks.ts'
 import { hintChunks } from '../systems/relocate/hints.ts'
 import { relocateChunks } from '../systems/relocate/relocateChunks.ts'
 import { hashChunks } from '../systems/sign/hashChunks.ts'
@@ -24,6 +25,7 @@ import type { Host } from './host/host.ts'
 const KERNELS: Readonly<Record<string, unknown>> = {
   addressChunks,
   branchChunks,
+  compareChunks,
   exportChunks,
   externalChunks,
   fillChunks,

@@ -122,7 +122,7 @@ async function runSystems(
   if (last === 'survey') return link
   do await run(link, 'load', load)
   while (await run(link, 'resolve', resolve))
-  if (kept !== null) releaseKept(kept)
+  if (kept !== null) link.past = releaseKept(kept)
   link.kept = null
   if (last === 'load' || last === 'resolve') return link
   for (const [name, system] of DECIDE) {

@@ -258,6 +258,7 @@ function reserve(found: Survey, pool: Pool, keeps: boolean): Link {
   const link: Link = {
     keeps,
     kept: found.kept,
+    past: null,
     settings: found.settings,
     host: found.host,
     arch: found.arch,
@@ -366,7 +367,7 @@ function reserve(found: Survey, pool: Pool, keeps: boolean): Link {
 function lastOf(kept: Kept | null): Link['last'] {
   if (kept === null || !kept.isWritten || kept.link.digests === null) return null
   const { image, tail, digests } = kept.link
-  return { image, tail, digests }
+  return { image, spans: null, tail, digests }
 }
 
 /** With those that the next versions of an object may have more than this one. */

@@ -19,14 +19,20 @@ interface Hinting {
   to: number
   toImage: number
   toAddress: number
+  /** The block is one of those whose bytes were taken over: what hints change there has changed. */
+  isTaken: boolean
   /** Hints that leave their block. */
   bad: number
+  /** As in the job. */
+  taken: Uint8Array | null
 }
 
 export interface HintJob {
   files: Uint32Array
   /** Files a chunk. */
   step: number
+  /** By input section: 1 where the image had its bytes; null: nowhere. */
+  taken: Uint8Array | null
 }
 
 /** Applies the hints of files; returns, once for each bad hint, the index of its file. */
@@ -36,7 +42,7 @@ export function hintChunks(link: Link, job: HintJob, take: () => number): number
   for (let chunk = take(); chunk >= 0; chunk = take()) {
     const end = Math.min(job.files.length, (chunk + 1) * job.step)
     for (let i = chunk * job.step; i < end; i++) {
-      const count = applyHints(link, view, job.files[i])
+      const count = applyHints(link, view, job.files[i], job.taken)
       for (let n = 0; n < count; n++) bad.push(i)
     }
   }
@@ -52,7 +58,7 @@ export function reportHints(link: Link, files: Uint32Array, bad: number[]): void
 }
 
 /** All hints but those of two adrp, and then these: an adrp that became a nop could not be shortened with its add. Returns how many are bad. */
-function applyHints(link: Link, view: DataView, file: number): number {
+function applyHints(link: Link, view: DataView, file: number, taken: Uint8Array | null): number {
   const { Tables, Source } = link.files
   const { bytes } = link.arenas.list[Source.arena[file]]
   const hinting: Hinting = {
@@ -64,7 +70,9 @@ function applyHints(link: Link, view: DataView, file: number): number {
     to: 0,
     toImage: 0,
     toAddress: 0,
+    isTaken: false,
     bad: 0,
+    taken,
   }
   const start = Tables.hints[file]
   if (walkHints(link, view, file, hinting, start, false)) walkHints(link, view, file, hinting, start, true)
@@ -106,6 +114,7 @@ function readUleb(hinting: Hinting): number {
 function useHint(link: Link, view: DataView, file: number, hinting: Hinting, kind: number): void {
   const { arguments: places } = hinting
   if ((places[0] < hinting.from || places[0] >= hinting.to) && !enterBlock(link, file, hinting, places[0])) return
+  if (hinting.isTaken) return
   const count = HINT_ARGUMENTS[kind]
   for (let i = 1; i < count; i++) {
     if (places[i] >= hinting.from && places[i] < hinting.to) continue
@@ -138,6 +147,7 @@ function enterBlock(link: Link, file: number, hinting: Hinting, address: number)
     if ((blocks.Extent.flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) !== BLOCK_LIVE) return false
     hinting.from = Header.address[section] + blocks.Extent.offset[block]
     hinting.to = hinting.from + blocks.Extent.size[block]
+    hinting.isTaken = hinting.taken?.[section] === 1
     hinting.toAddress = outputs.Extent.address[output] - outputs.Extent.fileOffset[output]
     hinting.toImage = blocks.Placement.address[block] - hinting.toAddress - hinting.from
     return true

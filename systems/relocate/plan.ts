@@ -20,8 +20,9 @@ export interface RelocateJob {
   lastBinds: Uint32Array
 }
 
-export function planRelocation(link: Link): RelocateJob {
-  const sections = listSections(link)
+/** `taken`: 1 by input section where the image has its bytes already; null: nowhere. */
+export function planRelocation(link: Link, taken: Uint8Array | null = null): RelocateJob {
+  const sections = listSections(link, taken)
   const most = link.pool.workers.length === 0 ? 1 : (link.pool.workers.length + 1) * CHUNKS_A_THREAD
   const rows = (): Uint32Array => new Uint32Array(memory((most + 2) * 4, link.arenas.shared))
   const job: RelocateJob = {
@@ -37,12 +38,12 @@ export function planRelocation(link: Link): RelocateJob {
   return job
 }
 
-function listSections(link: Link): Uint32Array {
+function listSections(link: Link, taken: Uint8Array | null): Uint32Array {
   const { outputs, inputs } = link
   const list: number[] = []
   for (let output = 1; output <= outputs.count; output++) {
     if (outputs.Section.fill[output] !== FILL_INPUTS || isZeroFillType(outputs.Section.flags[output])) continue
-    for (const section of inputs[output]) list.push(section)
+    for (const section of inputs[output]) if (taken?.[section] !== 1) list.push(section)
   }
   return Uint32Array.from(list)
 }

@@ -9,16 +9,33 @@ import { digester } from '../kernels/signing.ts'
  * where pages and parts are others.
  */
 export function changedPages({ last, image, tail }: Link, job: PageDigests): Uint8Array | null {
-  if (last === null || last.image.length !== image.length || last.tail.length !== tail.length) return null
+  if (last === null || last.tail.length !== tail.length) return null
+  if (last.spans === null && last.image.length !== image.length) return null
   const { shift, pages, parts } = last.digests
   if (shift !== job.shift || pages !== job.pages || parts.length !== job.parts.length) return null
   if (parts.some((at, i) => at !== job.parts[i])) return null
   const changed = new Uint8Array(Math.ceil((image.length + tail.length) / 2 ** shift))
-  markDifferences(changed, shift, 0, image, last.image)
+  markImage(changed, shift, image, last)
   markDifferences(changed, shift, image.length, tail, last.tail)
   changed[0] = 1
   if (job.end > image.length) changed.fill(1, Math.floor(job.end / 2 ** shift))
   return changed
+}
+
+function markImage(changed: Uint8Array, shift: number, image: Uint8Array, last: NonNullable<Link['last']>): void {
+  const spans = last.spans ?? Uint32Array.of(0, image.length)
+  let at = 0
+  for (let i = 0; i < spans.length; i += 2) {
+    const size = spans[i + 1] - spans[i]
+    markDifferences(
+      changed,
+      shift,
+      spans[i],
+      image.subarray(spans[i], spans[i + 1]),
+      last.image.subarray(at, at + size),
+    )
+    at += size
+  }
 }
 
 /** `before` and `now`, of equal lengths, lie at `at` of the file. */

@@ -94,7 +94,7 @@ export function fixupOffsets(link: Link, fixups: Fixups): number[] {
 export function relaxFile(link: Link, file: number): boolean {
   if (link.arch.name !== 'arm64' || link.settings.ignoreOptimizationHints) return true
   if (link.files.Tables.hintsSize[file] === 0) return true
-  return hintChunks(link, { files: Uint32Array.of(file), step: 1 }, once()).length === 0
+  return hintChunks(link, { files: Uint32Array.of(file), step: 1, taken: null }, once()).length === 0
 }
 
 /** Takes chunk 0, the only one. */

@@ -75,7 +75,7 @@ interface Pair {
  */
 export function findRenames(
   link: Link,
-  relations: Relations,
+  relations: () => Relations,
   file: number,
   before: Link,
   after: Link,
@@ -97,7 +97,8 @@ export function findRenames(
     else renames.heirs[old - 1] = first + now - 1
     if (trouble !== '') return `has other symbols: ${nameText(link, name)} ${trouble}`
   }
-  const seen = mentionedElsewhere(link, relations, file, [...renames.gone, ...dropped])
+  const lost = [...renames.gone, ...dropped]
+  const seen = lost.length === 0 ? new Set<number>() : mentionedElsewhere(link, relations(), file, lost)
   const missed = renames.gone.find((name) => seen.has(name))
   if (missed !== undefined) return `has other symbols: ${nameText(link, missed)} is not what it was to other objects`
   renames.forgotten.push(...dropped.filter((name) => !seen.has(name)))

@@ -67,9 +67,9 @@ export function restructure(patching: Patching, change: Restructure, dirty: Dirt
   if (link.selectors.count + link.methodLists.count + link.messageStubs.count > 0)
     return 'has other symbols or blocks, and Objective-C tables may list them'
   if (!nameMentioned(link, after)) return 'has more names than room is kept for'
-  const relations = relationsAgain(patching)
-  const renames = findRenames(link, relations, file, before.link, after.link)
+  const renames = findRenames(link, () => relationsAgain(patching), file, before.link, after.link)
   if (typeof renames === 'string') return renames
+  const relations = relationsAgain(patching)
   if (hasGuests(link, relations, file)) return 'has other symbols, and aliases in or of other objects'
   if (!findLocalHeirs(link, file, after.link, renames.heirs))
     return 'has other symbols: one with an entry in the GOT goes'

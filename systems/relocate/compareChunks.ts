@@ -1,0 +1,157 @@
+// Which objects say in the image what they said in that of the link before: they were taken over as they were, their blocks are where
+// they were, and what they refer to has its address and is reached in the same way. A chunk is a few files.
+import { BLOCK_FOLDED, BLOCK_LIVE } from '../../components/blocks.ts'
+import { findGot, KEY_IMPORT, KEY_LOCAL } from '../../components/gots.ts'
+import type { Past } from '../../components/kept.ts'
+import type { Link } from '../../components/link.ts'
+import { memory } from '../../components/columns.ts'
+import { TARGET_IMPORT } from '../../components/symbols.ts'
+import { gotAddress, stubAddress, tlvAddress } from '../kernels/addresses.ts'
+
+const FILES_A_CHUNK = 64
+/** Of an import: its stub, its entry of the GOT, that for a thread-local variable; -1 for none. */
+const ENTRIES = 3
+
+/** What there is of one of the two links. */
+interface Side {
+  /** First rows by file. */
+  block: Uint32Array
+  symbol: Uint32Array
+  flags: Uint8Array
+  leader: Uint32Array
+  placed: Float64Array
+  target: Uint32Array
+  address: Float64Array
+  /** By import, ENTRIES each. */
+  entries: Float64Array
+  /** By symbol: its place in the GOT plus 1; null: none has one. */
+  locals: Uint32Array | null
+}
+
+export interface CompareJob {
+  files: Uint32Array
+  step: number
+  from: Uint32Array
+  old: Side
+  now: Side
+  /** Targets are compared by their numbers, for branches may go through thunks. */
+  exact: boolean
+  /** Targets of the same number are reached in the same way. */
+  areEqual: boolean
+  /** By file of this link: 1 where it says the same. */
+  same: Uint8Array
+}
+
+export function createCompareJob(link: Link, past: Past, exact: boolean): CompareJob {
+  const [old, now] = [sideOf(past.link), sideOf(link)]
+  return {
+    files: link.order,
+    step: FILES_A_CHUNK,
+    from: past.from,
+    old,
+    now,
+    exact,
+    areEqual: old.locals === null && now.locals === null && areEqual(old.entries, now.entries),
+    same: new Uint8Array(memory(link.files.count + 1, link.arenas.shared)),
+  }
+}
+
+function areEqual(a: Float64Array, b: Float64Array): boolean {
+  return a.length === b.length && a.every((value, i) => value === b[i])
+}
+
+function sideOf(link: Link): Side {
+  const { block, symbol } = link.files.Ranges
+  const { leader, address: placed } = link.blocks.Placement
+  const { target, address } = link.symbols.Reference
+  const { flags } = link.blocks.Extent
+  return { block, symbol, flags, leader, placed, target, address, entries: entriesOf(link), locals: localsOf(link) }
+}
+
+function entriesOf(link: Link): Float64Array {
+  const { imports, gots, tlvs } = link
+  const entries = new Float64Array((imports.count + 1) * ENTRIES).fill(-1)
+  for (let made = 1; made <= imports.count; made++) {
+    const got = findGot(gots, KEY_IMPORT, made)
+    const tlv = findGot(tlvs, KEY_IMPORT, made)
+    if (imports.Use.stub[made] !== 0) entries[made * ENTRIES] = stubAddress(link, made)
+    if (got !== 0) entries[made * ENTRIES + 1] = gotAddress(link, got)
+    if (tlv !== 0) entries[made * ENTRIES + 2] = tlvAddress(link, tlv)
+  }
+  return entries
+}
+
+function localsOf({ gots, symbols, arenas }: Link): Uint32Array | null {
+  let locals: Uint32Array | null = null
+  for (let got = 1; got <= gots.count; got++) {
+    if (gots.Key.kind[got] !== KEY_LOCAL) continue
+    locals ??= new Uint32Array(memory((symbols.count + 1) * 4, arenas.shared))
+    locals[gots.Key.index[got]] = gots.Slot.slot[got] + 1
+  }
+  return locals
+}
+
+export function compareChunks({ files, visited }: Link, job: CompareJob, take: () => number): void {
+  const { blocks, symbols } = files.Ranges
+  for (let chunk = take(); chunk >= 0; chunk = take()) {
+    const end = Math.min((chunk + 1) * job.step, job.files.length)
+    for (let i = chunk * job.step; i < end; i++) {
+      const file = job.files[i]
+      const old = file < job.from.length ? job.from[file] : 0
+      if (old === 0) continue
+      const count = symbols[file]
+      if (!haveSamePlaces(job, old, file, blocks[file]) || !haveSameAddresses(job, old, file, count)) continue
+      if (haveSameTargets(job, old, file, count)) job.same[file] = 1
+      visited.rows += blocks[file] + symbols[file]
+    }
+  }
+}
+
+const PLACED = BLOCK_LIVE | BLOCK_FOLDED
+
+function haveSamePlaces({ old, now }: CompareJob, before: number, file: number, count: number): boolean {
+  const { flags: wasFlags, leader: wasLeader, placed: wasPlaced } = old
+  const { flags, leader, placed } = now
+  const [a, b] = [old.block[before], now.block[file]]
+  for (let i = 0; i < count; i++) {
+    if (((wasFlags[a + i] ^ flags[b + i]) & PLACED) !== 0) return false
+    if (wasPlaced[wasLeader[a + i] || a + i] !== placed[leader[b + i] || b + i]) return false
+  }
+  return true
+}
+
+function haveSameAddresses({ old, now }: CompareJob, before: number, file: number, count: number): boolean {
+  const { address: was } = old
+  const { address: is } = now
+  const [a, b] = [old.symbol[before], now.symbol[file]]
+  for (let i = 0; i < count; i++) if (was[a + i] !== is[b + i]) return false
+  return true
+}
+
+/** Most have the same numbers, which say the same where all imports and entries do. */
+function haveSameTargets(job: CompareJob, before: number, file: number, count: number): boolean {
+  const { target: was } = job.old
+  const { target: is } = job.now
+  const { areEqual } = job
+  const [a, b] = [job.old.symbol[before], job.now.symbol[file]]
+  for (let i = 0; i < count; i++) {
+    if (areEqual && was[a + i] === is[b + i]) continue
+    if (!isSameTarget(job, was[a + i], is[b + i])) return false
+  }
+  return true
+}
+
+function isSameTarget({ old, now, exact }: CompareJob, was: number, is: number): boolean {
+  if (was === 0 || is === 0) return was === is
+  if (exact && was !== is) return false
+  if ((was | is) & TARGET_IMPORT) return isSameImport(old.entries, was, now.entries, is)
+  return (old.locals?.[was] ?? 0) === (now.locals?.[is] ?? 0)
+}
+
+/** Both are imports, and are reached through entries at the same places. */
+function isSameImport(oldEntries: Float64Array, was: number, entries: Float64Array, is: number): boolean {
+  if ((was & is & TARGET_IMPORT) === 0) return false
+  const [a, b] = [(was & 0x7fffffff) * ENTRIES, (is & 0x7fffffff) * ENTRIES]
+  for (let i = 0; i < ENTRIES; i++) if (oldEntries[a + i] !== entries[b + i]) return false
+  return true
+}
