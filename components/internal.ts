@@ -5,7 +5,7 @@ import { hashBytes } from '../src/core/hash.ts'
 import { spawnRange } from '../src/ecs.ts'
 import type { BlockId, NameId, SectionId, SymbolId } from './ids.ts'
 import type { Link } from './link.ts'
-import { adoptName, findName, internName } from './names.ts'
+import { adoptName, appendName, findMention, findName, internMentions, internName, type Mentions } from './names.ts'
 import { internSectionName } from './sectionNames.ts'
 import { SYMBOL_DEFINED, SYMBOL_EXTERNAL, SYMBOL_SYNTHETIC } from './symbols.ts'
 
@@ -40,13 +40,32 @@ export function nameOf(link: Link, text: string): NameId {
 
 /** The row of a name of the kept link, made when it is new. Of that link's arenas the internal one goes. */
 export function addKept(link: Link, old: NameId): NameId {
-  const { link: kept } = link.kept!
+  const { link: kept, isAppending } = link.kept!
   const { arena, offset, length, hash } = kept.names.Text
-  if (arena[old] !== kept.internal.arena) return adoptName(link.names, link.arenas, kept.names, old)
+  if (arena[old] !== kept.internal.arena)
+    return isAppending ? appendName(link.names, kept.names, old) : adoptName(link.names, link.arenas, kept.names, old)
   const { bytes } = kept.arenas.list[arena[old]]
   const position = internalBytes(link, length[old] + 1)
   link.arenas.list[link.internal.arena].bytes.set(bytes.subarray(offset[old], offset[old] + length[old]), position)
+  if (isAppending) {
+    const name = appendName(link.names, kept.names, old)
+    link.names.Text.offset[name] = position
+    return name
+  }
   return internName(link.names, link.arenas, link.internal.arena, position, length[old], hash[old])
+}
+
+/** As `internMentions`, where names so far have been appended. */
+export function appendMentions(link: Link, mentions: Mentions, count: number, nameOf: Uint32Array): void {
+  const { link: kept, names: known } = link.kept!
+  for (let at = 0; at < count; at++) {
+    const old = findMention(kept.names, kept.arenas, link.arenas, mentions, at)
+    if (old === 0) internMentions(link.names, link.arenas, mentions, at, at + 1, nameOf)
+    else {
+      if (known[old] === 0) known[old] = addKept(link, old)
+      nameOf[mentions.row[at]] = known[old]
+    }
+  }
 }
 
 /** The row of a name given as text, or 0. */

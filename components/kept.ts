@@ -17,6 +17,8 @@ export interface Kept {
   from: Uint32Array
   /** New ids by kept ones, 0 until the first mention: names, and names of sections. */
   names: Uint32Array
+  /** All names so far are kept ones, or known to be none: they get rows without a look into the index, which is made afterwards. */
+  isAppending: boolean
   sectionNames: Uint32Array
 }
 
@@ -37,6 +39,7 @@ export function createKept(link: Link, changed: ReadonlySet<string>, isWritten: 
     files,
     from: new Uint32Array(0),
     names: new Uint32Array(link.names.count + 1),
+    isAppending: false,
     sectionNames: new Uint32Array(link.sectionNames.count + 1),
   }
 }

@@ -128,6 +128,35 @@ export function adoptName(names: Names, arenas: Arenas, others: Names, other: Na
   return name
 }
 
+/**
+ * A row for a name of other `names` that these do not have, whose bytes lie in the same arenas. The index does not know it before
+ * `indexNames`.
+ */
+export function appendName(names: Names, others: Names, other: NameId): NameId {
+  const { arena, offset, length, hash } = others.Text
+  const { Text } = names
+  const name = ++names.count
+  Text.arena[name] = arena[other]
+  Text.offset[name] = offset[other]
+  Text.length[name] = length[other]
+  Text.hash[name] = hash[other]
+  return name
+}
+
+/** The row of a mention in other `names`, whose arenas are `own`; 0: they have none. */
+export function findMention(names: Names, own: Arenas, arenas: Arenas, mentions: Mentions, at: number): NameId {
+  restoreIndex(names)
+  const { start, place, hash } = mentions
+  const { view } = arenas.list[place[at] >>> 24]
+  return names.index[probe(names, own, view, start[at], place[at] & LENGTH_MASK, hash[at])]
+}
+
+/** Enters all names into the index. @throws FormatError as internName does */
+export function indexNames(names: Names): void {
+  while (names.count * 4 > names.mask * 3) names.mask = names.mask * 2 + 1
+  if (!fillIndex(names)) growIndex(names)
+}
+
 /** Place of the entry of a name, or of the empty one where it goes, for which its region has room. */
 function placeFor(names: Names, arenas: Arenas, start: number, place: number, hash: number): number {
   if (names.used[hash >>> (HASH_BITS - REGION_BITS)] + 1 >= regionSize(names)) growIndex(names)

@@ -6,7 +6,8 @@
 
 import { FILE_AGAIN, FILE_BROKEN, FILE_LOADED, FILE_OBJECT, FILE_PARSED } from '../components/files.ts'
 import type { Link } from '../components/link.ts'
-import { internMentions } from '../components/names.ts'
+import { appendMentions } from '../components/internal.ts'
+import { indexNames, internMentions } from '../components/names.ts'
 import { checkpoint } from '../components/observer.ts'
 import * as macho from '../src/formats/macho/constants.ts'
 import { adoptObject } from './load/adoptObject.ts'
@@ -54,11 +55,15 @@ function listWaiting(link: Link): number[] {
 
 async function loadHere(link: Link, waiting: readonly number[]): Promise<void> {
   const scratch = createLoadScratch()
+  const { kept, names } = link
+  if (kept !== null) kept.isAppending = names.count === 0
   for (let i = 0; i < waiting.length; i++) {
     if (i % FILES_A_CHECK === 0) await checkpoint(link.observer, waiting[i], link.files.count)
     if (isAdopted(link, waiting[i])) adoptObject(link, waiting[i])
     else loadObject(link, waiting[i], scratch)
   }
+  if (kept?.isAppending) indexNames(names)
+  if (kept !== null) kept.isAppending = false
 }
 
 function isAdopted({ kept }: Link, file: number): boolean {
@@ -88,7 +93,8 @@ function loadObject(link: Link, file: number, scratch: LoadScratch): void {
   if (count < 0) return
   const { names, arenas, symbols } = link
   const done = reading(link, file, () => {
-    internMentions(names, arenas, scratch.mentions, 0, count, symbols.Definition.name)
+    if (link.kept?.isAppending) appendMentions(link, scratch.mentions, count, symbols.Definition.name)
+    else internMentions(names, arenas, scratch.mentions, 0, count, symbols.Definition.name)
     activateLibraries(link, file, header)
     return true
   })

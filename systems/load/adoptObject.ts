@@ -92,9 +92,9 @@ function adoptSymbols(link: Link, file: number, kept: Link, old: number): void {
   const shift = files.Ranges.block[file] - kept.files.Ranges.block[old]
   copyColumn(offset, kept.symbols.Definition.offset, first, before, count)
   copyColumn(flags, kept.symbols.Loaded.flags, first, before, count)
+  if (shift === 0) copyColumn(block, oldBlock, first, before, count)
+  else for (let i = 0; i < count; i++) if (oldBlock[before + i] !== 0) block[first + i] = oldBlock[before + i] + shift
   for (let i = 0; i < count; i++) {
-    const at = oldBlock[before + i]
-    if (at !== 0) block[first + i] = at + shift
     const known = oldName[before + i]
     if (known === 0) continue
     if (names[known] === 0) names[known] = addKept(link, known)
