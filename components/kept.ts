@@ -48,7 +48,7 @@ export function createKept(link: Link, changed: ReadonlySet<string>, isWritten: 
 export interface Past {
   /** Its files, sections, table entries, outputs, thunks; of blocks and symbols where they are and what they mean. */
   link: Link
-  /** By file: the one of the kept link whose rows it has taken; 0: none. */
+  /** By file but the linker's own: the one of the kept link whose rows it has taken; 0: none. */
   from: Uint32Array
 }
 

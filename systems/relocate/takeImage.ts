@@ -66,7 +66,7 @@ function haveSameThunks(link: Link, { link: old, from }: Past): boolean {
   if (thunks.count !== old.thunks.count || branchTargets.count !== old.branchTargets.count) return false
   if (files.count !== old.files.count) return false
   for (let file = 1; file <= files.count; file++) {
-    if (from[file] !== 0 && from[file] !== file) return false
+    if ((from[file] ?? 0) !== 0 && from[file] !== file) return false
     const was = old.files.Ranges
     if (was.section[file] !== section[file] || was.symbol[file] !== symbol[file] || was.block[file] !== block[file])
       return false

@@ -70,6 +70,7 @@ forEachTarget((target) => {
     ['with threads', { threads: 2, threadsFrom: 1 }],
     ['with -dead_strip', { deadStrip: true }],
     ['with identical code folded', { icf: 'all' }],
+    ['with thunks', { branchReach: 4096 }],
   ] as const)
     test(`code that says the same is taken over with its image: ${name} (${target.name})`, async () => {
       const { options, put, run, session } = createProgram(target, more)
