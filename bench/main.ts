@@ -21,7 +21,7 @@ const USAGE = `usage: npm run bench -- [options]
   --only TEXT      suites and links whose name holds TEXT; suites: kernels, systems, links; links:
                    ${Object.keys(jobs).join(', ')}
   --huge           also the link of 1M functions (800 MB of inputs)
-  --arch ARCH      arm64 (default) or x86_64
+  --arch ARCH      arm64 or x86_64; without it arm64, and both with --incremental
   --cache DIR      where inputs and outputs are kept, default ${defaultCache}
   --json FILE      also write the numbers there
 
@@ -38,7 +38,7 @@ const USAGE = `usage: npm run bench -- [options]
 const OPTIONS = {
   only: { type: 'string', default: '' },
   huge: { type: 'boolean', default: false },
-  arch: { type: 'string', default: 'arm64' },
+  arch: { type: 'string' },
   cache: { type: 'string', default: defaultCache },
   json: { type: 'string' },
   rivals: { type: 'boolean', default: false },
@@ -67,7 +67,7 @@ async function main(): Promise<number> {
   const { values } = parseArgs({ options: OPTIONS })
   const sizes = values.preset.split(',')
   const wrong = !sizes.every((size) => size in presets) || !(Number(values.runs) >= 5)
-  if (values.help || wrong || !['arm64', 'x86_64'].includes(values.arch)) {
+  if (values.help || wrong || !archsOf(values).every((arch) => ['arm64', 'x86_64'].includes(arch))) {
     console.error(USAGE)
     return values.help ? 0 : 2
   }
@@ -82,8 +82,13 @@ async function main(): Promise<number> {
 async function run(values: Values, sizes: readonly Preset[]): Promise<RivalsReport | object> {
   if (values.rivals) return compareRivals(values, sizes)
   if (values.blocks) return { blockEdits: runBlockEdits(values.cache) }
-  if (values.incremental) return { incremental: await runIncremental(sizes, Number(values.runs), values.cache) }
+  if (values.incremental)
+    return { incremental: await runIncremental(archsOf(values), sizes, Number(values.runs), values.cache) }
   return { suites: await runSuites(values) }
+}
+
+function archsOf({ arch }: Values): Arch[] {
+  return arch === undefined ? ['x86_64', 'arm64'] : [arch as Arch]
 }
 
 function compareRivals(values: Values, sizes: readonly Preset[]): RivalsReport {
@@ -93,7 +98,7 @@ function compareRivals(values: Values, sizes: readonly Preset[]): RivalsReport {
   return runRivals(chosen, Number(values.runs), values.cache, (values.rival ?? []).map(parseRival))
 }
 
-async function runSuites({ only, huge, arch, cache }: Values): Promise<TaskLine[]> {
+async function runSuites({ only, huge, arch = 'arm64', cache }: Values): Promise<TaskLine[]> {
   const lines: TaskLine[] = []
   if ('kernels'.includes(only)) lines.push(...(await runSuite('kernels', kernelTasks(), KERNELS)))
   if ('systems'.includes(only))
