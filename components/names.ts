@@ -174,11 +174,12 @@ function addName(names: Names, arenas: Arenas, at: number, hash: number, start: 
 function addRow(names: Names, at: number, hash: number, arena: number, offset: number, length: number): NameId {
   const { Text, index } = names
   const name = ++names.count
-  names.used[hash >>> (HASH_BITS - REGION_BITS)]++
   Text.arena[name] = arena
   Text.offset[name] = offset
   Text.length[name] = length
   Text.hash[name] = hash
+  if (index.length === 0) return name
+  names.used[hash >>> (HASH_BITS - REGION_BITS)]++
   index[at] = name
   index[at + 1] = hash
   index[at + 2] = offset
@@ -218,6 +219,52 @@ export function internMentions(
     names.touched = touch(names, arenas, hash, at, end)
     for (; at < end; at++) nameOf[row[at]] = intern(names, arenas, start[at], place[at], hash[at])
   }
+}
+
+/**
+ * As internMentions, for the few mentions of one object in names whose index has been freed: those that are among `likely` cost nothing, each
+ * other one a look at all hashes. The index is made anew where that is less.
+ */
+export function internFew(
+  names: Names,
+  arenas: Arenas,
+  mentions: Mentions,
+  count: number,
+  nameOf: Uint32Array,
+  likely: Uint32Array,
+): void {
+  const { row, start, place, hash } = mentions
+  const rows = new Map(Array.from(likely, (name) => [names.Text.hash[name], name]))
+  const others: number[] = []
+  for (let at = 0; at < count; at++) {
+    const name = rows.get(hash[at]) ?? 0
+    if (name !== 0 && isText(names, arenas, name, start[at], place[at])) nameOf[row[at]] = name
+    else others.push(at)
+  }
+  if (others.length > MOST_SOUGHT) restoreIndex(names)
+  for (const at of others) {
+    const isFree = names.index.length === 0
+    const known = isFree ? seek(names, arenas, start[at], place[at], hash[at]) : 0
+    const made = isFree && known === 0 ? addName(names, arenas, 0, hash[at], start[at], place[at]) : known
+    nameOf[row[at]] = made || intern(names, arenas, start[at], place[at], hash[at])
+  }
+}
+
+/** A look at a million hashes takes half a millisecond, an index of them 100. */
+const MOST_SOUGHT = 32
+
+/** The row of a name without the index, or 0. */
+function seek(names: Names, arenas: Arenas, start: number, place: number, hash: number): NameId {
+  const hashes = names.Text.hash.subarray(0, names.count + 1)
+  let name = hashes.indexOf(hash, 1)
+  while (name > 0 && !isText(names, arenas, name, start, place)) name = hashes.indexOf(hash, name + 1)
+  return Math.max(name, 0)
+}
+
+function isText({ Text }: Names, { list }: Arenas, name: NameId, start: number, place: number): boolean {
+  const length = place & LENGTH_MASK
+  if (Text.length[name] !== length) return false
+  return sameText(list[Text.arena[name]].view, Text.offset[name], list[place >>> 24].view, start, length)
 }
 
 /**
@@ -290,7 +337,7 @@ export function releaseIndex(names: Names): void {
 
 /** Makes the index after it has been freed, for whoever looks up names again. */
 export function restoreIndex(names: Names): void {
-  if (names.index.length === 0) fillIndex(names)
+  if (names.index.length === 0 && !fillIndex(names)) growIndex(names)
 }
 
 function fillIndex(names: Names): boolean {

@@ -2,7 +2,15 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { createArenas, placeInArena } from '../../components/arena.ts'
-import { createMentions, createNames, findName, internMentions, internName } from '../../components/names.ts'
+import {
+  createMentions,
+  createNames,
+  findName,
+  internFew,
+  internMentions,
+  internName,
+  releaseIndex,
+} from '../../components/names.ts'
 import { fromText, toText } from '../../src/core/bytes.ts'
 import { hashBytes, measureStrings } from '../../src/core/hash.ts'
 
@@ -25,7 +33,7 @@ function fixture(texts: readonly string[], rows: number, poolSize: number) {
   return { arenas, names, arena, start, end: at }
 }
 
-function lookUp(texts: readonly string[], batch: number) {
+function mention(texts: readonly string[]) {
   const { arenas, names, arena, start, end } = fixture(texts, texts.length, 1024)
   const mentions = createMentions(texts.length, false)
   const found = new Uint32Array(texts.length)
@@ -35,6 +43,11 @@ function lookUp(texts: readonly string[], batch: number) {
     mentions.row[i] = i
     mentions.place[i] |= arena << 24
   }
+  return { names, arenas, mentions, found }
+}
+
+function lookUp(texts: readonly string[], batch: number) {
+  const { names, arenas, mentions, found } = mention(texts)
   for (let from = 0; from < texts.length; from += batch)
     internMentions(names, arenas, mentions, from, Math.min(texts.length, from + batch), found)
   return { names, arenas, found }
@@ -106,4 +119,32 @@ test('names made to collide are an error, not an index that grows without end', 
       internName(names, arenas, arena, start[0], 8, 12345)
     }
   }, /too many have the same hash/)
+})
+
+test('names that are looked up without the index have the rows that it gives, and it has them when it is made anew', () => {
+  const some = fc.array(fc.stringMatching(/^[a-d_]{1,5}$/), { minLength: 1, maxLength: 3000, size: 'max' })
+  fc.assert(
+    fc.property(some, fc.nat(60), fc.nat(3000), (texts, few, likely) => {
+      const { names, arenas, mentions, found } = mention(texts)
+      const known = Math.max(0, texts.length - few)
+      internMentions(names, arenas, mentions, 0, known, found)
+      releaseIndex(names)
+      const rest = createMentions(texts.length, false)
+      for (const key of ['row', 'start', 'place', 'hash'] as const) rest[key].set(mentions[key].subarray(known))
+      internFew(names, arenas, rest, texts.length - known, found, found.slice(0, likely))
+      assert.deepEqual([...found], expected(texts))
+      texts.forEach((text, i) => {
+        assert.equal(findName(names, arenas, fromText(text), 0, fromText(text).length), found[i])
+      })
+    }),
+    { seed: 20261123, numRuns: 25 },
+  )
+})
+
+test('few names without the index leave it unmade', () => {
+  const { names, arenas, mentions, found } = mention(['_a', '_b', '_c', '_a'])
+  internMentions(names, arenas, mentions, 0, 2, found)
+  releaseIndex(names)
+  internFew(names, arenas, mentions, 4, found, Uint32Array.of(1))
+  assert.deepEqual([[...found], names.index.length, names.count], [[1, 2, 3, 1], 0, 3])
 })

@@ -25,19 +25,57 @@ function ascends({ columns: [place], count }: Table): boolean {
   return true
 }
 
-function sortTable({ columns, count }: Table): void {
-  const sorted = columns[0].slice(1, count + 1).sort()
-  const ranks = new Uint32Array(count)
-  const taken = new Uint8Array(count)
-  for (let i = 0; i < count; i++) {
-    let rank = lowerBound(sorted, 0, count, columns[0][i + 1])
+/** What relocate has left is sorted block by block, in the order of the image; behind it stand the rows of tables, few and in any order. */
+function sortTable(table: Table): void {
+  turnDescents(table)
+  const [place] = table.columns
+  let sorted = 1
+  while (sorted < table.count && place[sorted] <= place[sorted + 1]) sorted++
+  sortBehind(table, sorted)
+  mergeBehind(table, sorted)
+}
+
+/** Turns round rows that descend, as most objects list the relocations of a block. */
+function turnDescents({ columns, count }: Table): void {
+  const [place] = columns
+  for (let row = 1; row < count; row++) {
+    if (place[row] <= place[row + 1]) continue
+    const first = row
+    while (row < count && place[row] > place[row + 1]) row++
+    for (const column of columns) column.subarray(first, row + 1).reverse()
+  }
+}
+
+/** Sorts the rows behind `last`. */
+function sortBehind({ columns, count }: Table, last: number): void {
+  const [place] = columns
+  const more = count - last
+  const sorted = place.slice(last + 1, count + 1).sort()
+  const ranks = new Uint32Array(more)
+  const taken = new Uint8Array(more)
+  for (let i = 0; i < more; i++) {
+    let rank = lowerBound(sorted, 0, more, place[last + 1 + i])
     while (taken[rank] !== 0) rank++
     taken[rank] = 1
     ranks[i] = rank
   }
   for (const column of columns) {
-    const before = column.slice(1, count + 1)
-    for (let i = 0; i < count; i++) column[ranks[i] + 1] = before[i]
+    const before = column.slice(last + 1, count + 1)
+    for (let i = 0; i < more; i++) column[last + 1 + ranks[i]] = before[i]
+  }
+}
+
+/** Merges sorted rows behind `last` with those up to it, each from its end on. */
+function mergeBehind({ columns, count }: Table, last: number): void {
+  const behind = columns.map((column) => column.slice(last + 1, count + 1))
+  let end = last
+  for (let i = behind[0].length - 1; i >= 0; i--) {
+    const to = lowerBound(columns[0], 1, end + 1, behind[0][i] + 0.5)
+    columns.forEach((column, at) => {
+      column.copyWithin(to + i + 1, to, end + 1)
+      column[to + i] = behind[at][i]
+    })
+    end = to - 1
   }
 }
 

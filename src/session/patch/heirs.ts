@@ -6,7 +6,7 @@ import { SYMBOL_DEFINED, SYMBOL_EXTERNAL, TARGET_IMPORT } from '../../../compone
 import { fileOfRow } from '../../../systems/kernels/ranks.ts'
 import { symbolText } from '../../../systems/kernels/places.ts'
 import type { Folding } from './regions.ts'
-import { followersOf, type Relations } from './relations.ts'
+import { followersOf } from './relations.ts'
 import type { Heirs, OldSymbols } from './renames.ts'
 import { type Touched, touchFollower } from './touched.ts'
 
@@ -114,17 +114,11 @@ export interface Led {
 }
 
 /** Blocks of other objects follow the heirs of their leaders; null where a leader has no heir. `placed` as of the old version. */
-export function leadAgain(
-  link: Link,
-  relations: Relations,
-  file: number,
-  heirs: BlockHeirs,
-  placed: Float64Array,
-): Led | null {
+export function leadAgain(link: Link, file: number, heirs: BlockHeirs, placed: Float64Array): Led | null {
   const { leader } = link.blocks.Placement
   const { block } = link.files.Ranges
   const led: Led = { blocks: [], placed: [] }
-  for (const other of followersOf(link, relations, file)) {
+  for (const other of followersOf(link, file)) {
     const at = leader[other] - block[file]
     if (at < 0 || at >= heirs.length) continue
     if (heirs[at] === 0) return null

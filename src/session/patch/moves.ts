@@ -55,7 +55,7 @@ export function moveBlocks(link: Link, relations: Relations, file: number, addre
   }
   moveSymbols(link, moved, file)
   moveSymbols(link, moved, link.internal.file)
-  for (const block of followersOf(link, relations, file)) {
+  for (const block of followersOf(link, file)) {
     const other = link.sections.Header.file[link.blocks.Extent.section[block]]
     if (!leaders.has(leader[block])) continue
     if (!moved.touched.has(other)) moveSymbols(link, moved, other)

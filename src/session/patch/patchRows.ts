@@ -69,6 +69,10 @@ function placesOf({ table, symtab }: Link): Places {
 }
 
 function splice(rows: Uint32Array, { at, old, now }: Part, fresh: Uint32Array): Uint32Array {
+  if (old === now) {
+    rows.set(fresh.subarray(0, now), at)
+    return rows
+  }
   const made = new Uint32Array(rows.length - old + now)
   made.set(rows.subarray(0, at))
   made.set(fresh.subarray(0, now), at)
@@ -123,8 +127,10 @@ function writeRows(link: Link, file: number, parts: Parts, before: Places, dirty
   const { at } = parts.stabs
   const texts = at < 0 ? [] : [0, 1].map((i) => words[(before.room + at + i) * NLIST_WORDS])
   moveRuns(link, runsOf(parts, before, now), dirty)
-  writeRoom({ words, at: 0 }, now.room)
-  if (now.room > before.room) markRows(link, dirty, before.room, now.room)
+  if (now.room > before.room) {
+    writeRoom({ words, at: before.room * NLIST_WORDS }, now.room - before.room)
+    markRows(link, dirty, before.room, now.room)
+  }
   if (!writeOwnLocals(link, file, words, now.locals + parts.locals.at, dirty))
     return 'has more or longer names than there is room for'
   writeOwnExternals(link, words, now.externals, parts.externals)

@@ -3,13 +3,12 @@
 import type { Link } from '../../../components/link.ts'
 import { nameText } from '../../../components/internal.ts'
 import {
-  internMentions,
+  internFew,
   NAME_LIVE,
   NAME_OVERRIDES_WEAK,
   NAME_STRONG_REF,
   NAME_WANTED,
   NAME_WEAK_REF,
-  restoreIndex,
   WHERE_GLOBAL,
   WHERE_IMPORT,
   WHERE_UNKNOWN,
@@ -53,12 +52,14 @@ export interface Renames {
  * Gives the new version's external names their rows. False when there is no room for those that are new: other versions of the
  * object come to lie where it does.
  */
-export function nameMentioned(link: Link, { link: after, mentions, mentioned }: Alone): boolean {
+export function nameMentioned(link: Link, file: number, { link: after, mentions, mentioned }: Alone): boolean {
   const { names } = link
+  const { symbol, symbols } = link.files.Ranges
+  const { name } = link.symbols.Definition
   const known = names.count
   if (known + mentioned >= names.Text.hash.length) return false
-  restoreIndex(names)
-  internMentions(names, link.arenas, mentions, 0, mentioned, after.symbols.Definition.name)
+  const own = name.subarray(symbol[file], symbol[file] + symbols[file])
+  internFew(names, link.arenas, mentions, mentioned, after.symbols.Definition.name, own)
   spawnRange(names.world, names.count - known, [names.Text, names.Resolution, names.Offer])
   return names.Text.arena.subarray(known + 1, names.count + 1).every((arena) => arena === names.pool)
 }

@@ -66,7 +66,7 @@ export function restructure(patching: Patching, change: Restructure, dirty: Dirt
   const { file, before, after, modified } = change
   if (link.selectors.count + link.methodLists.count + link.messageStubs.count > 0)
     return 'has other symbols or blocks, and Objective-C tables may list them'
-  if (!nameMentioned(link, after)) return 'has more names than room is kept for'
+  if (!nameMentioned(link, file, after)) return 'has more names than room is kept for'
   const renames = findRenames(link, () => relationsAgain(patching), file, before.link, after.link)
   if (typeof renames === 'string') return renames
   const relations = relationsAgain(patching)
@@ -132,9 +132,7 @@ function decide(patching: Patching, file: number, renames: Renames, { symbols, r
   const folded = foldAgain(link, file, regions, heirs)
   if (folded !== '') return folded
   keepFramesAgain(link, file)
-  return (
-    leadAgain(link, relations, file, heirs, symbols.placed) ?? 'has other symbols: a definition that others share goes'
-  )
+  return leadAgain(link, file, heirs, symbols.placed) ?? 'has other symbols: a definition that others share goes'
 }
 
 /** As for an object that keeps its symbols, with the old version's entries under the names of the new one's. */

@@ -19,6 +19,7 @@ export function patchUndefineds(link: Link, { fresh, gone }: OtherImports, dirty
   if (fresh.length + gone.size === 0) return ''
   const { table, symtab, linkedit } = link
   const old = table.undefineds.length
+  const size = namesSize(link)
   table.undefineds = [...table.undefineds.filter((made) => !gone.has(made)), ...fresh]
   orderUndefineds(link)
   const more = table.undefineds.length - old
@@ -32,9 +33,11 @@ export function patchUndefineds(link: Link, { fresh, gone }: OtherImports, dirty
   const room = table.room + more
   const words = symbolWords(link)
   moveRuns(link, [{ from: room, to: table.room, count: total - old - room }], dirty)
-  writeRoom({ words, at: 0 }, table.room)
-  if (more < 0) markRows(link, dirty, room, table.room)
-  if (!writeUndefineds(link, words, dirty)) return 'has more or longer names of imports than there is room for'
+  if (more < 0) {
+    writeRoom({ words, at: room * NLIST_WORDS }, -more)
+    markRows(link, dirty, room, table.room)
+  }
+  if (!writeUndefineds(link, words, size, dirty)) return 'has more or longer names of imports than there is room for'
   markRows(link, dirty, total - table.undefineds.length, total)
   if (!replaceTable(link, dirty, 'indirect', indirectSymbols(link))) return 'has other indirect symbols'
   patchHeader(link, dirty)
@@ -53,18 +56,23 @@ function numberImports(link: Link, gone: ReadonlySet<number>, more: number): voi
   })
 }
 
-/** False when the names leave their room. */
-function writeUndefineds(link: Link, words: Uint32Array, dirty: DirtyPages): boolean {
+/** Bytes of the names in the string table. */
+function namesSize({ table, imports, names }: Link): number {
+  return table.undefineds.reduce((sum, made) => sum + names.Text.length[imports.Library.name[made]] + 1, 0)
+}
+
+/** False when the names, which took `size` bytes before, leave their room. */
+function writeUndefineds(link: Link, words: Uint32Array, size: number, dirty: DirtyPages): boolean {
   const { table, symtab, linkedit } = link
   const from = table.externalStrings + table.externalNames.bytes.length
   const end = table.stabs.strings
   const strings = new ByteSink(0)
-  strings.bytes = new Uint8Array(end - from)
+  strings.bytes = new Uint8Array(Math.max(size, namesSize(link)))
   const first = (symtab.locals + symtab.externals) * NLIST_WORDS
   const writing: Writing = { words, at: first, strings }
   for (const made of table.undefineds) writeUndefined(link, writing, made)
   if (tableRoom(link, 'strings', from + strings.length) !== end) return false
   for (let at = first; at < writing.at; at += NLIST_WORDS) words[at] += from
-  replaceBytes(link, dirty, linkedit.strings!.offset + from, strings.bytes.subarray(0, end - from))
+  replaceBytes(link, dirty, linkedit.strings!.offset + from, strings.bytes)
   return true
 }
