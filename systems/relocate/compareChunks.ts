@@ -36,8 +36,9 @@ export interface CompareJob {
   now: Side
   /** Targets are compared by their numbers, for branches may go through thunks. */
   exact: boolean
-  /** Targets of the same number are reached in the same way. */
-  areEqual: boolean
+  /** No symbol has a place in the GOT; imports of the same number are reached in the same way. */
+  noLocals: boolean
+  sameImports: boolean
   /** By file of this link: 1 where it says the same. */
   same: Uint8Array
 }
@@ -51,7 +52,8 @@ export function createCompareJob(link: Link, past: Past, exact: boolean): Compar
     old,
     now,
     exact,
-    areEqual: old.locals === null && now.locals === null && areEqual(old.entries, now.entries),
+    noLocals: old.locals === null && now.locals === null,
+    sameImports: areEqual(old.entries, now.entries),
     same: new Uint8Array(memory(link.files.count + 1, link.arenas.shared)),
   }
 }
@@ -128,15 +130,17 @@ function haveSameAddresses({ old, now }: CompareJob, before: number, file: numbe
   return true
 }
 
-/** Most have the same numbers, which say the same where all imports and entries do. */
-function haveSameTargets(job: CompareJob, before: number, file: number, count: number): boolean {
+/** Most are symbols of the same number. */
+function haveSameTargets(job: CompareJob, old: number, file: number, count: number): boolean {
   const { target: was } = job.old
   const { target: is } = job.now
-  const { areEqual } = job
-  const [a, b] = [job.old.symbol[before], job.now.symbol[file]]
+  const { noLocals, sameImports } = job
+  const [a, b] = [job.old.symbol[old], job.now.symbol[file]]
   for (let i = 0; i < count; i++) {
-    if (areEqual && was[a + i] === is[b + i]) continue
-    if (!isSameTarget(job, was[a + i], is[b + i])) return false
+    const before = was[a + i]
+    const after = is[b + i]
+    if (before === after && (before < TARGET_IMPORT ? noLocals : sameImports)) continue
+    if (!isSameTarget(job, before, after)) return false
   }
   return true
 }
