@@ -18,6 +18,8 @@ export interface DirtyPages extends ChangedPages {
 /** What a patch has changed so far of the places that dyld changes; `finishPointers` brings the rest up to date. */
 export interface Pointers {
   changed: boolean
+  /** The link's rows of fixups have been put in order. */
+  sorted: boolean
   /** First places of the pages whose chains have to be linked anew. */
   pages: Set<number>
   /** Stretches of the image, with what they held before the patch, that are compared when all is done. */
@@ -28,7 +30,7 @@ export interface Pointers {
 
 export function createDirtyPages(link: Link, shift: number): DirtyPages {
   const size = link.image.length + link.tail.length
-  const pointers: Pointers = { changed: false, pages: new Set(), saved: [], weak: bindsToWeak(link) }
+  const pointers: Pointers = { changed: false, sorted: false, pages: new Set(), saved: [], weak: bindsToWeak(link) }
   return { shift, pages: new Uint8Array(Math.ceil(size / 2 ** shift)), tail: [], pointers }
 }
 

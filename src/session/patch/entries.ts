@@ -149,7 +149,7 @@ function saveTables(link: Link, pointers: Pointers): void {
 function rewriteTables(link: Link, pointers: Pointers): void {
   const { fileOffset, size, address } = link.outputs.Extent
   const { segment } = link.outputs.Section
-  sortFixups(link)
+  sortFixups(link, pointers)
   for (const output of pointerOutputs(link)) {
     link.image.fill(0, fileOffset[output], fileOffset[output] + size[output])
     const from = segment[output] * SEGMENT_STRIDE + address[output] - link.segments.Extent.address[segment[output]]

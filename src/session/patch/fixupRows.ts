@@ -1,6 +1,7 @@
 // Rows of the link's fixups in the order of their places, so that those of an object or a page are found and exchanged by themselves.
 import type { Fixups } from '../../../components/fixups.ts'
 import type { Link } from '../../../components/link.ts'
+import type { Pointers } from './dirtyPages.ts'
 
 /** Columns of one kind, the places first, with the rows that are taken from row 1 on. */
 interface Table {
@@ -15,8 +16,10 @@ function tablesOf({ Rebase, Bind, rebases, binds }: Fixups): [Table, Table] {
   ]
 }
 
-/** Sorts rows that a full link has left in the order in which it made them. */
-export function sortFixups({ fixups }: Link): void {
+/** Sorts rows that a full link has left in the order in which it made them; once a patch, which keeps the order. */
+export function sortFixups({ fixups }: Link, pointers: Pick<Pointers, 'sorted'>): void {
+  if (pointers.sorted) return
+  pointers.sorted = true
   for (const table of tablesOf(fixups)) if (!ascends(table)) sortTable(table)
 }
 

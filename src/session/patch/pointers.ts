@@ -20,7 +20,7 @@ export function saveBytes(link: Link, pointers: Pointers, at: number, size: numb
 export function replaceFixups(link: Link, pointers: Pointers, old: Fixups, now: Fixups): void {
   for (const fixups of [old, now]) eachPlace(fixups, (place) => pointers.pages.add(pageOf(link, place)))
   reserveFixups(link, now.rebases, now.binds)
-  sortFixups(link)
+  sortFixups(link, pointers)
   exchangeRows(link, old, now)
   pointers.changed = true
 }

@@ -46,7 +46,7 @@ export function rewriteBinds(link: Link, dirty: DirtyPages): void {
  * the table of starts would have another size.
  */
 export function rechain(link: Link, pages: ReadonlySet<number>, dirty: DirtyPages): boolean {
-  sortFixups(link)
+  sortFixups(link, dirty.pointers)
   for (const page of pages) {
     const offsets: number[] = []
     eachPlaceBetween(link, page, page + link.settings.pageSize, (place) => offsets.push(place % SEGMENT_STRIDE))
