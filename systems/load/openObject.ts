@@ -1,20 +1,21 @@
 // The header and the sections of an object, and whether it can take part.
 import { FILE_BROKEN, FILE_SUBSECTIONS } from '../../components/files.ts'
 import { fileText, type Link, locate } from '../../components/link.ts'
-import { FormatError, readU32 } from '../../src/core/bytes.ts'
+import { FormatError } from '../../src/core/bytes.ts'
 import { error, warn } from '../../src/core/messages.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
 import { type ObjectHeader, readObjectHeader } from '../../src/formats/macho/object.ts'
 import { platformText } from '../../src/formats/macho/platformText.ts'
 import { PLATFORM_NUMBERS } from '../../src/formats/tbd/platforms.ts'
 import { fullVersionText, versionText } from '../../src/settings.ts'
-import { reportArchitecture } from '../kernels/architecture.ts'
+import { isForeign } from '../kernels/architecture.ts'
 import { loadSections } from './sections.ts'
 
 /** Returns null for an object that cannot (reported). */
 export function openObject(link: Link, file: number): ObjectHeader | null {
   const { Source, Tables, Ranges } = link.files
   const header = reading(link, file, () => {
+    if (isForeign(link, file)) return null
     const { bytes } = link.arenas.list[Source.arena[file]]
     const found = readObjectHeader(bytes, Source.position[file], Source.size[file])
     return isLinkable(link, file, found) && loadSections(link, file, found) ? found : null
@@ -60,12 +61,6 @@ export function breakFile(link: Link, file: number): void {
 }
 
 function isLinkable(link: Link, file: number, header: ObjectHeader): boolean {
-  const { bytes } = link.arenas.list[link.files.Source.arena[file]]
-  const magic = readU32(bytes, link.files.Source.position[file])
-  if (magic !== macho.MH_MAGIC_64 || header.cputype !== link.arch.cputype) {
-    reportArchitecture(link, file, header.cputype)
-    return false
-  }
   if (header.filetype !== macho.MH_OBJECT) {
     error(
       link.messages,

@@ -12,12 +12,12 @@ import { nameOf } from '../../components/internal.ts'
 import { fileText, type Link, locate } from '../../components/link.ts'
 import { internName, MAX_NAME_LENGTH, WHERE_UNDEFINED } from '../../components/names.ts'
 import { hashBytes } from '../../src/core/hash.ts'
-import { FormatError, readU32, toText } from '../../src/core/bytes.ts'
+import { FormatError, toText } from '../../src/core/bytes.ts'
 import { error } from '../../src/core/messages.ts'
 import { EXPORT_WEAK } from '../../src/formats/exportTable.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
 import { type ObjectHeader, readObjectHeader } from '../../src/formats/macho/object.ts'
-import { reportArchitecture } from '../kernels/architecture.ts'
+import { isForeign } from '../kernels/architecture.ts'
 import { findInDylibs } from '../kernels/imports.ts'
 import { wantMessenger } from '../kernels/messageNames.ts'
 import { shownName } from '../kernels/places.ts'
@@ -34,7 +34,8 @@ export function offerMembers(link: Link): void {
       files.Source.flags[file] |= FILE_RESOLVED
       offerArchive(link, file)
     } else if (files.Source.kind[file] === FILE_OBJECT && flags & FILE_LAZY && !(flags & FILE_LOADED)) {
-      offerObject(link, file)
+      if (!isForeign(link, file)) offerObject(link, file)
+      else files.Source.flags[file] |= FILE_RESOLVED
     }
   }
 }
@@ -47,7 +48,7 @@ function offer(link: Link, name: number, file: number): void {
 function offerArchive(link: Link, file: number): void {
   const { files, names } = link
   const archive = link.archives[files.Detail.archive[file]]
-  if (isForeign(link, file)) return
+  if (isForeignArchive(link, file)) return
   if (!archive.hasIndex) {
     for (let member = file + 1; member <= files.count && files.Order.parent[member] === file; member++)
       offerObject(link, member)
@@ -67,15 +68,11 @@ function offerArchive(link: Link, file: number): void {
 }
 
 /** An archive whose first member is for another processor is left out whole (ld64.lld looks no further). */
-function isForeign(link: Link, archive: number): boolean {
+function isForeignArchive(link: Link, archive: number): boolean {
   const { files } = link
   const first = archive + 1
   if (files.Order.parent[first] !== archive || files.Source.kind[first] !== FILE_OBJECT) return false
-  const { bytes } = link.arenas.list[files.Source.arena[first]]
-  const cputype = readU32(bytes, files.Source.position[first] + 4)
-  if (cputype === link.arch.cputype) return false
-  reportArchitecture(link, archive, cputype)
-  return true
+  return isForeign(link, first, archive)
 }
 
 /** -ObjC loads what defines a class, by the archive's index. Returns how many members were loaded. */

@@ -99,7 +99,7 @@ export function pickArchitecture(survey: Survey, place: Place, path: string): Pl
   const slices = readFat(bytes, place.position, end)
   const slice = pickSlice(slices, survey.arch.cputype, survey.arch.cpusubtype)
   if (slice !== null) return { ...place, position: place.position + slice.offset, size: slice.size }
-  const has = slices.map((each) => architectureText(each.cputype)).join(',')
+  const has = slices.map((each) => architectureText(each.cputype, each.cpusubtype)).join(',')
   const text = `ignoring file because it is universal (${has}) but does not contain the ${survey.arch.name} architecture`
   warn(survey.messages, 'no-architecture', `${path}: ${text}`, { file: path })
   return null

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { rmSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import test from 'node:test'
 import { archive, assemble, compile } from '../helpers/clang.ts'
 import { colonnade } from '../helpers/colonnade.ts'
-import { command } from '../helpers/command.ts'
+import { command, mustRun } from '../helpers/command.ts'
 import { lld } from '../helpers/lld.ts'
 import { libSystem, tempFolder } from '../helpers/paths.ts'
 
@@ -89,6 +89,26 @@ test('an archive for another processor is left out with a warning', () => {
     said([main, foreign]).ours,
     /foreign\.a has architecture arm64 which is incompatible with target architecture x86_64/,
   )
+})
+
+test('objects for another processor are left out with a warning, whatever the form of their headers', () => {
+  for (const triple of [
+    'i386-apple-macos10.6',
+    'armv7-apple-ios',
+    'armv7k-apple-watchos',
+    'arm64_32-apple-watchos',
+    'arm64e-apple-macos11',
+  ]) {
+    const folder = tempFolder()
+    const object = join(folder, 'foreign.o')
+    writeFileSync(join(folder, 'foreign.s'), '.globl _foreign\n_foreign: .long 0\n')
+    mustRun('clang-22', ['-target', triple, '-c', join(folder, 'foreign.s'), '-o', object])
+    for (const inputs of [[object], ['--start-lib', object, '--end-lib']]) {
+      const { ours, theirs } = said([main, ...inputs])
+      assert.match(ours, new RegExp(`foreign\\.o has architecture ${triple.split('-')[0]} which is incompatible`))
+      assert.equal(ours, theirs)
+    }
+  }
 })
 
 test('libraries that an object asks for and nobody has are told of when something is undefined', () => {
