@@ -7,7 +7,7 @@ import { createMirror, runKernel } from '../../components/mirror.ts'
 import { traceStep } from '../../components/observer.ts'
 import { alignUp } from '../../src/core/align.ts'
 import type { Pool } from '../../src/core/pool.ts'
-import { type Host, HostError } from '../../src/host/host.ts'
+import type { Host } from '../../src/host/host.ts'
 import { COUNTS } from './counts.ts'
 import { type ReadJob, readChunks, SKIPPED, SPLIT } from './readChunks.ts'
 import { LARGE_FILE, placeParts } from './readSplit.ts'
@@ -19,13 +19,6 @@ const BATCH_BYTES = 64 << 20
 const BESIDE_BYTES = LARGE_FILE
 /** All files of a batch are open at once. */
 const BESIDE_FILES = 128
-/** The part of a batch that this thread reads itself, in place of waiting: of the first, and how it follows what the host needs. */
-const OWN_FIRST = 0.5
-const OWN_MORE = 0.1
-const OWN_LESS = 0.02
-const OWN_MOST = 0.6
-/** Milliseconds: this thread has waited for the host. */
-const WAITED = 0.5
 /** Smaller links are read before a first batch would be. */
 const LEAST_BESIDE = 8 << 20
 /** The caller's cache may know these, and they are few. */
@@ -42,10 +35,9 @@ export function createReadAhead(pool: Pool, host: Host, survey: Survey): ReadAhe
     rows: new Map<string, number>(),
     job: createJob([], [], [], threads, false),
     held: null,
-    own: [],
     done: Promise.resolve(),
   }
-  return { view, threads, batch, coming: null, spare: [], share: OWN_FIRST }
+  return { view, threads, batch, coming: null, spare: [] }
 }
 
 /** Reads the next inputs, if the survey has come to the end of those that were read. */
@@ -54,28 +46,11 @@ export async function readAhead(survey: Survey, input: number): Promise<void> {
   if (ahead === null || input < ahead.batch.end) return
   const started = survey.host.now()
   const batch = ahead.coming ?? startBatch(survey, ahead, input)
-  readOwn(survey, batch)
-  const read = survey.host.now()
   await batch.done
-  const more = survey.host.now() - read > WAITED ? OWN_MORE : -OWN_LESS
-  ahead.share = Math.min(OWN_MOST, Math.max(0, ahead.share + more))
   ahead.batch = batch
   ahead.coming =
     ahead.threads || batch.end === survey.settings.inputs.length ? null : startBatch(survey, ahead, batch.end)
   traceStep(survey.observer, 'Read files', started, batch.job.paths[0] ?? '')
-}
-
-/** The last files of a batch, while the host reads the first. */
-function readOwn({ host }: Survey, { job, own }: ReadBatch): void {
-  const first = job.got.length - own.length
-  for (const [i, { path, target, at, length }] of own.entries()) {
-    try {
-      if (host.readInto(path, target, at, length, 0) === length) job.got[first + i] = length
-    } catch (cause) {
-      // It is read again in its turn, for the message.
-      if (!(cause instanceof HostError)) throw cause
-    }
-  }
 }
 
 function startBatch(survey: Survey, ahead: ReadAhead, from: number): ReadBatch {
@@ -87,7 +62,6 @@ function startBatch(survey: Survey, ahead: ReadAhead, from: number): ReadBatch {
       rows,
       job,
       held: null,
-      own: [],
       done: runKernel(ahead.view, 'readChunks', ['arenas'], readChunks, job, paths.length),
     }
   const held = job.splits ? holdBatch(ahead, job) : null
@@ -97,8 +71,7 @@ function startBatch(survey: Survey, ahead: ReadAhead, from: number): ReadBatch {
     at: held === null ? job.position[i] : held.at[i],
     length: job.size[i],
   }))
-  const own = files.splice(files.length - Math.floor(files.length * ahead.share))
-  return { end, rows, job, held, own, done: survey.host.readFiles!(files, job.got) }
+  return { end, rows, job, held, done: survey.host.readFiles!(files, job.got) }
 }
 
 /** Room for a batch until its files are split. Two are in use in turn: the one that is read, and the one before. */
@@ -114,7 +87,7 @@ function holdBatch(ahead: ReadAhead, { size }: ReadJob): HeldBatch {
   return { bytes, at }
 }
 
-function planBatch(survey: Survey, { threads }: ReadAhead, from: number): Pick<ReadBatch, 'end' | 'rows' | 'job'> {
+function planBatch(survey: Survey, { threads }: ReadAhead, from: number): Omit<ReadBatch, 'done' | 'held'> {
   const { inputs } = survey.settings
   const [mostBytes, mostFiles] = threads ? [BATCH_BYTES, inputs.length] : [BESIDE_BYTES, BESIDE_FILES]
   const mostSize = !threads && survey.scratch !== null ? LARGE_FILE - 1 : ARENA_LIMIT

@@ -7,7 +7,7 @@ import type { Arch } from '../../src/arch/arch.ts'
 import type { Messages } from '../../src/core/messages.ts'
 import type { Archive } from '../../src/formats/archive.ts'
 import type { TbdDocument } from '../../src/formats/tbd.ts'
-import type { FileRead, FileStat, Host } from '../../src/host/host.ts'
+import type { FileStat, Host } from '../../src/host/host.ts'
 import type { Settings } from '../../src/settings.ts'
 import type { Dependencies, Input } from '../../src/types.ts'
 import { COUNTS } from './counts.ts'
@@ -100,8 +100,6 @@ export interface ReadBatch {
   job: ReadJob
   /** Where the files lie until they are taken; null where they are read to their places. */
   held: HeldBatch | null
-  /** The last of its files, which this thread reads itself. */
-  own: FileRead[]
   done: Promise<unknown>
 }
 
@@ -121,8 +119,6 @@ export interface ReadAhead {
   coming: ReadBatch | null
   /** Room for held batches, by turns. */
   spare: Uint8Array[]
-  /** The part of the next batch that this thread reads itself. */
-  share: number
 }
 
 export interface Autolink {
