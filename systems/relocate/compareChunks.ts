@@ -24,8 +24,8 @@ interface Side {
   address: Float64Array
   /** By import, ENTRIES each. */
   entries: Float64Array
-  /** By symbol: its place in the GOT plus 1; null: none has one. */
-  locals: Uint32Array | null
+  /** By symbol: the address of its entry of the GOT, 0 for none; null: none has one. */
+  locals: Float64Array | null
 }
 
 export interface CompareJob {
@@ -36,7 +36,7 @@ export interface CompareJob {
   now: Side
   /** Targets are compared by their numbers, for branches may go through thunks. */
   exact: boolean
-  /** No symbol has a place in the GOT; imports of the same number are reached in the same way. */
+  /** No symbol has an entry of the GOT; imports of the same number are reached in the same way. */
   noLocals: boolean
   sameImports: boolean
   /** By file of this link: 1 where it says the same. */
@@ -83,12 +83,13 @@ function entriesOf(link: Link): Float64Array {
   return entries
 }
 
-function localsOf({ gots, symbols, arenas }: Link): Uint32Array | null {
-  let locals: Uint32Array | null = null
+function localsOf(link: Link): Float64Array | null {
+  const { gots, symbols, arenas } = link
+  let locals: Float64Array | null = null
   for (let got = 1; got <= gots.count; got++) {
     if (gots.Key.kind[got] !== KEY_LOCAL) continue
-    locals ??= new Uint32Array(memory((symbols.count + 1) * 4, arenas.shared))
-    locals[gots.Key.index[got]] = gots.Slot.slot[got] + 1
+    locals ??= new Float64Array(memory((symbols.count + 1) * 8, arenas.shared))
+    locals[gots.Key.index[got]] = gotAddress(link, got)
   }
   return locals
 }

@@ -40,7 +40,7 @@ export async function takeImage(link: Link, size: number): Promise<Taken | null>
   return { sections, spans }
 }
 
-/** By output section with code: that of the link before, where it is at the same place; else 0. */
+/** By output section with code: that of the link before, where it is at the same place and is filled with the same; else 0. */
 function sameOutputs(link: Link, old: Link): Uint32Array {
   const { outputs, segments } = link
   const same = new Uint32Array(outputs.count + 1)
@@ -52,6 +52,7 @@ function sameOutputs(link: Link, old: Link): Uint32Array {
     const { address, fileOffset, size } = outputs.Extent
     const Old = old.outputs.Extent
     if (Old.address[was] !== address[output] || Old.fileOffset[was] !== fileOffset[output]) continue
+    if (old.outputs.Section.room[was] !== outputs.Section.room[output]) continue
     if (Old.size[was] === size[output]) same[output] = was
   }
   return link.settings.imageBase === old.settings.imageBase && segments.count === old.segments.count
