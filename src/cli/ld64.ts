@@ -3,6 +3,7 @@
 import type { Host } from '../host/host.ts'
 import { createNodeHost, serveWorker, WORKER_WORD } from '../host/node.ts'
 import { programName } from './programName.ts'
+import { removeOnSignal } from './removeOnSignal.ts'
 import { type CommandIo, runLd64 } from './runLd64.ts'
 import { VERSION } from './version.ts'
 
@@ -13,7 +14,7 @@ const SERVE = 'serve'
 const DEFAULT_COLUMNS = 80
 
 function main(): void {
-  const host = createNodeHost(process.argv[1])
+  const host = removeOnSignal(createNodeHost(process.argv[1]))
   const [argv, { env }] = [process.argv.slice(2), process]
   const used = new Set<NodeJS.WriteStream>()
   const stdout = (text: string) => write(used, process.stdout, text)
@@ -33,8 +34,9 @@ function main(): void {
   const status = argv[0] === SERVE ? serveLinks(argv.slice(1), io) : runLd64(argv, io)
   void status.then((code) => {
     process.exitCode = code
-    // Else V8 takes down its heap page by page: 5 ms of a small link, 25 of one of 1,000 objects. Pipes may take texts later.
-    if ([...used].every((stream) => stream.writableLength === 0)) process.exit()
+    // Else V8 takes down its heap page by page: 5 ms of a small link, 25 of one of 1,000 objects. Pipes may take texts later, and a stream
+    // that could not be written to fails the command in a moment.
+    if ([...used].every((stream) => stream.writableLength === 0 && stream.errored === null)) process.exit()
   })
 }
 
