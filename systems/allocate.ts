@@ -11,7 +11,7 @@ import { error } from '../src/core/messages.ts'
 import * as macho from '../src/formats/macho/constants.ts'
 import type { Location } from '../src/types.ts'
 import { addressChunks, type AddressJob } from './allocate/addressChunks.ts'
-import { addTables, gatherInputs, outputNamed, sectionRenames } from './allocate/outputs.ts'
+import { addTables, gatherInputs, sectionRenames } from './allocate/outputs.ts'
 import { orderOutputs } from './allocate/order.ts'
 import { placeBlocks, sizeSection } from './allocate/place.ts'
 import { extendBranches, hasBranches, placeWithThunks, spawnThunks } from './allocate/thunks.ts'
@@ -37,13 +37,13 @@ export async function allocate(link: Link): Promise<void> {
   addTables(link, renames)
   for (const boundary of link.boundaries) if (boundary.section === null) addSegment(link.segments, boundary.segment)
   addSegment(link.segments, '__LINKEDIT')
-  if (link.settings.layout === 'padded') giveRoom(link, boundedOutputs(link, renames))
+  if (link.settings.layout === 'padded') giveRoom(link, boundedOutputs(link))
   if (!areCountable(link)) return
   const order = orderOutputs(link)
   await placeSegments(link, order)
   if (link.messages.errors > 0) return
   await addressSymbols(link, false)
-  addressBoundaries(link, renames)
+  addressBoundaries(link)
   await addressSymbols(link, true)
   checkEntry(link)
 }
@@ -197,17 +197,21 @@ async function addressSymbols(link: Link, references: boolean): Promise<void> {
 }
 
 /** Sections of which `section$start$` or `section$end$` tells where they begin and end. */
-function boundedOutputs(link: Link, renames: ReturnType<typeof sectionRenames>): Set<number> {
+function boundedOutputs(link: Link): Set<number> {
   const bounded = new Set<number>()
-  for (const { segment, section } of link.boundaries)
-    if (section !== null) bounded.add(outputNamed(link, renames, segment, section))
+  for (const { symbol, section } of link.boundaries) if (section !== null) bounded.add(boundedOutput(link, symbol))
   return bounded
 }
 
-function addressBoundaries(link: Link, renames: ReturnType<typeof sectionRenames>): void {
+/** The output section that the placeholder of a boundary has made exist; 0 where neither lives. */
+function boundedOutput({ symbols, blocks, sections }: Link, symbol: number): number {
+  return sections.Blocks.output[blocks.Extent.section[symbols.Definition.block[symbol]]]
+}
+
+function addressBoundaries(link: Link): void {
   for (const { symbol, segment, section, end } of link.boundaries) {
     const { Extent } = section === null ? link.segments : link.outputs
-    const id = section === null ? addSegment(link.segments, segment) : outputNamed(link, renames, segment, section)
+    const id = section === null ? addSegment(link.segments, segment) : boundedOutput(link, symbol)
     link.symbols.Reference.address[symbol] = Extent.address[id] + (end ? Extent.size[id] : 0)
   }
 }
