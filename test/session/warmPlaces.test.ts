@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import { copyFileSync } from 'node:fs'
+import { copyFileSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { context } from '../../src/node.ts'
+import { context, link } from '../../src/node.ts'
+import type { Progress } from '../../src/types.ts'
 import { assemble } from '../helpers/clang.ts'
 import { libSystem, tempFolder } from '../helpers/paths.ts'
 import { createTarget, forEachTarget, type Target } from '../helpers/targets.ts'
@@ -37,6 +38,45 @@ forEachTarget((target) => {
     // An absolute symbol is nothing that a patch begins with.
     const [data, text] = [edited(40960, 8, ''), edited(8192, 32768, '.globl _mark\n_mark = 7\n')]
     await edit(target, [main], [data, text, data])
+  })
+
+  test(`a warm rebuild that stops once the image is taken over leaves the output, and the next one is a fresh link (${target.name})`, async () => {
+    const folder = tempFolder()
+    const path = join(folder, 'edited.o')
+    const put = (value: number) =>
+      copyFileSync(assemble(target.arch, `.globl _mark\n_mark = ${value}\n`, { name: 'edited' }), path)
+    const main = assemble(target.arch, '.globl _main\n_main: ret\n.space 4096\n.data\n.quad _main\n', { name: 'main' })
+    let stopAt = ''
+    const options = {
+      arch: target.arch,
+      platform: MACOS_13,
+      fixupChains: target.fixups === 'chained',
+      layout: 'padded',
+      output: join(folder, 'out'),
+      inputs: [main, path, libSystem],
+      onProgress: ({ system }: Progress) => {
+        if (system === stopAt) throw new Error(`stopped at ${system}`)
+      },
+    } as const
+    const session = context(options)
+    put(1)
+    await session.rebuild()
+    for (const [i, system] of ['writeIndirect', 'sign'].entries()) {
+      const before = readFileSync(options.output)
+      put(i * 2 + 2)
+      stopAt = system
+      await assert.rejects(session.rebuild(), /stopped at/)
+      stopAt = ''
+      assert.ok(readFileSync(options.output).equals(before))
+      for (const value of [i * 2 + 2, i * 2 + 3]) {
+        put(value)
+        const { mode } = await session.rebuild()
+        assert.equal(mode, value % 2 === 0 ? 'full' : 'warm')
+        const { outputFiles } = await link({ ...options, write: false })
+        assert.ok(readFileSync(options.output).equals(outputFiles[0].contents))
+      }
+    }
+    await session.dispose()
   })
 })
 
