@@ -26,8 +26,21 @@ export function sizeSection(link: Link, output: number): void {
 function placedBlocks(link: Link, inputs: Uint32Array): Uint32Array | null {
   const { priorities, tails, sections } = link
   const strings = inputs.length > 0 && sections.Header.content[inputs[0]] === CONTENT_CSTRING
-  if (strings && tails.length > 0) return liveBlocks(link, inputs).filter((block) => tails[block] === 0)
+  if (strings && tails.length > 0) return wholeStrings(liveBlocks(link, inputs), tails)
   return priorities.length === 0 ? null : orderBlocks(link, inputs)
+}
+
+/** A string comes where it, or one that is its end, comes first (ld64.lld). */
+function wholeStrings(blocks: Uint32Array, tails: Uint32Array): Uint32Array {
+  const isPlaced = new Uint8Array(tails.length)
+  let count = 0
+  for (let i = 0; i < blocks.length; i++) {
+    const whole = tails[blocks[i]] || blocks[i]
+    if (isPlaced[whole] !== 0) continue
+    isPlaced[whole] = 1
+    blocks[count++] = whole
+  }
+  return blocks.subarray(0, count)
 }
 
 function sizeWithRoom(link: Link, output: number, inputs: Uint32Array): void {

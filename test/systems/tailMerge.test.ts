@@ -43,12 +43,15 @@ _more: ret
 .cstring
 Lsame: .asciz "long text"
 Lx: .asciz "xt"
+Lend: .asciz "end"
+Lapart: .asciz "apart"
+Lbend: .asciz "bend"
 Lsize: .asciz "size"
 .section __TEXT,__objc_methname,cstring_literals
 Lr: .asciz "r:"
 .data
 .p2align 3
-_others: .quad Lsame, Lx, Lsize, Lr
+_others: .quad Lsame, Lx, Lend, Lapart, Lbend, Lsize, Lr
 `
 
 const SECTIONS = ['__TEXT,__cstring', '__TEXT,__objc_methname']
@@ -162,7 +165,7 @@ test('map and metafile count the bytes of merged strings once', async () => {
     return Object.values(inputs).reduce((sum, { bytesInOutput }) => sum + bytesInOutput, 0)
   }
   // `long text` happens to lie at a multiple of 4 in its object, and keeps that.
-  const merged = ['rather long text', 'text', '', 'xt', 'size', 'error:', 'r:']
+  const merged = ['rather long text', 'text', '', 'xt', 'end', 'size', 'error:', 'r:']
   assert.equal(
     (await bytes(false)) - (await bytes(true)),
     merged.reduce((sum, text) => sum + text.length + 1, 0),
