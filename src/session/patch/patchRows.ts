@@ -38,8 +38,8 @@ export function patchRows(link: Link, file: number, dirty: DirtyPages): string {
   }
   if (!nameExternals(link, file, listing, parts.externals, dirty))
     return 'has more or longer names than there is room for'
-  table.locals = splice(table.locals.subarray(0, table.localCount), parts.locals, locals)
-  table.externals = splice(table.externals, parts.externals, externals)
+  splice(table, 'locals', table.localCount, parts.locals, locals)
+  splice(table, 'externals', table.externals.length, parts.externals, externals)
   table.localCount += parts.locals.now - parts.locals.old
   table.externalCount += parts.externals.now - parts.externals.old
   shiftFiles(link, file, parts)
@@ -68,16 +68,21 @@ function placesOf({ table, symtab }: Link): Places {
   }
 }
 
-function splice(rows: Uint32Array, { at, old, now }: Part, fresh: Uint32Array): Uint32Array {
-  if (old === now) {
-    rows.set(fresh.subarray(0, now), at)
-    return rows
-  }
-  const made = new Uint32Array(rows.length - old + now)
+/** A list that stays as long is not given to its owner again: an array that is read by pages would be taken for a plain one. */
+function splice<K extends string>(
+  owner: Record<K, Uint32Array>,
+  key: K,
+  length: number,
+  { at, old, now }: Part,
+  fresh: Uint32Array,
+): void {
+  const rows = owner[key]
+  if (old === now) return rows.set(fresh.subarray(0, now), at)
+  const made = new Uint32Array(length - old + now)
   made.set(rows.subarray(0, at))
   made.set(fresh.subarray(0, now), at)
-  made.set(rows.subarray(at + old), at + now)
-  return made
+  made.set(rows.subarray(at + old, length), at + now)
+  owner[key] = made
 }
 
 function shiftFiles(link: Link, file: number, { locals, externals }: Parts): void {
@@ -110,12 +115,9 @@ function nameExternals(link: Link, file: number, { externals }: Listing, part: P
     at += length[name] + 1
   })
   names.bytes.set(made, start)
-  names.offset = splice(names.offset, part, places)
-  names.length = splice(
-    names.length,
-    part,
-    Uint32Array.from(rows, (name) => length[name]),
-  )
+  const lengths = Uint32Array.from(rows, (name) => length[name])
+  splice(names, 'offset', names.offset.length, part, places)
+  splice(names, 'length', names.length.length, part, lengths)
   replaceBytes(link, dirty, link.linkedit.strings!.offset + externalStrings + start, made)
   return true
 }
