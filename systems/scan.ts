@@ -319,7 +319,7 @@ function scanImport(link: Link, state: Scan, i: number, is: number, made: number
       return badRelocation(link, state.site, i, 'is too narrow for a symbol of another image')
     state.binds++
     if (flags & IMPORT_OWN || flags & IMPORT_WEAK_DEF) state.binds++
-    if (flags & IMPORT_OWN) state.rebases++
+    if (flags & IMPORT_OWN && flags & IMPORT_WEAK_DEF) state.rebases++
   } else if (!(flags & IMPORT_OWN))
     badRelocation(
       link,

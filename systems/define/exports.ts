@@ -45,7 +45,7 @@ export function decideExports(link: Link): Uint32Array {
     const is = symbols.Definition.flags[symbol[name]]
     const hidden = decideExport(link, name, lists)
     meaning[name] = is & SPECIAL ? symbol[name] | MEANS_SPECIAL : symbol[name]
-    if (!hidden && (is & SYMBOL_ABSOLUTE) === 0 && (is & SYMBOL_WEAK_DEF || interposable)) {
+    if (!hidden && (is & SYMBOL_WEAK_DEF || interposable)) {
       meaning[name] = MEANS_OPEN
       open++
     }

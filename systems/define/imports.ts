@@ -21,7 +21,7 @@ import {
   WHERE_IMPORT,
   WHERE_UNDEFINED,
 } from '../../components/names.ts'
-import { SYMBOL_ABSOLUTE, SYMBOL_THREAD_LOCAL, SYMBOL_WEAK_DEF } from '../../components/symbols.ts'
+import { SYMBOL_THREAD_LOCAL, SYMBOL_WEAK_DEF } from '../../components/symbols.ts'
 import { spawnRange } from '../../src/ecs.ts'
 import { EXPORT_THREAD_LOCAL, EXPORT_WEAK } from '../../src/formats/exportTable.ts'
 import { BIND_SPECIAL_DYLIB_FLAT_LOOKUP } from '../../src/formats/macho/constants.ts'
@@ -71,7 +71,7 @@ export function considerImport(link: Link, name: number, dynamic: ReadonlySet<st
 function considerOwn(link: Link, name: number): void {
   const { symbol, flags } = link.names.Resolution
   const is = link.symbols.Definition.flags[symbol[name]]
-  if ((flags[name] & NAME_EXPORTED) === 0 || is & SYMBOL_ABSOLUTE) return
+  if ((flags[name] & NAME_EXPORTED) === 0) return
   const kind =
     is & SYMBOL_WEAK_DEF ? IMPORT_OWN | IMPORT_WEAK_DEF : isInterposable(link) ? IMPORT_OWN | IMPORT_INTERPOSABLE : 0
   if (kind === 0) return

@@ -69,7 +69,9 @@ export function recordBind(
   if (link.settings.fixupChains) return true
   const own = imports.Library.symbol[made]
   if (imports.Library.flags[made] & IMPORT_OWN) {
-    if (link.settings.pie) fixups.Rebase.location[++fixups.rebases] = fixups.Bind.location[row]
+    // The bind of a weak definition may find no other; one that may be interposed is always bound over the pointer.
+    if (link.settings.pie && imports.Library.flags[made] & IMPORT_WEAK_DEF)
+      fixups.Rebase.location[++fixups.rebases] = fixups.Bind.location[row]
     writePointer(view, at, link.symbols.Reference.address[own] + addend)
   } else writePointer(view, at, 0)
   return true

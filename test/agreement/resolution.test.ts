@@ -283,6 +283,20 @@ agree(
   { once: true },
 )
 
+agree('-interposable takes absolute symbols too', (bench) => {
+  const load =
+    bench.arch === 'arm64'
+      ? 'adrp x0, _value@GOTPAGE\n ldr x0, [x0, _value@GOTPAGEOFF]'
+      : 'movq _value@GOTPCREL(%rip), %rax'
+  return [
+    '-dylib',
+    '-interposable',
+    bench.asm('d', `.globl _a\n.p2align 2\n_a: ${load}\n ret\n.data\n.p2align 3\n.quad _value\n${END}`),
+    bench.asm('v', '.globl _value\n_value = 0x1234\n'),
+    'libSystem.tbd',
+  ]
+})
+
 agree('-bundle_loader gives names to a bundle', (bench) => {
   bench.run(
     'ld64.lld-22',

@@ -146,7 +146,8 @@ export function pointerLabel(image: Image, address: number, depth = 0): string |
   const target = rebases.get(address)
   const top = image.fixups.tops.get(address)
   const high = top === undefined ? '' : ` top byte ${hex(top)}`
-  if (target !== undefined) parts.push(`rebase ${labelOf(image, target, depth + 1)}${high}`)
+  // A bind is done after all rebases, over what they left: ld64.lld writes both for what may be interposed.
+  if (target !== undefined && bind === undefined) parts.push(`rebase ${labelOf(image, target, depth + 1)}${high}`)
   return parts.length === 0 ? null : parts.join(' | ')
 }
 
