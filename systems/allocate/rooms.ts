@@ -57,6 +57,8 @@ function isPlain(link: Link, section: number): boolean {
   return content[section] === CONTENT_REGULAR || content[section] === CONTENT_ZEROFILL
 }
 
+const PLACED = BLOCK_LIVE | BLOCK_FOLDED
+
 /** Offsets in an output section while its blocks are entered in order. */
 export interface Rooms {
   /** Input section of the region at hand; 0: blocks with a priority, which come first and are one region. */
@@ -113,8 +115,7 @@ export function mostAligned(link: Link, inputs: ArrayLike<number>): number {
   for (let i = 0; i < inputs.length; i++) {
     const end = first[inputs[i]] + count[inputs[i]]
     for (let block = first[inputs[i]]; block < end; block++)
-      if (alignPow2[block] > most && (flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) === BLOCK_LIVE)
-        most = alignPow2[block]
+      if (alignPow2[block] > most && (flags[block] & PLACED) === BLOCK_LIVE) most = alignPow2[block]
   }
   return most
 }
@@ -137,7 +138,7 @@ const MOST_ALIGNED = 20
 
 /** As `enterBlock` for each live block of an input section. */
 function packRegion(link: Link, rooms: Rooms, section: number): void {
-  const { flags, alignPow2, size: sizes } = link.blocks.Extent
+  const { flags, alignPow2 } = link.blocks.Extent
   const { address } = link.blocks.Placement
   const first = link.sections.Blocks.first[section]
   const last = first + link.sections.Blocks.count[section]
@@ -145,41 +146,47 @@ function packRegion(link: Link, rooms: Rooms, section: number): void {
   let live = 0
   let most = 0
   for (let block = first; block < last; block++) {
-    if ((flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) !== BLOCK_LIVE) continue
+    if ((flags[block] & PLACED) !== BLOCK_LIVE) continue
     live++
     if (alignPow2[block] > most) most = alignPow2[block]
   }
   if (live === 0) return
-  const isSmall = most <= MOST_ALIGNED && link.sections.Header.size[section] + live * 2 ** most < MOST_BYTES
-  if (isSmall) rooms.start = alignUp(closeRegion(rooms), 2 ** most)
+  if (most <= MOST_ALIGNED && link.sections.Header.size[section] + live * 2 ** most < MOST_BYTES) {
+    rooms.start = alignUp(closeRegion(rooms), 2 ** most)
+    rooms.region = section
+    packSmall(link, rooms, first, last)
+    return
+  }
+  for (let block = first; block < last; block++)
+    if ((flags[block] & PLACED) === BLOCK_LIVE) address[block] = enterBlock(link, rooms, block)
+}
+
+/** Blocks first .. last - 1 from the start of a region on. */
+function packSmall(link: Link, rooms: Rooms, first: number, last: number): void {
+  const { flags, alignPow2, size: sizes } = link.blocks.Extent
+  const { address } = link.blocks.Placement
   const { step, start } = rooms
   let end = 0
   let roomEnd = 0
   for (let block = first; block < last; block++) {
-    if ((flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) !== BLOCK_LIVE) continue
-    if (!isSmall) {
-      address[block] = enterBlock(link, rooms, block)
-      continue
-    }
+    if ((flags[block] & PLACED) !== BLOCK_LIVE) continue
     const size = sizes[block]
     const mask = (1 << alignPow2[block]) - 1
     const at = ((size === 0 ? end : roomEnd) + mask) & ~mask
     address[block] = start + at
     end = at + size
-    const over =
-      step === 0 || size === 0
-        ? 0
-        : Math.max(
-            size < step ? 1 : step,
-            size >>> BLOCK_STEPS === 0 ? 1 : 1 << (31 - BLOCK_STEPS - Math.clz32(size)),
-          ) - 1
+    const over = step === 0 || size === 0 ? 0 : blockStep(size, step) - 1
     const room = at + ((size + over) & ~over)
     if (room > roomEnd) roomEnd = room
   }
-  if (!isSmall) return
-  rooms.region = section
   rooms.end = start + end
   rooms.roomEnd = start + roomEnd
+}
+
+/** What `sizeClass` rounds a block of so many bytes up to: a power of two, at least `least`, but nothing below that. */
+function blockStep(size: number, least: number): number {
+  const step = size >>> BLOCK_STEPS === 0 ? 1 : 1 << (31 - BLOCK_STEPS - Math.clz32(size))
+  return Math.max(size < least ? 1 : least, step)
 }
 
 export function sectionClass(size: number): number {
