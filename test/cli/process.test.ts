@@ -31,6 +31,7 @@ test('a signal ends the process and leaves no draft, but what is finished', () =
   assert.deepEqual(stopAfter('drafts.finish(draft, out)'), { status, left: ['out'] })
   assert.deepEqual(stopAfter('drafts.discard(draft)'), { status, left: [] })
   assert.deepEqual(stopAfter('drafts.finish(draft, out); drafts.begin(out, 0o755)'), { status, left: ['out'] })
+  assert.deepEqual(stopAfter('drafts.begin(out, 0o755); drafts.finish(draft, out)'), { status, left: ['out'] })
 })
 
 test('the command fails where nobody takes its texts', () => {
