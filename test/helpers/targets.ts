@@ -25,3 +25,10 @@ export function createTarget(arch: Arch, fixups: Fixups): Target {
 export function forEachTarget(use: (target: Target) => void): void {
   for (const target of targets) use(target)
 }
+
+export const MACOS_13 = { name: 'macos', minVersion: 13 << 16, sdkVersion: 13 << 16 } as const
+
+/** What the library takes for `flags`. */
+export function targetOptions({ arch, fixups }: Target) {
+  return { arch, platform: MACOS_13, fixupChains: fixups === 'chained' }
+}

@@ -6,9 +6,8 @@ import { context, createNodeHost, link, type Session } from '../../src/node.ts'
 import type { Input, LinkOptions } from '../../src/types.ts'
 import { archive, compile } from '../helpers/clang.ts'
 import { libSystem, tempFolder } from '../helpers/paths.ts'
-import { forEachTarget, type Target } from '../helpers/targets.ts'
+import { forEachTarget, MACOS_13, type Target } from '../helpers/targets.ts'
 
-const MACOS_13 = { name: 'macos', minVersion: 13 << 16, sdkVersion: 13 << 16 } as const
 /** Code and an import, so that a little more takes no other room. */
 const FILL = '__asm__(".text\\n.globl _fill\\n_fill: .space 5300\\n"); int abs(int); int k(int y) { return abs(y); }'
 

@@ -9,9 +9,8 @@ import { compile } from '../helpers/clang.ts'
 import { mustRun } from '../helpers/command.ts'
 import { tempFolder } from '../helpers/paths.ts'
 import { runImage, verifyImage } from '../helpers/run.ts'
-import { createTarget, forEachTarget, type Target } from '../helpers/targets.ts'
+import { createTarget, forEachTarget, targetOptions, type Target } from '../helpers/targets.ts'
 
-const MACOS_13 = { name: 'macos', minVersion: 13 << 16, sdkVersion: 13 << 16 } as const
 const STEPS = 18
 
 /** What the body of a function may hold; `anchor` holds all, so that every file has the same symbols whatever is edited. */
@@ -99,9 +98,7 @@ function createProgram(target: Target, flags: readonly string[], more: Partial<L
   const paths = [0, 1].map((file) => join(folder, `file${file}.o`))
   const options: LinkOptions = {
     inputs: [compile(target.arch, MAIN, { name: 'main' }), ...paths, { library: 'System' }],
-    arch: target.arch,
-    platform: MACOS_13,
-    fixupChains: target.fixups === 'chained',
+    ...targetOptions(target),
     output: join(folder, 'out'),
     ...more,
   }

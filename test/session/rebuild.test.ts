@@ -8,9 +8,8 @@ import type { LinkOptions } from '../../src/types.ts'
 import { archive, compile } from '../helpers/clang.ts'
 import { tempFolder } from '../helpers/paths.ts'
 import { runImage, verifyImage } from '../helpers/run.ts'
-import { createTarget, forEachTarget, type Target } from '../helpers/targets.ts'
+import { createTarget, forEachTarget, MACOS_13, targetOptions, type Target } from '../helpers/targets.ts'
 
-const MACOS_13 = { name: 'macos', minVersion: 13 << 16, sdkVersion: 13 << 16 } as const
 const ARM64 = createTarget('arm64', 'chained')
 
 function says(text: string): string {
@@ -24,9 +23,7 @@ function program(target: Target, text: string): { object: string; options: LinkO
   copyFileSync(compile(target.arch, says(text)), object)
   const options: LinkOptions = {
     inputs: [object, { library: 'System' }],
-    arch: target.arch,
-    platform: MACOS_13,
-    fixupChains: target.fixups === 'chained',
+    ...targetOptions(target),
     output: join(folder, 'out'),
   }
   return { object, options }

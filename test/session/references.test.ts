@@ -7,7 +7,7 @@ import type { LinkOptions } from '../../src/types.ts'
 import { compile } from '../helpers/clang.ts'
 import { libSystem, tempFolder } from '../helpers/paths.ts'
 import { runImage, verifyImage } from '../helpers/run.ts'
-import { createTarget, forEachTarget, type Target } from '../helpers/targets.ts'
+import { createTarget, forEachTarget, MACOS_13, type Target } from '../helpers/targets.ts'
 import {
   createReferring,
   editReferring,
@@ -19,7 +19,6 @@ import {
   sourceOf,
 } from './references.ts'
 
-const MACOS_13 = { name: 'macos', minVersion: 13 << 16, sdkVersion: 13 << 16 } as const
 const FILES = 3
 const STEPS = 24
 /** Of the edits that bring a reference to something new, so many at least are patches. */

@@ -7,7 +7,7 @@ import type { LinkOptions } from '../../src/types.ts'
 import { mustRun } from '../helpers/command.ts'
 import { tempFolder } from '../helpers/paths.ts'
 import { runImage, verifyImage } from '../helpers/run.ts'
-import { forEachTarget, type Target } from '../helpers/targets.ts'
+import { forEachTarget, targetOptions, type Target } from '../helpers/targets.ts'
 import {
   below,
   createParts,
@@ -18,8 +18,6 @@ import {
   partsMain,
   partsSource,
 } from './parts.ts'
-
-const MACOS_13 = { name: 'macos', minVersion: 13 << 16, sdkVersion: 13 << 16 } as const
 
 interface Built {
   target: Target
@@ -47,9 +45,7 @@ function optionsOf(built: Built, more: Partial<LinkOptions>): LinkOptions {
       ...program.files.map((file) => putFile(built, file)),
       { library: 'System' },
     ],
-    arch: target.arch,
-    platform: MACOS_13,
-    fixupChains: target.fixups === 'chained',
+    ...targetOptions(target),
     output: join(folder, 'out'),
     checkPatches: true,
     ...more,

@@ -7,9 +7,7 @@ import type { Changes, Input, LinkOptions, RebuildResult, Session } from '../../
 import { archive, assemble, compile } from '../helpers/clang.ts'
 import { libSystem, tempFolder } from '../helpers/paths.ts'
 import { runImage, verifyImage } from '../helpers/run.ts'
-import { forEachTarget, type Target } from '../helpers/targets.ts'
-
-const MACOS_13 = { name: 'macos', minVersion: 13 << 16, sdkVersion: 13 << 16 } as const
+import { forEachTarget, targetOptions, type Target } from '../helpers/targets.ts'
 
 const MAIN = `
   int printf(const char *, ...);
@@ -39,9 +37,7 @@ function put({ target, folder }: Program, name: string, source: string): string 
 function createProgram(target: Target, more: Partial<LinkOptions> = {}): Program {
   const folder = tempFolder()
   const options = {
-    arch: target.arch,
-    platform: MACOS_13,
-    fixupChains: target.fixups === 'chained',
+    ...targetOptions(target),
     output: join(folder, 'out'),
     checkPatches: true,
     ...more,

@@ -7,9 +7,7 @@ import type { LinkOptions, RebuildResult } from '../../src/types.ts'
 import { assemble, compile } from '../helpers/clang.ts'
 import { libSystem, tempFolder } from '../helpers/paths.ts'
 import { runImage, verifyImage } from '../helpers/run.ts'
-import { forEachTarget, type Target } from '../helpers/targets.ts'
-
-const MACOS_13 = { name: 'macos', minVersion: 13 << 16, sdkVersion: 13 << 16 } as const
+import { forEachTarget, targetOptions, type Target } from '../helpers/targets.ts'
 
 const MAIN = `
   int printf(const char *, ...); int first(int); int second(int); int third(int); int many(int);
@@ -37,9 +35,7 @@ function createProgram(target: Target, more: Partial<LinkOptions> = {}) {
   const folder = tempFolder()
   const path = (name: string) => join(folder, `${name}.o`)
   const options = {
-    arch: target.arch,
-    platform: MACOS_13,
-    fixupChains: target.fixups === 'chained',
+    ...targetOptions(target),
     output: join(folder, 'out'),
     checkPatches: true,
     ...more,

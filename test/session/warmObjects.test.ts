@@ -7,9 +7,7 @@ import type { LinkOptions } from '../../src/types.ts'
 import { assemble, compile } from '../helpers/clang.ts'
 import { libSystem, tempFolder } from '../helpers/paths.ts'
 import { runImage, verifyImage } from '../helpers/run.ts'
-import { archs, createTarget, type Target } from '../helpers/targets.ts'
-
-const MACOS_13 = { name: 'macos', minVersion: 13 << 16, sdkVersion: 13 << 16 } as const
+import { archs, createTarget, MACOS_13, type Target } from '../helpers/targets.ts'
 
 /** A session over objects that are written to `folder` by name. */
 function createObjects(target: Target, names: readonly string[], more: Partial<LinkOptions> = {}) {

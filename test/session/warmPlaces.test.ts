@@ -6,9 +6,7 @@ import { context, link } from '../../src/node.ts'
 import type { Progress } from '../../src/types.ts'
 import { assemble } from '../helpers/clang.ts'
 import { libSystem, tempFolder } from '../helpers/paths.ts'
-import { createTarget, forEachTarget, type Target } from '../helpers/targets.ts'
-
-const MACOS_13 = { name: 'macos', minVersion: 13 << 16, sdkVersion: 13 << 16 } as const
+import { createTarget, forEachTarget, MACOS_13, targetOptions, type Target } from '../helpers/targets.ts'
 
 /** Links `objects` with each version of another one in turn, all but the first by warm rebuilds, which must write what fresh links do. */
 async function edit(target: Target, objects: readonly string[], versions: readonly string[]): Promise<void> {
@@ -48,9 +46,7 @@ forEachTarget((target) => {
     const main = assemble(target.arch, '.globl _main\n_main: ret\n.space 4096\n.data\n.quad _main\n', { name: 'main' })
     let stopAt = ''
     const options = {
-      arch: target.arch,
-      platform: MACOS_13,
-      fixupChains: target.fixups === 'chained',
+      ...targetOptions(target),
       layout: 'padded',
       output: join(folder, 'out'),
       inputs: [main, path, libSystem],

@@ -9,9 +9,7 @@ import { archive, compile } from '../helpers/clang.ts'
 import { mustRun } from '../helpers/command.ts'
 import { libSystem, tempFolder } from '../helpers/paths.ts'
 import { runImage } from '../helpers/run.ts'
-import { archs, createTarget } from '../helpers/targets.ts'
-
-const MACOS_13 = { name: 'macos', minVersion: 13 << 16, sdkVersion: 13 << 16 } as const
+import { archs, createTarget, MACOS_13 } from '../helpers/targets.ts'
 
 const WEAK = '__attribute__((weak)) int which(void) { return 1; }'
 const strong = (value: number) => `int which(void) { return ${value}; }`

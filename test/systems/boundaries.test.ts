@@ -3,9 +3,7 @@ import { test } from 'node:test'
 import { link } from '../../src/node.ts'
 import { assemble } from '../helpers/clang.ts'
 import { libSystem } from '../helpers/paths.ts'
-import { forEachTarget } from '../helpers/targets.ts'
-
-const MACOS_13 = { name: 'macos', minVersion: 13 << 16, sdkVersion: 13 << 16 } as const
+import { forEachTarget, MACOS_13 } from '../helpers/targets.ts'
 
 const source = (kept: string) => `
   .globl _main

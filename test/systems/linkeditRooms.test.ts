@@ -7,9 +7,8 @@ import { compile } from '../helpers/clang.ts'
 import { mustRun } from '../helpers/command.ts'
 import { libSystem, tempFolder } from '../helpers/paths.ts'
 import { runImage, verifyImage } from '../helpers/run.ts'
-import { forEachTarget } from '../helpers/targets.ts'
+import { forEachTarget, targetOptions } from '../helpers/targets.ts'
 
-const MACOS_13 = { name: 'macos', minVersion: 13 << 16, sdkVersion: 13 << 16 } as const
 const SOURCE = `
   int puts(const char *);
   static int state = 3; int shared = 4; static int scale(int x) { return x * state; }
@@ -30,9 +29,7 @@ forEachTarget((target) => {
     for (const layout of ['tight', 'padded'] as const)
       await link({
         inputs,
-        arch: target.arch,
-        platform: MACOS_13,
-        fixupChains: target.fixups === 'chained',
+        ...targetOptions(target),
         layout,
         output: join(folder, layout),
       })

@@ -13,9 +13,15 @@ import { colonnade } from '../helpers/colonnade.ts'
 import { mustRun } from '../helpers/command.ts'
 import { libSystem, tempFolder } from '../helpers/paths.ts'
 import { runImage, verifyImage } from '../helpers/run.ts'
-import { type Arch, archs, createTarget, forEachTarget, type Target } from '../helpers/targets.ts'
-
-const MACOS_13 = { name: 'macos', minVersion: 13 << 16, sdkVersion: 13 << 16 } as const
+import {
+  type Arch,
+  archs,
+  createTarget,
+  forEachTarget,
+  MACOS_13,
+  targetOptions,
+  type Target,
+} from '../helpers/targets.ts'
 
 /** What the padded layout may take of the tight one's file, and of one section. */
 const MOST_FILE = 1.35
@@ -73,9 +79,7 @@ function moved(before: Buffer, after: Buffer): string[] {
 async function linkPadded(target: Target, inputs: readonly string[]): Promise<Buffer> {
   const { outputFiles } = await link({
     inputs: [...inputs, libSystem],
-    arch: target.arch,
-    platform: MACOS_13,
-    fixupChains: target.fixups === 'chained',
+    ...targetOptions(target),
     layout: 'padded',
     write: false,
   })

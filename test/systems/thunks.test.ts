@@ -9,9 +9,7 @@ import { colonnade } from '../helpers/colonnade.ts'
 import { mustRun } from '../helpers/command.ts'
 import { libSystem, tempFolder } from '../helpers/paths.ts'
 import { runImage, verifyImage } from '../helpers/run.ts'
-import { createTarget, type Fixups } from '../helpers/targets.ts'
-
-const MACOS_13 = { name: 'macos', minVersion: 13 << 16, sdkVersion: 13 << 16 } as const
+import { createTarget, type Fixups, MACOS_13 } from '../helpers/targets.ts'
 
 const CALLS = `
 int puts(const char *); int printf(const char *, ...);
