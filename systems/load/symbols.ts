@@ -20,13 +20,10 @@ import {
   SYMBOL_WEAK_REF,
 } from '../../components/symbols.ts'
 import { error } from '../../src/core/messages.ts'
-import { measureStrings } from '../../src/core/hash.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
 import type { ObjectHeader } from '../../src/formats/macho/object.ts'
+import { measureNames, mostSpelled } from '../kernels/measureNames.ts'
 import { tablesArena, tablesOf } from '../kernels/symbolTables.ts'
-
-/** How often, on average, a byte of the string table may be part of a name: records may share their strings. */
-const MAX_SHARING = 64
 
 const LOWER_L = 0x6c
 const UPPER_L = 0x4c
@@ -76,7 +73,7 @@ export function loadSymbols(link: Link, file: number, header: ObjectHeader, ment
     Definition.offset[symbol] = words[at + 2]
     if (flags & SYMBOL_ABSOLUTE && !loadAbsolute(link, file, i, flags, words, at)) return -1
   }
-  return measureNames(link, file, header, mentions, base, externals) ? externals : -1
+  return placeNames(link, file, header, mentions, base, externals) ? externals : -1
 }
 
 function loadAbsolute(link: Link, file: number, index: number, flags: number, words: Uint32Array, at: number): boolean {
@@ -99,30 +96,47 @@ function loadAbsolute(link: Link, file: number, index: number, flags: number, wo
 }
 
 /** Place and hash of each external's name. */
-function measureNames(
+function placeNames(
   link: Link,
   file: number,
   header: ObjectHeader,
-  { row, start, place, hash }: Mentions,
+  mentions: Mentions,
   base: number,
   count: number,
 ): boolean {
+  const { row, start, place } = mentions
   const first = link.files.Ranges.symbol[file]
   const arena = tablesArena(link, file)
   const end = header.strings + header.stringsSize
-  const mostSpelled = header.stringsSize * MAX_SHARING
-  measureStrings(link.arenas.list[arena].view, start, base, base + count, end, place, hash)
+  const most = mostSpelled(header.stringsSize)
+  if (!takeMeasured(link, file, mentions, base, count))
+    measureNames(link.arenas.list[arena].view, start, base, base + count, end, most, place, mentions.hash)
   let spelled = 0
   for (let i = base; i < base + count; i++) {
     const size = place[i]
     spelled += size
-    if (size === 0 || start[i] + size >= end || size > MAX_NAME_LENGTH || spelled > mostSpelled) {
+    if (size === 0 || start[i] + size >= end || size > MAX_NAME_LENGTH || spelled > most) {
       badSymbol(link, file, row[i] - first, nameTrouble(start[i], size, end))
       return false
     }
     place[i] = size | (arena << 24)
   }
   link.visited.hashed += spelled
+  return true
+}
+
+/** Survey counts those in sections that are not linked too: where there are any, names are measured again. */
+function takeMeasured(
+  { measured }: Link,
+  file: number,
+  { place, hash }: Mentions,
+  base: number,
+  count: number,
+): boolean {
+  if (measured === null || measured.count[file] !== count) return false
+  const first = measured.first[file]
+  place.set(measured.length.subarray(first, first + count), base)
+  hash.set(measured.hash.subarray(first, first + count), base)
   return true
 }
 

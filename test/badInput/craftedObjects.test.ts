@@ -30,6 +30,8 @@ const withMain = (...sections: MadeSection[]): MadeObject => ({ sections: [MAIN,
 const many = (count: number, make: (i: number) => MadeSection): MadeSection[] =>
   Array.from({ length: count }, (_, i) => make(i))
 const common = (name: string, value: number): MadeSymbol => ({ name, type: UNDEFINED_EXT, section: 0, value })
+/** symoff of an object with one section. */
+const SYMBOLS_AT = 192
 /** UNSIGNED, 8 bytes, extern. */
 const pointerTo = (symbol: number): number => (symbol | 0x0e000000) >>> 0
 
@@ -104,6 +106,21 @@ refuses(
 refuses('a symbol in section 200 of 1', { symbols: [MAIN_SYMBOL, { name: '_x', section: 200 }] }, 'bad-symbol')
 refuses('a symbol behind the end of its section', { symbols: [{ name: '_main', value: 5 }] }, 'symbol-outside-section')
 refuses('a symbol without a name', { symbols: [MAIN_SYMBOL, { name: '' }] }, 'bad-symbol')
+refuses(
+  'symbols that all have one very long name',
+  {
+    symbols: [
+      MAIN_SYMBOL,
+      { name: `_${'x'.repeat(4 << 20)}` },
+      ...Array.from({ length: 40000 }, () => ({ name: '_y' })),
+    ],
+  },
+  'bad-symbol',
+  (_, view) => {
+    const records = view.getUint32(SYMBOLS_AT, true)
+    for (let i = 2; i < 40002; i++) view.setUint32(records + i * 16, view.getUint32(records + 16, true), true)
+  },
+)
 refuses('a string table that does not end', {}, 'bad-symbol', (bytes) => bytes.fill(0x41, bytes.length - 6))
 links('N_INDR that nothing refers to', { symbols: [MAIN_SYMBOL, { name: '_alias', type: 0xb, section: 0, value: 1 }] })
 refuses(

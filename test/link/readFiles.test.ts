@@ -10,8 +10,14 @@ const OBJECTS = 6
 /** More than a link must have before its inputs are read ahead. */
 const BYTES = 2 << 20
 
+/** Each refers to the others; some define an external in a section that is not linked. */
 const objects = Array.from({ length: OBJECTS }, (_, i) =>
-  assemble('x86_64', `.globl _f${i}\n_f${i}: ret\n.data\n.space ${BYTES}, ${i + 1}\n.subsections_via_symbols\n`),
+  assemble(
+    'x86_64',
+    `.globl _f${i}\n_f${i}: ret\n.data\n.space ${BYTES}, ${i + 1}
+${Array.from({ length: OBJECTS }, (_, k) => `.quad _f${k}\n`).join('')}
+${i % 2 ? '.section __DWARF,__debug_x,regular,debug\n.globl _a\n_a: .byte 0\n' : ''}.subsections_via_symbols\n`,
+  ),
 )
 
 async function bytesOf(host: Host, paths: readonly string[] = objects): Promise<Buffer> {
