@@ -147,13 +147,20 @@ export function addInternalBlock(
   return block
 }
 
+/** Empty rows for `count` symbols of the internal file; the first of them. */
+export function addInternalSymbols(link: Link, count: number): SymbolId {
+  const { symbols, files, internal } = link
+  const first = spawnRange(symbols.world, count, [symbols.Definition, symbols.Reference])
+  internal.symbol = first + count
+  symbols.count = first + count - 1
+  files.Ranges.symbols[internal.file] += count
+  return first
+}
+
 /** A symbol that the linker defines at `offset` in `block`. */
 export function addInternalSymbol(link: Link, name: NameId, block: BlockId, offset: number, flags: number): SymbolId {
-  const { symbols, files, internal } = link
-  const symbol = spawnRange(symbols.world, 1, [symbols.Definition, symbols.Reference])
-  internal.symbol = symbol + 1
-  symbols.count = symbol
-  files.Ranges.symbols[internal.file]++
+  const { symbols } = link
+  const symbol = addInternalSymbols(link, 1)
   symbols.Definition.name[symbol] = name
   symbols.Definition.block[symbol] = block
   symbols.Definition.offset[symbol] = offset

@@ -21,7 +21,7 @@ import type { Measured } from './measured.ts'
 import type { Names } from './names.ts'
 import type { Outputs, Segments } from './outputs.ts'
 import type { Observer } from './observer.ts'
-import type { MessageStubs, MethodLists, Selectors } from './objectiveC.ts'
+import type { Categories, MessageStubs, MethodLists, Selectors } from './objectiveC.ts'
 import type { SectionNames } from './sectionNames.ts'
 import type { Sections } from './sections.ts'
 import type { Stubs } from './stubs.ts'
@@ -189,6 +189,7 @@ export interface Link {
   /** Made by allocate; empty while the code is within the reach of a branch. */
   thunks: Thunks
   branchTargets: BranchTargets
+  categories: Categories
   messageStubs: MessageStubs
   selectors: Selectors
   methodLists: MethodLists

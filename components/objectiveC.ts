@@ -1,8 +1,49 @@
-// Objective-C: stubs that send one message, the selectors that the linker itself refers to, and relative method lists.
+// Objective-C: categories that may be merged, stubs that send one message, the selectors that the linker itself refers to, and
+// relative method lists.
 import { mix, sameBytes } from '../src/core/hash.ts'
 import { createKind, spawnRange } from '../src/ecs.ts'
 import type { Arenas } from './arena.ts'
 import { column, columns } from './columns.ts'
+
+/** Categories and the classes that they extend, where they are to be merged. Categories stand in the order of the lists that name them. */
+export function createCategories(rows: number, shared: boolean) {
+  /** Pointer `slot` of the block `list` leads to `block`. `class` is a row of Extended, `next` the following category of that class. */
+  const Category = columns(rows, { list: 'u32', slot: 'u32', block: 'u32', class: 'u32', next: 'u32' }, shared)
+  /**
+   * A class in this image lies `offset` bytes into `block`, its class_ro_t and that of its metaclass are the blocks `readOnly` and `metaReadOnly`;
+   * of any other one `import` stands for it. `first` and `last` are categories. Merged ones become `symbol`, a category called `name`
+   * (a block); 0 for both: they become part of the class.
+   */
+  const Extended = columns(
+    rows,
+    {
+      block: 'u32',
+      offset: 'u32',
+      import: 'u32',
+      readOnly: 'u32',
+      metaReadOnly: 'u32',
+      first: 'u32',
+      last: 'u32',
+      count: 'u32',
+      isMerged: 'u8',
+      name: 'u32',
+      symbol: 'u32',
+    },
+    shared,
+  )
+  return {
+    world: createKind({ Category }, { reserve: rows }),
+    classWorld: createKind({ Extended }, { reserve: rows }),
+    count: 0,
+    classes: 0,
+    /** Classes whose categories are merged. */
+    merged: 0,
+    Category,
+    Extended,
+  }
+}
+
+export type Categories = ReturnType<typeof createCategories>
 
 /** `_objc_msgSend$selector`: its symbol and its selector. */
 export function createMessageStubs(rows: number, shared: boolean) {

@@ -37,6 +37,8 @@ function observeColumns(stats: LinkStats, link: Link): void {
   addKind(stats, 'stubs', link.stubs, link.stubs.count)
   addKind(stats, 'thunks', thunks, thunks.count)
   addKind(stats, 'branch targets', branchTargets, branchTargets.count)
+  addKind(stats, 'categories', { Category: link.categories.Category }, link.categories.count)
+  addKind(stats, 'extended classes', { Extended: link.categories.Extended }, link.categories.classes)
   addKind(stats, 'message stubs', link.messageStubs, link.messageStubs.count)
   addKind(stats, 'selectors', link.selectors, link.selectors.count)
   addKind(stats, 'method lists', { List: link.methodLists.List }, link.methodLists.count)

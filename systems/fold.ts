@@ -12,6 +12,7 @@ import { isFoldableSection } from './fold/foldable.ts'
 import { foldIdentical } from './fold/identical.ts'
 import { foldLiterals } from './fold/literals.ts'
 import { mergeTails } from './fold/tails.ts'
+import { followLeaders } from './kernels/followLeaders.ts'
 
 export async function fold(link: Link): Promise<void> {
   const { icf = 'none' } = link.settings
@@ -23,17 +24,4 @@ export async function fold(link: Link): Promise<void> {
   else if (link.settings.deduplicateLiterals)
     foldIdentical(link, (section) => link.sections.Header.content[section] === CONTENT_RECORDS)
   followLeaders(link)
-}
-
-/** A block whose leader has come to follow another follows that one too. */
-function followLeaders(link: Link): void {
-  const { leader } = link.blocks.Placement
-  const { block: starts, blocks: counts } = link.files.Ranges
-  for (const file of link.order) {
-    const end = starts[file] + counts[file]
-    for (let block = starts[file]; block < end; block++) {
-      const next = leader[block]
-      if (next !== 0 && leader[next] !== 0) leader[block] = leader[next]
-    }
-  }
 }

@@ -10,6 +10,7 @@ import type { Host } from '../src/host/host.ts'
 import type { Settings } from '../src/settings.ts'
 import { allocate } from './allocate.ts'
 import { beginExports } from './beginExports.ts'
+import { categories } from './categories.ts'
 import { define } from './define.ts'
 import { fold } from './fold.ts'
 import { gatherUnwind } from './gatherUnwind.ts'
@@ -58,6 +59,7 @@ const DECIDE: readonly (readonly [string, System])[] = [
   ['define', define],
   ['gatherUnwind', gatherUnwind],
   ['strip', strip],
+  ['categories', categories],
   ['fold', fold],
   ['objectiveC', objectiveC],
   ['scan', scan],

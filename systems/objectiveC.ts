@@ -1,14 +1,14 @@
 // objectiveC: what the linker makes of Objective-C data: one image info, selectors for the stubs that send messages, relative
-// method lists; and, when asked, the check that categories do not define each other's methods.
+// method lists.
 // Reads: sections named __objc_*, live blocks, message stubs. Writes: selectors, method lists, the internal file's rows.
 // After fold (equal strings are one), before scan (lists that move have no fixups). Costs nothing where there is no Objective-C.
 
 import type { Link } from '../components/link.ts'
 import { createSelectors, spawnSelectors } from '../components/objectiveC.ts'
-import { checkCategories } from './objectiveC/checkCategories.ts'
+import { followLeaders } from './kernels/followLeaders.ts'
 import { mergeImageInfo } from './objectiveC/imageInfo.ts'
 import { findMethodLists, methodSelectors, placeMethodLists } from './objectiveC/methodLists.ts'
-import { eachSection, KIND_SELECTOR_REFERENCES, sectionKinds } from './objectiveC/sectionKinds.ts'
+import { eachSection, KIND_SELECTOR_REFERENCES, sectionKinds } from './kernels/objectiveCKinds.ts'
 import { addReferences, findStrings, shareReferences, stubSelectors } from './objectiveC/selectors.ts'
 
 export function objectiveC(link: Link): void {
@@ -16,7 +16,6 @@ export function objectiveC(link: Link): void {
   const kinds = sectionKinds(link)
   if (kinds !== null) {
     mergeImageInfo(link, kinds)
-    if (settings.checkCategoryConflicts) checkCategories(link, kinds)
     if (settings.objcRelativeMethodLists) findMethodLists(link, kinds)
   }
   const shared = kinds !== null && (settings.icf === 'all' || settings.icf === 'safe')
@@ -32,6 +31,8 @@ export function objectiveC(link: Link): void {
     forgetMessengerRecords(link)
   }
   placeMethodLists(link)
+  // Lists that were merged into one that has become relative.
+  if (link.categories.merged > 0) followLeaders(link)
   link.visited.rows += link.selectors.count + link.methodLists.methods
 }
 

@@ -69,6 +69,7 @@ export function scan(link: Link): void {
     Before.stubs[file] = state.calls
     scanFile(link, state, file)
   }
+  scanFile(link, state, link.internal.file)
   scanUnwind(link)
   reportUndefined(link, state.undefineds)
   makeStubs(link, state.calls)

@@ -22,7 +22,7 @@ import type { Kept } from '../components/kept.ts'
 import { createStabs, type Link } from '../components/link.ts'
 import { createMeasured } from '../components/measured.ts'
 import { createNames } from '../components/names.ts'
-import { createMessageStubs, createMethodLists, createSelectors } from '../components/objectiveC.ts'
+import { createCategories, createMessageStubs, createMethodLists, createSelectors } from '../components/objectiveC.ts'
 import { checkpoint, type Observer } from '../components/observer.ts'
 import { createOutputs, createSegments, MAX_OUTPUTS } from '../components/outputs.ts'
 import { createSectionNames } from '../components/sectionNames.ts'
@@ -254,8 +254,10 @@ function reserve(found: Survey, pool: Pool, keeps: boolean): Link {
     unwinds += rowsFor(found, file, rows.unwinds[file])
     spares += rowsFor(found, file, rows.symbols[file]) - rows.symbols[file]
   }
-  const spare = symbols + unwinds + sections + listed(found.settings) + INTERNAL_ROWS
-  const names = symbols + spares + archiveNames(found) + INTERNAL_ROWS + listed(found.settings)
+  // A merged category has a row for each pointer. Those of its parts, in sections named `__objc_*`, have been counted as blocks.
+  const merged = found.settings.objcCategoryMerging ? blocks : 0
+  const spare = symbols + unwinds + sections + merged + listed(found.settings) + INTERNAL_ROWS
+  const names = symbols + spares + merged + archiveNames(found) + INTERNAL_ROWS + listed(found.settings)
   const { shared } = found.arenas
   const link: Link = {
     keeps,
@@ -284,6 +286,7 @@ function reserve(found: Survey, pool: Pool, keeps: boolean): Link {
     stubs: createStubs(0, shared),
     thunks: createThunks(0, shared),
     branchTargets: createBranchTargets(0, shared),
+    categories: createCategories(0, shared),
     messageStubs: createMessageStubs(0, shared),
     selectors: createSelectors(0, shared),
     methodLists: createMethodLists(0, 0, shared),

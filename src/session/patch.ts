@@ -15,6 +15,7 @@ import { countDirty, createDirtyPages, type DirtyPages, markDirty } from './patc
 import { changeTables } from './patch/changeTables.ts'
 import { effectsOf, haveSameFunctions } from './patch/effects.ts'
 import { saveExtents } from './patch/extents.ts'
+import { hasObjectiveCTables } from './patch/hasObjectiveCTables.ts'
 import { isSameLiveness, type Liveness, livenessOf } from './patch/liveness.ts'
 import { type Alone, loadAlone, type Place } from './patch/loadAlone.ts'
 import { patchDataInCode, patchInitOffsets, patchStabs } from './patch/patchTables.ts'
@@ -270,8 +271,7 @@ function patchObject(patching: Patching, change: Change, dirty: DirtyPages): num
 /** Moves blocks, and brings up to date what refers to them from outside; returns how many blocks of other objects have changed. */
 function moveObject(patching: Patching, file: number, addresses: Float64Array, dirty: DirtyPages): number | string {
   const { link } = patching
-  if (link.selectors.count + link.methodLists.count + link.messageStubs.count > 0)
-    return 'moves code that Objective-C tables may list'
+  if (hasObjectiveCTables(link)) return 'moves code that Objective-C tables may list'
   const starts = startsOfFile(link, file)
   const { symbols, touched } = moveBlocks(link, relationsAgain(patching), file, addresses)
   if (touched.size > MOST_OTHERS) return `moves what ${touched.size} objects refer to`

@@ -1,6 +1,6 @@
 // What a pointer in a block refers to, before addresses are known: a place in this image, or an import.
 import type { Link } from '../../components/link.ts'
-import { CONTENT_ZEROFILL } from '../../components/sections.ts'
+import { CONTENT_ZEROFILL, ORDER_DESCENDING } from '../../components/sections.ts'
 import { SYMBOL_ABSOLUTE, TARGET_IMPORT } from '../../components/symbols.ts'
 import { R_ADDEND, R_SUBTRAHEND, R_UNSIGNED } from '../../src/arch/arch.ts'
 import { cstringEnd, toText } from '../../src/core/bytes.ts'
@@ -21,10 +21,17 @@ export function recordAt(link: Link, site: Site, block: number, offset: number):
   const { Extent, Relocations } = link.blocks
   enterSection(site, link, Extent.section[block])
   const at = Extent.offset[block] + offset
-  const end = Relocations.first[block] + Relocations.count[block]
-  for (let record = Relocations.first[block]; record < end; record++)
-    if (site.words[site.records + record * 2] === at) return record
-  return -1
+  const descending = link.sections.Relocations.order[site.section] === ORDER_DESCENDING
+  let low = Relocations.first[block]
+  let high = low + Relocations.count[block]
+  const end = high
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    const place = site.words[site.records + middle * 2]
+    if (descending ? place > at : place < at) low = middle + 1
+    else high = middle
+  }
+  return low < end && site.words[site.records + low * 2] === at ? low : -1
 }
 
 /** Reads the pointer that record `record` of the entered section describes. Returns false for anything but a plain pointer. */

@@ -2,7 +2,14 @@
 import { BLOCK_COALESCED, BLOCK_FOLDED } from '../../components/blocks.ts'
 import type { Link } from '../../components/link.ts'
 import { WHERE_GLOBAL } from '../../components/names.ts'
-import { SYMBOL_ABSOLUTE, SYMBOL_COMMON, SYMBOL_DEFINED } from '../../components/symbols.ts'
+import {
+  SYMBOL_ABSOLUTE,
+  SYMBOL_COMMON,
+  SYMBOL_DEFINED,
+  SYMBOL_EXTERNAL,
+  SYMBOL_OMITTED,
+  SYMBOL_SYNTHETIC,
+} from '../../components/symbols.ts'
 
 /*
  * By symbol: `size` to the next one in its section, `next` the following one of its block in order of address, `file` where the
@@ -39,14 +46,16 @@ function isInBlock(link: Link, symbol: number): boolean {
   return (flags[symbol] & (SYMBOL_DEFINED | SYMBOL_ABSOLUTE)) === SYMBOL_DEFINED && block[symbol] !== 0
 }
 
+const LABEL = SYMBOL_SYNTHETIC | SYMBOL_OMITTED
+
 /** A local, or the definition that its name means everywhere; not one in a block that another file's stands for. */
 export function prevails(link: Link, symbol: number): boolean {
-  const name = link.symbols.Definition.name[symbol]
+  const { name, flags } = link.symbols.Definition
   const { where, symbol: winner } = link.names.Resolution
   if (!isInBlock(link, symbol)) return false
-  // The word for dyld's lazy binding has a name that takes no part in resolution.
-  if (name !== 0 && where[name] !== WHERE_GLOBAL) return symbol === link.loaderCache
-  if (name !== 0) return winner[name] === symbol
+  if (flags[symbol] & SYMBOL_EXTERNAL) return where[name[symbol]] === WHERE_GLOBAL && winner[name[symbol]] === symbol
+  // What a pointer of a merged category leads to.
+  if ((flags[symbol] & LABEL) === LABEL) return false
   return (link.blocks.Extent.flags[link.symbols.Definition.block[symbol]] & BLOCK_COALESCED) === 0
 }
 

@@ -5,7 +5,7 @@ import { fileText, type Link, locate, warnFile } from '../../components/link.ts'
 import { CONTENT_REGULAR } from '../../components/sections.ts'
 import { readU32, writeU32 } from '../../src/core/bytes.ts'
 import { error } from '../../src/core/messages.ts'
-import { eachSection, KIND_IMAGE_INFO } from './sectionKinds.ts'
+import { eachSection, KIND_IMAGE_INFO } from '../kernels/objectiveCKinds.ts'
 
 const RECORD_SIZE = 8
 /** Categories of all files have a list of class properties. */

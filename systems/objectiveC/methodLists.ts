@@ -15,7 +15,7 @@ import { arenaOfBlock, blockBytes, createPointee, type Pointee, readPointee } fr
 import { METHOD_SIZE, METHODS_HEADER, RELATIVE_METHOD_SIZE } from '../kernels/methodFormat.ts'
 import { methodRecord } from '../kernels/methodRecords.ts'
 import { createSite, enterSection, type Site } from '../kernels/references.ts'
-import { KIND_DATA } from './sectionKinds.ts'
+import { KIND_DATA } from '../kernels/objectiveCKinds.ts'
 import { selectorInBlock } from './selectors.ts'
 import { tablesOf } from '../kernels/symbolTables.ts'
 
@@ -59,7 +59,7 @@ export function findMethodLists(link: Link, kinds: Uint8Array): void {
 function eachList(link: Link, kinds: Uint8Array, visit: (block: number) => void): void {
   const { files, symbols, blocks, sections } = link
   const { flags, block: home, offset } = symbols.Definition
-  for (const file of link.order) {
+  for (const file of [...link.order, link.internal.file]) {
     if (!hasData(link, kinds, file)) continue
     const first = files.Ranges.symbol[file]
     let last = 0
@@ -87,10 +87,18 @@ function hasData(link: Link, kinds: Uint8Array, file: number): boolean {
 
 function isListName(link: Link, file: number, symbol: number): boolean {
   const { files } = link
+  const name = link.symbols.Definition.name[symbol]
+  if (name !== 0) {
+    const { arena, offset, length } = link.names.Text
+    return hasListPrefix(link.arenas.list[arena[name]].bytes, offset[name], length[name])
+  }
   const { bytes, words } = tablesOf(link, file)
   const strx = words[files.Tables.nlist[file] / 4 + (symbol - files.Ranges.symbol[file]) * 4]
   const left = files.Tables.stringsSize[file] - strx
-  const at = files.Tables.strings[file] + strx
+  return hasListPrefix(bytes, files.Tables.strings[file] + strx, left)
+}
+
+function hasListPrefix(bytes: Uint8Array, at: number, left: number): boolean {
   for (const prefix of PREFIXES)
     if (prefix.length <= left && sameBytes(bytes, at, prefix, 0, prefix.length)) return true
   return false

@@ -3,7 +3,7 @@ import { BLOCK_FOLDED, BLOCK_LIVE } from '../../components/blocks.ts'
 import type { Link } from '../../components/link.ts'
 import { selectorOf } from '../../components/objectiveC.ts'
 import { hashBytes } from '../../src/core/hash.ts'
-import { eachSection, KIND_METHOD_NAMES } from './sectionKinds.ts'
+import { eachSection, KIND_METHOD_NAMES } from '../kernels/objectiveCKinds.ts'
 
 /** Gives selectors without a string the end of one that some input has in __objc_methname. */
 export function findTails(link: Link, kinds: Uint8Array): void {

@@ -10,7 +10,7 @@ import { MESSAGE_PREFIX } from '../kernels/messageNames.ts'
 import { isLiveStub } from '../kernels/messageStubs.ts'
 import { arenaOfBlock, blockBytes, createPointee, pointerAt } from '../kernels/pointee.ts'
 import { createSite } from '../kernels/references.ts'
-import { eachSection, KIND_METHOD_NAMES, KIND_SELECTOR_REFERENCES } from './sectionKinds.ts'
+import { eachSection, KIND_METHOD_NAMES, KIND_SELECTOR_REFERENCES } from '../kernels/objectiveCKinds.ts'
 import { findTails, missingHosts } from './selectorTails.ts'
 
 /** The selector of the string `offset` bytes into `block`, made when it is new; 0 when no NUL ends the string there. */

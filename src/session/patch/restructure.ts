@@ -16,6 +16,7 @@ import { gatherAgain, keepFramesAgain } from './gatherAgain.ts'
 import { findBlockHeirs, findLocalHeirs, keyHeir, type Led, leadAgain, ledElsewhere, replaceKnown } from './heirs.ts'
 import { installRows } from './installRows.ts'
 import { keepAgain, stripAgain } from './liveAgain.ts'
+import { hasObjectiveCTables } from './hasObjectiveCTables.ts'
 import { livenessOf } from './liveness.ts'
 import type { Alone } from './loadAlone.ts'
 import { areSameNames, type Exported, exportedOf, patchExports } from './patchExports.ts'
@@ -64,8 +65,7 @@ interface Old {
 export function restructure(patching: Patching, change: Restructure, dirty: DirtyPages): number | string {
   const { link, heads } = patching
   const { file, before, after, modified } = change
-  if (link.selectors.count + link.methodLists.count + link.messageStubs.count > 0)
-    return 'has other symbols or blocks, and Objective-C tables may list them'
+  if (hasObjectiveCTables(link)) return 'has other symbols or blocks, and Objective-C tables may list them'
   if (!nameMentioned(link, file, after)) return 'has more names than room is kept for'
   const renames = findRenames(link, () => relationsAgain(patching), file, before.link, after.link)
   if (typeof renames === 'string') return renames

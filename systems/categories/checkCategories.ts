@@ -16,7 +16,7 @@ import { debugUnits } from '../kernels/debugUnits.ts'
 import { METHOD_SIZE, METHODS_HEADER } from '../kernels/methodFormat.ts'
 import { createPointee, type Pointee, pointerAt, readPointee, textAt } from '../kernels/pointee.ts'
 import { createSite, enterSection, type Site } from '../kernels/references.ts'
-import { eachSection, KIND_CATEGORY_LIST } from './sectionKinds.ts'
+import { eachSection, KIND_CATEGORY_LIST } from '../kernels/objectiveCKinds.ts'
 
 /** What defines methods: a class or a category. */
 interface Definer {
