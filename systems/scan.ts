@@ -266,7 +266,8 @@ function scanSymbol(link: Link, state: Scan, block: number, i: number, is: numbe
   if (is & R_TLV ? !threadLocal : threadLocal && (is & (R_GOT | R_BRANCH)) !== 0)
     return badThreadLocal(link, site, i, block)
   if (is & R_GOT) {
-    if (is & R_POINTER) addGot(link.gots, KEY_LOCAL, target)
+    // An address that is computed would slide, where the value must not.
+    if (is & R_POINTER || flags & SYMBOL_ABSOLUTE) addGot(link.gots, KEY_LOCAL, target)
   } else if (
     is & R_UNSIGNED &&
     (word & 0x06000000) === 0x06000000 &&
@@ -361,7 +362,7 @@ function checkWanted(link: Link, state: Scan): void {
   const { settings, entry } = link
   if (entry > 0) wantedBy(link, state, entry, 'the entry point')
   for (const text of settings.forceUndefined ?? []) wantedBy(link, state, knownName(link, text), '-u')
-  for (const text of settings.exportedSymbols ?? [])
+  for (const text of new Set(settings.exportedSymbols))
     wantedBy(link, state, knownName(link, text), '-exported_symbol(s_list)')
   for (let name = 1; name <= link.names.count; name++)
     if (flags[name] & NAME_WANTED && where[name] === WHERE_IMPORT)

@@ -155,8 +155,8 @@ export function indirectSymbols(link: Link): Uint8Array {
   for (let row = 0; row < starts[4]; row++) writeU32(bytes, row * 4, HOLE)
   const put = (start: number, slot: number, value: number) => writeU32(bytes, (start + slot) * 4, value)
   for (let got = 1; got <= gots.count; got++) {
-    const isImport = gots.Key.kind[got] === KEY_IMPORT
-    const value = isImport ? symbolNumber(link, gots.Key.index[got]) : macho.INDIRECT_SYMBOL_LOCAL
+    const index = gots.Key.index[got]
+    const value = gots.Key.kind[got] === KEY_IMPORT ? symbolNumber(link, index) : localNumber(link, index)
     put(starts[0], gots.Slot.slot[got], value)
   }
   for (let tlv = 1; tlv <= tlvs.count; tlv++)
@@ -167,6 +167,11 @@ export function indirectSymbols(link: Link): Uint8Array {
     if (stubs.Stub.lazy[stub] !== 0) put(starts[3], stubs.Stub.lazy[stub] - 1, number)
   }
   return bytes
+}
+
+/** dyld slides no absolute value (loader.h). */
+function localNumber(link: Link, symbol: number): number {
+  return link.symbols.Definition.flags[symbol] & SYMBOL_ABSOLUTE ? HOLE : macho.INDIRECT_SYMBOL_LOCAL
 }
 
 function symbolNumber(link: Link, made: number): number {
