@@ -136,7 +136,7 @@ function bySeverity(messages: Messages): [Message[], Message[]] {
 function failOnErrors(messages: Messages, done: Link, fatalWarnings: boolean): void {
   const [errors, warnings] = bySeverity(messages)
   if (errors.length > 0 || (fatalWarnings && warnings.length > 0))
-    throw new LinkFailure(errors, warnings, done.dependencies)
+    throw new LinkFailure(errors, warnings, done.dependencies, done.reports)
 }
 
 export function outputFile(done: Link): OutputFile {

@@ -427,11 +427,19 @@ export class LinkFailure extends Error {
   readonly warnings: Message[]
   /** Set where the caller may want to report what was read before the failure. */
   readonly dependencies: Dependencies
-  constructor(errors: Message[], warnings: Message[], dependencies: Dependencies) {
+  /** As in a result, as far as the link came: which files were loaded and why, where libraries were looked for. */
+  readonly reports: Record<string, string>
+  constructor(
+    errors: Message[],
+    warnings: Message[],
+    dependencies: Dependencies,
+    reports: Record<string, string> = {},
+  ) {
     super(errors[0]?.text ?? 'the link failed')
     this.name = 'LinkFailure'
     this.errors = errors
     this.warnings = warnings
     this.dependencies = dependencies
+    this.reports = reports
   }
 }

@@ -131,7 +131,7 @@ async function runLink(options: LinkOptions, args: ArgumentList, io: CommandIo, 
   const progress = createProgressLine(io.stderr, () => terminalWidth(io))
   complete.onProgress = progress.show
   const output = options.output!
-  const { writeDependencies, writeReports, writeTimeTrace } = await import('./writeReports.ts')
+  const { writeDependencies, writeReports, writeTexts, writeTimeTrace } = await import('./writeReports.ts')
   try {
     const result = await linkerOf(args, io, printer)(complete)
     progress.clear()
@@ -143,6 +143,7 @@ async function runLink(options: LinkOptions, args: ArgumentList, io: CommandIo, 
     progress.clear()
     const failure = asFailure(cause)
     printMessages(printer, [...failure.warnings, ...failure.errors])
+    writeTexts(args, failure.reports, io, messages)
     writeDependencies(args, failure.dependencies, output, io.host, messages)
   }
   flush(printer, messages)

@@ -21,18 +21,28 @@ export async function writeReports(
   io: Writers,
   messages: Messages,
 ): Promise<void> {
-  for (const [key, text] of Object.entries(result.reports)) {
-    const option = FILES[key.replace(/^-+/, '').replaceAll('-', '_')]
-    const path = option === undefined ? undefined : lastValue(args, option)
-    if (path !== undefined) writeSideFile(io.host, path, fromText(text), messages)
-    else if (text !== '') io.stdout(text.endsWith('\n') ? text : `${text}\n`)
-  }
+  writeTexts(args, result.reports, io, messages)
   const metafile = lastValue(args, '--metafile=')
   if (metafile !== undefined && result.metafile !== undefined)
     writeSideFile(io.host, metafile, fromText(`${JSON.stringify(result.metafile)}\n`), messages)
   if (has(args, '--time')) io.stderr(timingText(result.timings))
   if (result.stats !== undefined) io.stderr((await import('./statistics.ts')).statisticsText(result.stats))
   if (has(args, '-print_statistics')) io.stdout(statistics(result.timings))
+}
+
+/** What a failed link found out as well: -t and -why_load help to see why. */
+export function writeTexts(
+  args: ArgumentList,
+  reports: Readonly<Record<string, string>>,
+  io: Writers,
+  messages: Messages,
+): void {
+  for (const [key, text] of Object.entries(reports)) {
+    const option = FILES[key.replace(/^-+/, '').replaceAll('-', '_')]
+    const path = option === undefined ? undefined : lastValue(args, option)
+    if (path !== undefined) writeSideFile(io.host, path, fromText(text), messages)
+    else if (text !== '') io.stdout(text.endsWith('\n') ? text : `${text}\n`)
+  }
 }
 
 /** Also written when the link failed, as ld64.lld does. */

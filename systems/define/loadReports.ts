@@ -11,8 +11,8 @@ export function reportLoads(link: Link): void {
   const reasons: string[] = []
   for (let i = 0; i < loadedBecause.length; i += 2) {
     const [file, why] = [loadedBecause[i], loadedBecause[i + 1]]
-    if (files.Source.kind[file] !== FILE_OBJECT || files.Order.parent[file] === 0) continue
-    link.dependencies.members?.push(link.paths[files.Source.path[file]])
+    if (files.Source.kind[file] !== FILE_OBJECT) continue
+    if (files.Order.parent[file] !== 0) link.dependencies.members?.push(link.paths[files.Source.path[file]])
     if (settings.whyLoad === true)
       reasons.push(`${WHY_TEXTS[why] ?? nameText(link, why)} forced load of ${fileText(link, file)}`)
   }

@@ -1,4 +1,5 @@
 // Whose row it is, and who comes first on the command line.
+import { FILE_INTERNAL } from '../../components/files.ts'
 import type { Link } from '../../components/link.ts'
 
 /** Command-line order: file, then member. */
@@ -10,7 +11,10 @@ export function ranksBefore(link: Link, file: number, other: number): boolean {
 /** The file that a symbol row belongs to. */
 export function fileOfSymbol(link: Link, symbol: number): number {
   const block = link.symbols.Definition.block[symbol]
-  return block === 0 ? fileOfRow(link, symbol) : link.sections.Header.file[link.blocks.Extent.section[block]]
+  if (block === 0) return fileOfRow(link, symbol)
+  const file = link.sections.Header.file[link.blocks.Extent.section[block]]
+  // The block of a tentative definition is the linker's.
+  return link.files.Source.kind[file] === FILE_INTERNAL ? fileOfRow(link, symbol) : file
 }
 
 /** The file in whose range a symbol row is: for an alias, who asked for it; for a tentative definition, not the linker's. */
