@@ -217,7 +217,7 @@ export interface Link {
   /** Autolinked libraries that were not found, told of when something stays undefined. */
   missingAutolinks: string[]
   /** Names of dylibs that the output passes on: no rows, since tables of exports may be shared with other links. */
-  reexports: { dylib: number; text: string }[]
+  reexports: { dylib: number; text: string; flags: number }[]
   /** Triples (name, symbol, symbol) of strong definitions that collide. */
   duplicates: number[]
   /** Rows of __unwind_info: the function (block, offset), its Unwind row (0: none), and what it says; null: no section. */

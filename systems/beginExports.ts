@@ -33,6 +33,7 @@ function createJob(link: Link): ExportJob {
     externals,
     byRow,
     ordinals: Uint32Array.from(link.reexports, ({ dylib }) => link.dylibs[dylib].ordinal),
+    reexportFlags: Uint8Array.from(link.reexports, ({ flags }) => flags),
     imageBase: link.settings.imageBase,
     roomy: link.settings.layout === 'padded',
     shared: link.arenas.shared,

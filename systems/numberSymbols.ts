@@ -17,7 +17,7 @@ import { createExternalJob, externalChunks, joinExternals } from './numberSymbol
 import { gatherNames } from './numberSymbols/externalNames.ts'
 import { createListJob, joinLocals, listChunks } from './numberSymbols/listChunks.ts'
 import { type Filter, localFilter } from './numberSymbols/localFilter.ts'
-import { mentionOrder } from './numberSymbols/mentions.ts'
+import { mentionOrder, wantedNames } from './numberSymbols/mentions.ts'
 import { orderUndefineds } from './numberSymbols/orderUndefineds.ts'
 import { writeStabs } from './numberSymbols/stabs.ts'
 
@@ -99,15 +99,18 @@ export function listThunks(link: Link, keeps: Filter): Uint32Array {
   return Uint32Array.from(list)
 }
 
-/** Undefined names in the order of their imports; with -dead_strip those that live code refers to. */
+/** Undefined names: those that options mention, then in the order of their imports; with -dead_strip those that live code refers to. */
 function listImports(link: Link): void {
+  const { undefineds } = link.table
+  const wanted = new Set(wantedNames(link).map((name) => link.names.Resolution.import[name]))
+  for (const made of wanted) if (made !== 0 && isListed(link, made)) undefineds.push(made)
+  for (let made = 1; made <= link.imports.count; made++)
+    if (isListed(link, made) && !wanted.has(made)) undefineds.push(made)
+}
+
+function isListed(link: Link, made: number): boolean {
   const { Library } = link.imports
-  const { flags } = link.names.Resolution
-  for (let made = 1; made <= link.imports.count; made++) {
-    const is = Library.flags[made]
-    if (is & IMPORT_OWN) continue
-    if (is & IMPORT_DYNAMIC_LOOKUP && !(is & IMPORT_USED)) continue
-    if (!(flags[Library.name[made]] & NAME_LIVE) && !(is & IMPORT_USED)) continue
-    link.table.undefineds.push(made)
-  }
+  const is = Library.flags[made]
+  if (is & IMPORT_OWN || (is & IMPORT_DYNAMIC_LOOKUP && !(is & IMPORT_USED))) return false
+  return (link.names.Resolution.flags[Library.name[made]] & NAME_LIVE) !== 0 || (is & IMPORT_USED) !== 0
 }

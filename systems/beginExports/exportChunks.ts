@@ -10,8 +10,9 @@ export interface ExportJob {
   names: ExternalNames
   externals: Uint32Array
   byRow: Uint32Array
-  /** Library ordinals of re-exports, which stand behind the externals. */
+  /** Library ordinals of re-exports, which stand behind the externals, and the flags of their entries. */
   ordinals: Uint32Array
+  reexportFlags: Uint8Array
   imageBase: number
   /** With rooms, for the padded layout. */
   roomy: boolean
@@ -39,7 +40,7 @@ export function exportChunks(link: Link, job: ExportJob, take: () => number): Ex
     count,
   }
   const weak = fillOwn(link, job, rows)
-  rows.flags.fill(macho.EXPORT_SYMBOL_FLAGS_REEXPORT, own)
+  rows.flags.set(job.reexportFlags, own)
   rows.others?.set(job.ordinals, own)
   const make = (size: number): Uint8Array => new Uint8Array(memory(size, job.shared))
   return { bytes: encodeExportTrie(rows, make, job.roomy), weak }

@@ -3,9 +3,21 @@ import type { Link } from '../../components/link.ts'
 import { findName, WHERE_GLOBAL } from '../../components/names.ts'
 import { toText } from '../../src/core/bytes.ts'
 import { compilePatterns, matches, type Patterns } from '../../src/core/patterns.ts'
-import { EXPORT_WEAK, type ExportTable, findExportText, readAllExports } from '../../src/formats/exportTable.ts'
+import {
+  EXPORT_THREAD_LOCAL,
+  EXPORT_WEAK,
+  type ExportTable,
+  findExportText,
+  readAllExports,
+} from '../../src/formats/exportTable.ts'
+import {
+  EXPORT_SYMBOL_FLAGS_KIND_THREAD_LOCAL,
+  EXPORT_SYMBOL_FLAGS_REEXPORT,
+  EXPORT_SYMBOL_FLAGS_WEAK_DEFINITION,
+} from '../../src/formats/macho/constants.ts'
 
-type Found = Map<string, { index: number; weak: boolean }>
+/** Where a name is from, with the flags of its entry in the trie. */
+type Found = Map<string, { index: number; flags: number }>
 
 /** Of several dylibs that have a name the first strong one passes it on, else the first; a definition of our own hides it. */
 export function defineReexports(link: Link): void {
@@ -19,10 +31,10 @@ export function defineReexports(link: Link): void {
     if (exported.globs.length > 0) matchAll(link, exported, index, exports, found)
     else for (const text of exported.literals) offer(link, index, exports, findExportText(exports, text), text, found)
   }
-  for (const [text, { index }] of found) {
+  for (const [text, { index, flags }] of found) {
     const dylib = link.dylibs[index].exporter
     link.dylibs[dylib].referenced = Math.max(link.dylibs[dylib].referenced, 1)
-    link.reexports.push({ dylib, text })
+    link.reexports.push({ dylib, text, flags: EXPORT_SYMBOL_FLAGS_REEXPORT | flags })
   }
 }
 
@@ -39,7 +51,15 @@ function offer(link: Link, index: number, exports: ExportTable, row: number, tex
   const { bytes, offset, length, flags } = exports
   const name = findName(link.names, link.arenas, bytes, offset[row], length[row])
   if (name !== 0 && link.names.Resolution.where[name] === WHERE_GLOBAL) return
-  const weak = (flags[row] & EXPORT_WEAK) !== 0
+  const kind = entryFlags(flags[row])
   const known = found.get(text)
-  if (known === undefined || (known.weak && !weak)) found.set(text, { index, weak })
+  const isBetter = known === undefined || (known.flags & ~kind & EXPORT_SYMBOL_FLAGS_WEAK_DEFINITION) !== 0
+  if (isBetter) found.set(text, { index, flags: kind })
+}
+
+function entryFlags(is: number): number {
+  return (
+    (is & EXPORT_WEAK ? EXPORT_SYMBOL_FLAGS_WEAK_DEFINITION : 0) |
+    (is & EXPORT_THREAD_LOCAL ? EXPORT_SYMBOL_FLAGS_KIND_THREAD_LOCAL : 0)
+  )
 }

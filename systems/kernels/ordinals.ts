@@ -34,7 +34,9 @@ export function assignOrdinals(link: Link): void {
 export function isLinked(link: Link, dylib: Dylib): boolean {
   if (!dylib.active && dylib.referenced === 0) return false
   if (dylib.referenced > 0 || dylib.needed) return true
-  return dylib.explicit && !dylib.deadStrippable && !link.settings.deadStripDylibs
+  if (!dylib.explicit || dylib.deadStrippable || link.settings.deadStripDylibs) return false
+  // Symbols that moved are bound to where they were, which then stands in for the library (`$ld$previous`, ld64.lld).
+  return !dylib.children.some((child) => link.dylibs[child].previous && link.dylibs[child].referenced > 0)
 }
 
 function ordinalImports(link: Link): void {

@@ -84,8 +84,6 @@ function registerDylib(
   const index = pushDylib(found, path, directed.dylib, fileId, rank, explicit)
   found.dylibsByPath.set(path, index)
   if (directed.hidden.length > 0) found.hidden.set(index, directed.hidden)
-  // Symbols that moved are bound to where they were: the library itself has then to be asked for by a symbol of its own.
-  if (directed.previous.length > 0) found.dylibs[index].deadStrippable = true
   for (const previous of directed.previous) {
     const moved = pushDylib(found, path, previous, fileId, rank, false)
     found.dylibs[moved].previous = true
