@@ -15,6 +15,8 @@ export interface Kept {
   files: Map<string, number>
   /** By file of the new link: the file of the kept one whose rows it takes; 0: it is loaded. */
   from: Uint32Array
+  /** Rows of files and names keep their numbers: columns that only load writes to are taken as they are. */
+  inPlace: boolean
   /** New ids by kept ones, 0 until the first mention: names, and names of sections. */
   names: Uint32Array
   /** All names so far are kept ones, or known to be none: they get rows without a look into the index, which is made afterwards. */
@@ -38,6 +40,7 @@ export function createKept(link: Link, changed: ReadonlySet<string>, isWritten: 
     taken: [],
     files,
     from: new Uint32Array(0),
+    inPlace: false,
     names: new Uint32Array(link.names.count + 1),
     isAppending: false,
     sectionNames: new Uint32Array(link.sectionNames.count + 1),

@@ -32,14 +32,22 @@ export const NAME_LIVE = 1 << 11
 /** Reported already. */
 export const NAME_REPORTED = 1 << 13
 
-export function createNames(rows: number, shared: boolean) {
+const SETTLED = { where: 'u8', flags: 'u16', symbol: 'u32' } as const
+
+/** In Settled.where: what resolve left there is not what it would say now. */
+export const WHERE_STALE = 0xff
+
+/** `keeps`: what resolve has made of the rows stays beside what later systems make of them. */
+export function createNames(rows: number, shared: boolean, keeps = false) {
   /** The bytes, where they lie in an arena. */
   const Text = columns(rows, { arena: 'u8', offset: 'u32', length: 'u32', hash: 'u32' }, shared)
   /** `symbol` wins the name; `import` stands for it outside. */
   const Resolution = columns(rows, { where: 'u8', flags: 'u16', symbol: 'u32', import: 'u32' }, shared)
   /** Who could define it: `member`, an unloaded object; `dylib`, an index into link.dylibs plus 1, with the export's flags. */
   const Offer = columns(rows, { member: 'u32', dylib: 'u32', exportFlags: 'u8' }, shared)
-  const components = { Text, Resolution, Offer }
+  /** Resolution as resolve left it; empty where it is not kept. */
+  const Settled = columns(keeps ? rows : 0, SETTLED, shared)
+  const components = { Text, Resolution, Offer, Settled }
   // About one name in four rows is distinct where objects share names; the index doubles from there.
   let mask = 1023
   while (mask < rows / 4 && mask < MAX_MASK) mask = mask * 2 + 1
@@ -141,6 +149,25 @@ export function appendName(names: Names, others: Names, other: NameId): NameId {
   Text.length[name] = length[other]
   Text.hash[name] = hash[other]
   return name
+}
+
+/** A name's bytes lie at another place of the same arena. */
+export function moveName(names: Names, name: NameId, offset: number): void {
+  const { index, mask } = names
+  const { hash, offset: offsets } = names.Text
+  offsets[name] = offset
+  if (index.length === 0) return
+  const inRegion = (mask >>> REGION_BITS) * ENTRY
+  let at = (hash[name] >>> (Math.clz32(mask) - 1)) * ENTRY
+  while (index[at] !== name) at = (at & ~inRegion) | ((at + ENTRY) & inRegion)
+  index[at + 2] = offset
+}
+
+/** The names of a link that is finished, all of them, open again. */
+export function takeNames(names: Names, old: Names): void {
+  Object.assign(names.Text, old.Text)
+  Object.assign(names.Settled, old.Settled)
+  Object.assign(names, { count: old.count, index: old.index, mask: old.mask, used: old.used })
 }
 
 /** The row of a mention in other `names`, whose arenas are `own`; 0: they have none. */
@@ -333,6 +360,12 @@ export function collision(count: number): FormatError {
 /** Frees the index, which is larger than any column of the names. It is made anew when a name is looked up. */
 export function releaseIndex(names: Names): void {
   names.index = column('u32', -1, names.shared)
+}
+
+/** Frees what only a link that takes these names over looks at; a patch makes the index anew when it has many names to look up. */
+export function releaseLookups(names: Names): void {
+  releaseIndex(names)
+  Object.assign(names.Settled, columns(0, SETTLED, names.shared))
 }
 
 /** Makes the index after it has been freed, for whoever looks up names again. */

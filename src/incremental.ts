@@ -3,6 +3,7 @@ import type { Link } from '../components/link.ts'
 import { FormatError } from './core/bytes.ts'
 import { wholeOf } from './core/pages.ts'
 import { type FileStat, type Host, HostError } from './host/host.ts'
+import { releaseLookups } from '../components/names.ts'
 import { linkKeeping, writeOutput } from './link.ts'
 import { type FileRecords, isSameFile, recordFiles } from './session/fileRecords.ts'
 import { whyNever } from './session/patch/whyNever.ts'
@@ -219,6 +220,8 @@ async function linkFull(run: Run, reason: string): Promise<IncrementalResult> {
     const { warnings, dependencies } = result
     const reports = Object.keys(result.reports).length > 0
     const head = headOf(done.image)
+    // A patch of a snapshot would read all of it.
+    releaseLookups(done.names)
     const made = { maker, cwd: host.cwd(), options, records, memory, output: left, head, old: null }
     const front = packFront({ ...made, warnings, dependencies, never, reports })
     keep(run, () => saveSnapshot(host, path, output, front, never === '' ? createPatching(done) : null))

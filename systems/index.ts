@@ -16,6 +16,7 @@ import { fold } from './fold.ts'
 import { gatherUnwind } from './gatherUnwind.ts'
 import { release } from './kernels/release.ts'
 import { load } from './load.ts'
+import { dropRows } from './load/takeRows.ts'
 import { map } from './map.ts'
 import { numberSymbols } from './numberSymbols.ts'
 import { objectiveC } from './objectiveC.ts'
@@ -124,7 +125,10 @@ async function runSystems(
   if (last === 'survey') return link
   do await run(link, 'load', load)
   while (await run(link, 'resolve', resolve))
-  if (kept !== null) link.past = releaseKept(kept)
+  if (kept !== null) {
+    dropRows(link, kept)
+    link.past = releaseKept(kept)
+  }
   link.kept = null
   if (last === 'load' || last === 'resolve') return link
   for (const [name, system] of DECIDE) {

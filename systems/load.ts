@@ -11,6 +11,7 @@ import { indexNames, internMentions } from '../components/names.ts'
 import { checkpoint } from '../components/observer.ts'
 import * as macho from '../src/formats/macho/constants.ts'
 import { adoptObject } from './load/adoptObject.ts'
+import { takeRows } from './load/takeRows.ts'
 import { activateLibraries } from './load/activateLibraries.ts'
 import { createLoadScratch, fillObject, type LoadScratch, reserveMentions } from './load/fillObject.ts'
 import { loadTogether } from './load/loadTogether.ts'
@@ -34,7 +35,7 @@ export async function load(link: Link): Promise<number> {
   link.measured = null
   for (const file of waiting) {
     if (Source.flags[file] & FILE_BROKEN) continue
-    if (link.keeps) keepRows(link, file)
+    if (link.keeps && !(link.kept?.inPlace && isAdopted(link, file))) keepRows(link, file)
     if (isAdopted(link, file)) continue
     link.visited.rows += Ranges.symbols[file]
     link.visited.read += Ranges.symbols[file] * macho.NLIST_SIZE + Tables.stringsSize[file]
@@ -57,7 +58,9 @@ function listWaiting(link: Link): number[] {
 async function loadHere(link: Link, waiting: readonly number[]): Promise<void> {
   const scratch = createLoadScratch()
   const { kept, names } = link
-  if (kept !== null) kept.isAppending = names.count === 0
+  const isFirst = kept !== null && names.count === 0
+  if (isFirst && kept.inPlace) takeRows(link, kept)
+  if (isFirst) kept.isAppending = !kept.inPlace
   for (let i = 0; i < waiting.length; i++) {
     if (i % FILES_A_CHECK === 0) await checkpoint(link.observer, waiting[i], link.files.count)
     if (isAdopted(link, waiting[i])) adoptObject(link, waiting[i])

@@ -16,16 +16,18 @@ import {
 } from '../components/files.ts'
 import { nameOf } from '../components/internal.ts'
 import { fileText, type Link, locate } from '../components/link.ts'
-import { NAME_WANTED, WHERE_UNDEFINED, WHERE_UNKNOWN } from '../components/names.ts'
+import { NAME_WANTED, WHERE_STALE, WHERE_UNDEFINED, WHERE_UNKNOWN } from '../components/names.ts'
 import { SYMBOL_EXTERNAL } from '../components/symbols.ts'
 import { mergeSymbol } from './resolve/merge.ts'
 import { warn } from '../src/core/messages.ts'
+import { keepSettled, takeSettled } from './kernels/settled.ts'
 import { WHY_ALL_LOAD, WHY_FORCE_LOAD, WHY_LINKER_OPTION, WHY_OBJC, WHY_TEXTS } from './kernels/whyLoaded.ts'
 import { isObjectiveC } from './resolve/objectiveC.ts'
 import { loadClasses, missingText, offerMembers, orderDylibs, provide } from './resolve/offers.ts'
 
 /** Returns whether something more has to be loaded. */
 export function resolve(link: Link): boolean {
+  const isSettled = link.entry === 0 && takeSettled(link)
   if (link.entry === 0) wantNames(link)
   const { files, settings } = link
   let forced = 0
@@ -36,11 +38,24 @@ export function resolve(link: Link): boolean {
     if (settings.loadObjC && flags & FILE_LAZY && !(flags & FILE_LOADED)) forced += forceLazy(link, file)
     if (files.Source.kind[file] !== FILE_OBJECT || (flags & (FILE_PARSED | FILE_RESOLVED)) !== FILE_PARSED) continue
     files.Source.flags[file] |= FILE_RESOLVED
-    mergeFile(link, file)
+    if (isSettled && link.kept!.from[file] !== 0) mergeStale(link, file)
+    else mergeFile(link, file)
   }
   offerMembers(link)
   link.dylibOrder = orderDylibs(link)
-  return provide(link) + forced > 0
+  const isMore = provide(link) + forced > 0
+  if (!isMore) keepSettled(link)
+  return isMore
+}
+
+/** Of an object that says what it said, names that others say something else of. */
+function mergeStale(link: Link, file: number): void {
+  const { name } = link.symbols.Definition
+  const { where } = link.names.Settled
+  const first = link.files.Ranges.symbol[file]
+  const end = first + link.files.Ranges.symbols[file]
+  for (let symbol = first; symbol < end; symbol++)
+    if (where[name[symbol]] === WHERE_STALE) mergeSymbol(link, file, symbol)
 }
 
 export function mergeFile(link: Link, file: number): void {

@@ -47,6 +47,7 @@ import { createReadAhead, readAhead } from './survey/readAhead.ts'
 import { createReadScratch, LARGE_FILE } from './survey/readSplit.ts'
 import { isKnown, recallInput, sizeKnown, takeOver } from './survey/recall.ts'
 import { checkClients, checkExtensionSafety, markReexports } from './survey/reexports.ts'
+import { fitPlaces, roomOf } from './survey/samePlaces.ts'
 import { findDirectories, findFramework, findLibrary } from './survey/search.ts'
 import { createSurvey, sliceOf, type Survey } from './survey/survey.ts'
 import { startThreads } from './survey/threads.ts'
@@ -245,6 +246,7 @@ function hasLargeFile(found: Survey): boolean {
 function reserve(found: Survey, pool: Pool, keeps: boolean): Link {
   const { rows } = found
   found.spares = keeps && found.settings.layout === 'padded'
+  const { kept } = found
   let spares = found.spares ? SPARE_NAMES : 0
   let [sections, symbols, blocks, unwinds] = [0, 0, 0, 0]
   for (let file = 1; file <= found.count; file++) {
@@ -256,8 +258,11 @@ function reserve(found: Survey, pool: Pool, keeps: boolean): Link {
   }
   // A merged category has a row for each pointer. Those of its parts, in sections named `__objc_*`, have been counted as blocks.
   const merged = found.settings.objcCategoryMerging ? blocks : 0
-  const spare = symbols + unwinds + sections + merged + listed(found.settings) + INTERNAL_ROWS
-  const names = symbols + spares + merged + archiveNames(found) + INTERNAL_ROWS + listed(found.settings)
+  const own = merged + INTERNAL_ROWS + listed(found.settings)
+  const inPlace = kept !== null && fitPlaces(found, kept, symbols + unwinds + sections + own, archiveNames(found) + own)
+  if (kept !== null) kept.inPlace = inPlace
+  const spare = symbols + unwinds + sections + own + (found.spares ? SPARE_NAMES : 0)
+  const names = inPlace ? kept.link.names.Text.hash.length - 1 : symbols + spares + archiveNames(found) + own
   const { shared } = found.arenas
   const link: Link = {
     keeps,
@@ -277,9 +282,9 @@ function reserve(found: Survey, pool: Pool, keeps: boolean): Link {
     sectionNames: createSectionNames(),
     files: createFiles(found.count + 1, shared),
     sections: createSections(sections + SPARE_SECTIONS, shared),
-    blocks: createBlocks(blocks + spare, shared, keeps),
-    symbols: createSymbols(symbols + spare, shared, keeps),
-    names: createNames(names, shared),
+    blocks: createBlocks(inPlace ? kept.link.blocks.Extent.section.length - 1 : blocks + spare, shared, keeps),
+    symbols: createSymbols(inPlace ? kept.link.symbols.Definition.block.length - 1 : symbols + spare, shared, keeps),
+    names: createNames(names, shared, keeps && found.spares),
     imports: createImports(0, shared),
     gots: createGots(0, shared),
     tlvs: createGots(0, shared),
@@ -405,8 +410,9 @@ function listed(settings: Settings): number {
 }
 
 function fillFiles(link: Link, found: Survey): void {
-  const { files } = link
+  const { files, kept } = link
   const { rows } = found
+  const inPlace = kept?.inPlace === true
   files.count = found.count
   spawnRange(files.world, found.count + 1, [
     files.Source,
@@ -435,8 +441,8 @@ function fillFiles(link: Link, found: Survey): void {
     files.Ranges.symbol[file] = symbol
     files.Ranges.block[file] = block
     section += rows.sections[file]
-    symbol += rowsFor(found, file, rows.symbols[file])
-    block += rowsFor(found, file, rows.blocks[file])
+    symbol += inPlace ? roomOf(kept, 'symbol', file) : rowsFor(found, file, rows.symbols[file])
+    block += inPlace ? roomOf(kept, 'block', file) : rowsFor(found, file, rows.blocks[file])
     for (const name of COUNTED) files.Counts[name][file] = rows[name][file]
   }
   if (found.kept !== null) found.kept.from = Uint32Array.from(rows.from)

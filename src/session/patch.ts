@@ -5,6 +5,7 @@ import { alignUp } from '../core/align.ts'
 import { FILE_AGAIN, FILE_LOADED, FILE_OBJECT, FILE_PARSED } from '../../components/files.ts'
 import type { Link } from '../../components/link.ts'
 import { startsOfFile } from '../../systems/beginExports/functionStarts.ts'
+import { unsettleNames } from '../../systems/kernels/settled.ts'
 import { signAgain } from '../../systems/sign.ts'
 import { FormatError, readU32 } from '../core/bytes.ts'
 import { createMessages } from '../core/messages.ts'
@@ -116,6 +117,7 @@ export function patch(patching: Patching, host: Host, inputs: readonly Input[]):
   if (changes.some((change) => 'before' in change || change.moved.size > 0)) patching.whole?.()
   for (const change of changes) {
     link.files.Source.flags[change.file] |= FILE_AGAIN
+    unsettleNames(link, change.file)
     const count = ('before' in change ? restructure : patchObject)(patching, change as Change & Restructure, dirty)
     if (typeof count === 'string') return named(link.paths[link.files.Source.path[change.file]], count)
     dirtyBlocks += count

@@ -13,7 +13,7 @@ import { sectionFlags } from './setBlock.ts'
 type Column = Uint8Array | Uint16Array | Uint32Array | Float64Array
 
 export function adoptObject(link: Link, file: number): void {
-  const { link: kept, from } = link.kept!
+  const { link: kept, from, inPlace } = link.kept!
   const old = from[file]
   const { Source, Tables, Ranges } = link.files
   Source.flags[file] |= FILE_PARSED | (kept.files.Source.flags[old] & FILE_SUBSECTIONS)
@@ -23,8 +23,13 @@ export function adoptObject(link: Link, file: number): void {
   }
   for (const name of ['sections', 'blocks', 'symbols'] as const) Ranges[name][file] = kept.files.Ranges[name][old]
   adoptSections(link, file, kept, old)
-  adoptBlocks(link, file, kept, old)
-  adoptSymbols(link, file, kept, old)
+  if (!inPlace) {
+    adoptBlocks(link, file, kept, old)
+    adoptSymbols(link, file, kept, old)
+  }
+  resetBlocks(link, file)
+  adoptAbsolutes(link, file, kept, kept.files.Ranges.symbol[old])
+  link.visited.rows += link.files.Ranges.symbols[file]
   if (Source.flags[file] & FILE_ASKS) askAgain(link, file)
 }
 
@@ -68,13 +73,18 @@ function adoptBlocks(link: Link, file: number, kept: Link, old: number): void {
   const first = files.Ranges.block[file]
   const before = kept.files.Ranges.block[old]
   const count = files.Ranges.blocks[file]
-  const { section, alignPow2, flags } = blocks.Extent
+  const { section, alignPow2 } = blocks.Extent
   copyRows(blocks.Relocations, kept.blocks.Relocations, first, before, count)
   for (const name of ['section', 'offset', 'size'] as const)
     copyColumn(blocks.Extent[name], kept.blocks.Extent[name], first, before, count)
   copyColumn(alignPow2, kept.blocks.Loaded.alignPow2, first, before, count)
   const shift = files.Ranges.section[file] - kept.files.Ranges.section[old]
   if (shift !== 0) for (let block = first; block < first + count; block++) section[block] += shift
+}
+
+function resetBlocks(link: Link, file: number): void {
+  const { files } = link
+  const { flags } = link.blocks.Extent
   const { first: starts, count: counts } = link.sections.Blocks
   const firstSection = files.Ranges.section[file]
   for (let at = firstSection; at < firstSection + files.Ranges.sections[file]; at++)
@@ -100,8 +110,6 @@ function adoptSymbols(link: Link, file: number, kept: Link, old: number): void {
     if (names[known] === 0) names[known] = addKept(link, known)
     name[first + i] = names[known]
   }
-  adoptAbsolutes(link, file, kept, before)
-  link.visited.rows += count
 }
 
 const ABSOLUTE = SYMBOL_DEFINED | SYMBOL_ABSOLUTE
