@@ -47,19 +47,21 @@ export function createKept(link: Link, changed: ReadonlySet<string>, isWritten: 
   }
 }
 
-/** Where things were in the kept link, whose image is what was written. */
+/** Where things were in the kept link, whose image is what was written, and who stood for what. */
 export interface Past {
   /** Its files, sections, table entries, outputs, thunks; of blocks and symbols where they are and what they mean. */
   link: Link
   /** By file but the linker's own: the one of the kept link whose rows it has taken; 0: none. */
   from: Uint32Array
+  /** Rows of files and blocks are those of the kept link. */
+  inPlace: boolean
 }
 
 /**
  * Lets go of the kept link's columns, tables and image once all inputs are taken over: its arenas are the new link's. What tells where
  * things were stays until relocate has looked, if the image is what was written and blocks stand in the order of the inputs.
  */
-export function releaseKept({ link, from, isWritten }: Kept): Past | null {
+export function releaseKept({ link, from, isWritten, inPlace }: Kept): Past | null {
   const { files, sections, blocks, symbols, names, unwinds, gots, tlvs, stubs, imports, fixups, table } = link
   const stays = isWritten && link.priorities.length === 0
   for (const kind of [names, unwinds, fixups, table]) emptyColumns(kind as unknown as Record<string, unknown>)
@@ -72,7 +74,7 @@ export function releaseKept({ link, from, isWritten }: Kept): Past | null {
   link.image = link.tail = new Uint8Array(0)
   link.linkedit = {}
   link.digests = null
-  return stays ? { link, from } : null
+  return stays ? { link, from, inPlace } : null
 }
 
 /** Of a kind: its columns, those of its components, and what stands beside them. */

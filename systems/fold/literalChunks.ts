@@ -1,6 +1,7 @@
 // Literals on all threads: first their hashes, a chunk a few sections, then who leads them, a chunk a shard of the hashes. Equal
 // literals have equal hashes, so that one shard meets all of them, in order: threads need no locks, and the leaders do not depend on them.
 import { BLOCK_COALESCED, BLOCK_FOLDED, BLOCK_LIVE } from '../../components/blocks.ts'
+import type { Arena } from '../../components/arena.ts'
 import type { Link } from '../../components/link.ts'
 import { hashText, mix, sameText } from '../../src/core/hash.ts'
 
@@ -118,6 +119,6 @@ function findLiteral(link: Link, { poolOf }: LiteralJob, table: LiteralTable, bl
   return block
 }
 
-function arenaOf({ arenas, files, sections }: Link, section: number): { view: DataView } {
+export function arenaOf({ arenas, files, sections }: Link, section: number): Arena {
   return arenas.list[files.Source.arena[sections.Header.file[section]]]
 }

@@ -5,6 +5,7 @@ import { runKernel } from '../../components/mirror.ts'
 import { CONTENT_CSTRING, CONTENT_LITERAL } from '../../components/sections.ts'
 import { isCommonString } from '../kernels/strings.ts'
 import { hashLiteralChunks, leadLiteralChunks, type LiteralJob } from './literalChunks.ts'
+import { takeLeaders } from './takeLeaders.ts'
 
 const PARTS = ['arenas', 'files', 'sections', 'blocks'] as const
 const SECTIONS_A_CHUNK = 64
@@ -12,16 +13,16 @@ const SECTIONS_A_CHUNK = 64
 const SHARD_BITS = 4
 
 export async function foldLiterals(link: Link): Promise<void> {
-  const job = createJob(link)
-  const count = job.sections.length
-  if (count === 0) return
+  const sections = Uint32Array.from(listFoldedSections(link))
+  if (sections.length === 0 || takeLeaders(link, sections)) return
+  const job = createJob(link, sections)
+  const count = sections.length
   await runKernel(link, 'hashLiteralChunks', PARTS, hashLiteralChunks, job, Math.ceil(count / job.step))
   await runKernel(link, 'leadLiteralChunks', PARTS, leadLiteralChunks, job, 2 ** job.shardBits)
 }
 
-function createJob(link: Link): LiteralJob {
+function createJob(link: Link, sections: Uint32Array): LiteralJob {
   const { Blocks } = link.sections
-  const sections = Uint32Array.from(listFoldedSections(link))
   const poolIds = new Uint32Array(link.sections.count + 1)
   const bases = new Uint32Array(sections.length + 1)
   sections.forEach((section, i) => {

@@ -88,13 +88,15 @@ const COLLECTED: readonly string[] = [
   'writeDyldInfo',
   'writeHeader',
 ]
+/** Sessions keep what others release: columns of the link before go after the first of these, what it tells of places after the other. */
+const COLLECTED_KEEPING: readonly string[] = ['define', 'writeIndirect']
 /** Here workers have a pause, and hold what goes before they have work again. */
 const FORGOTTEN: readonly string[] = ['define', 'prioritize', 'writeIndirect', 'writeHeader']
 
 /** Releases what `system` was the last to read. */
 export function release(link: Link, system: string): void {
   if (!link.keeps || !PATCHED.includes(system)) LAST_READ[system]?.(link)
-  if (link.host.collect === undefined || !COLLECTED.includes(system)) return
+  if (link.host.collect === undefined || !(link.keeps ? COLLECTED_KEEPING : COLLECTED).includes(system)) return
   const bytes = link.arenas.list.reduce((sum, { used }) => sum + used, 0)
   if (!isLarge(link.settings, bytes)) return
   if (system === 'prioritize') releaseTables(link)

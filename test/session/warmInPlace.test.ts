@@ -1,0 +1,79 @@
+// Warm rebuilds whose objects keep their rows: columns are taken as they are, and only what a changed object has to do with is looked at.
+import assert from 'node:assert/strict'
+import { copyFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { context } from '../../src/node.ts'
+import type { RebuildResult } from '../../src/types.ts'
+import { compile } from '../helpers/clang.ts'
+import { libSystem, tempFolder } from '../helpers/paths.ts'
+import { runImage } from '../helpers/run.ts'
+import { forEachTarget, targetOptions, type Target } from '../helpers/targets.ts'
+
+const MAIN = `
+  int printf(const char *, ...);
+  int one(int); int two(int); const char *word(void);
+  int main(int argc, char **argv) { printf("%d %d %s\\n", one(argc), two(argc), word()); return 0; }
+`
+const ONE = 'int shared(int); int one(int x) { return shared(x) + 1; } const char *same(void) { return "a word"; }'
+const WEAK = '__attribute__((weak)) int shared(int x) { return x * 10; }'
+const TWO = `${WEAK} int two(int x) { return shared(x) + 2; }`
+const THREE = `${WEAK} const char *word(void) { return "a word"; }`
+
+function createProgram(target: Target) {
+  const folder = tempFolder()
+  const names = ['main', 'one', 'two', 'three']
+  const output = join(folder, 'out')
+  const inputs = [...names.map((name) => ({ path: join(folder, `${name}.o`) })), { path: libSystem }]
+  const session = context({ ...targetOptions(target), inputs, output, checkPatches: true })
+  const put = (name: string, source: string): void =>
+    copyFileSync(compile(target.arch, source, { name }), join(folder, `${name}.o`))
+  for (const [i, source] of [MAIN, ONE, TWO, THREE].entries()) put(names[i], source)
+  const warm = async (name: string, source: string, printed: string): Promise<RebuildResult> => {
+    put(name, source)
+    const result = await session.rebuild()
+    assert.equal(result.mode, 'warm', result.reason)
+    assert.equal(runImage(target, output).stdout.trim(), printed)
+    return result
+  }
+  return { session, warm }
+}
+
+function count({ timings }: RebuildResult, system: string, counter: 'rows' | 'hashed'): number {
+  return timings.find((line) => line.system === system)![counter]
+}
+
+forEachTarget((target) => {
+  test(`only the names and literals of what has changed are looked at in a warm rebuild (${target.name})`, async () => {
+    const { session, warm } = createProgram(target)
+    const full = await session.rebuild()
+    assert.ok(count(full, 'fold', 'hashed') > 0)
+    const strong = await warm('two', TWO.replace(WEAK, WEAK.replace('__attribute__((weak))', '')), '11 12 a word')
+    assert.ok(count(strong, 'resolve', 'rows') < count(full, 'resolve', 'rows') / 2)
+    assert.equal(count(strong, 'fold', 'hashed'), 0)
+    await warm('two', TWO, '11 12 a word')
+    await session.dispose()
+  })
+
+  test(`names that come and go, and win and lose, are found in turns of patches and warm rebuilds (${target.name})`, async () => {
+    const { session, warm } = createProgram(target)
+    await session.rebuild()
+    await warm('one', `${ONE} int pool; int *at(void) { return &pool; }`, '11 12 a word')
+    await warm('two', `${TWO} __attribute__((common)) int pool, more;`, '11 12 a word')
+    await warm('one', ONE, '11 12 a word')
+    await warm('two', TWO, '11 12 a word')
+    await warm('three', THREE.replace('__attribute__((weak)) ', '').replace('* 10', '* 7'), '8 9 a word')
+    await warm('three', THREE, '11 12 a word')
+    await session.dispose()
+  })
+
+  test(`literals of a changed object are folded anew in a warm rebuild (${target.name})`, async () => {
+    const { session, warm } = createProgram(target)
+    await session.rebuild()
+    const strong = THREE.replace('__attribute__((weak)) ', '')
+    const other = await warm('three', strong.replace('a word', 'b word'), '11 12 b word')
+    assert.ok(count(other, 'fold', 'hashed') > 0)
+    await warm('three', THREE, '11 12 a word')
+    await session.dispose()
+  })
+})
