@@ -98,7 +98,6 @@ export function settle(options: LinkOptions, arch: Arch, platform: Platform): Se
   const pagezeroSize = options.pagezeroSize ?? 4294967296
   const pageSize = arch === 'arm64' ? 0x4000 : 0x1000
   const signedByDefault = arch === 'arm64' && (platform.name === 'macos' || SIMULATORS.includes(platform.name))
-  const tooOldForConst = DATA_CONST_SINCE[platform.name] !== undefined && !since(DATA_CONST_SINCE, platform)
   return {
     ...options,
     inputs: options.inputs.map((input) => (typeof input === 'string' ? { path: input } : input)),
@@ -113,7 +112,7 @@ export function settle(options: LinkOptions, arch: Arch, platform: Platform): Se
     headerPad: options.headerPad ?? 32,
     fixupChains,
     pie,
-    dataConst: options.dataConst ?? (pie && !tooOldForConst),
+    dataConst: options.dataConst ?? (pie && since(DATA_CONST_SINCE, platform)),
     initOffsets: options.initOffsets ?? fixupChains,
     adhocCodesign: options.adhocCodesign ?? signedByDefault,
     deduplicateLiterals: options.deduplicateLiterals ?? true,

@@ -1,4 +1,4 @@
-import { type Expected, agree } from '../helpers/agree.ts'
+import { type Expected, type Workbench, agree } from '../helpers/agree.ts'
 
 // What a platform and a version make of an image by default: form of fixups, load commands, segments, signature.
 
@@ -27,12 +27,28 @@ const PLATFORMS: Record<string, readonly string[]> = {
   'xros-simulator': ['1.0'],
 }
 
+/** An object that names no platform fits all of them. */
+function withoutPlatform(bench: Workbench): string {
+  const assembly = bench.run(
+    'clang-22',
+    '-target',
+    `${bench.arch}-apple-macos13`,
+    '-S',
+    bench.file('main.c', SOURCE),
+    '-o',
+    '-',
+  )
+  const source = bench.file('main.s', assembly.replace(/^\s*\.build_version.*$/m, ''))
+  bench.run('llvm-mc-22', '-triple', `${bench.arch}-apple-darwin`, '-filetype=obj', source, '-o', 'main.o')
+  return 'main.o'
+}
+
 for (const [platform, versions] of Object.entries(PLATFORMS)) {
   for (const version of versions) {
-    const expected: Expected = { platform: [platform, version], once: true, says: /.*/, status: -1 }
+    const expected: Expected = { platform: [platform, version], once: true }
     agree(
       `a program for ${platform} ${version}`,
-      (bench) => [bench.c('main', SOURCE), '-U', '_puts', '-U', 'dyld_stub_binder'],
+      (bench) => [withoutPlatform(bench), '-U', '_puts', '-U', 'dyld_stub_binder'],
       expected,
     )
   }
