@@ -65,7 +65,7 @@ const UINT32: Range = { low: 0, high: 4294967295 }
 function range(type: number): Range {
   if (type === macho.ARM64_RELOC_BRANCH26) return BRANCH
   if (attributes[type] & R_PAGE) return PAGE
-  return type === macho.ARM64_RELOC_POINTER_TO_GOT ? INT32 : UINT32
+  return type === macho.ARM64_RELOC_UNSIGNED ? UINT32 : INT32
 }
 
 function apply(view: DataView, at: number, type: number, P: number, value: number, relax: boolean): number {

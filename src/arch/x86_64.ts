@@ -58,7 +58,7 @@ const INT32: Range = { low: -2147483648, high: 2147483647 }
 const UINT32: Range = { low: 0, high: 4294967295 }
 
 function apply(view: DataView, at: number, type: number, P: number, value: number, relax: boolean): number {
-  if (type === macho.X86_64_RELOC_UNSIGNED || type === macho.X86_64_RELOC_SUBTRACTOR) {
+  if (type === macho.X86_64_RELOC_UNSIGNED) {
     if (value < 0 || value > 4294967295) return APPLY_OUT_OF_RANGE
     view.setUint32(at, value, true)
     return APPLY_OK
@@ -138,7 +138,7 @@ export const x86_64: Arch = {
   dwarfMode: 0x04000000,
   dwarfModeMask: 0x0f000000,
   trap: 0xcccccccc,
-  range: (type) => (attributes[type] & R_PCREL ? INT32 : UINT32),
+  range: (type) => (type === macho.X86_64_RELOC_UNSIGNED ? UINT32 : INT32),
   apply,
   writeStub,
   writeStubHelperHeader,

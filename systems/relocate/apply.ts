@@ -85,6 +85,7 @@ function applyDifference(link: Link, at: Relocating, i: number, P: number): void
   const A = external ? embeddedAddend(link, at.site, minuend, offset) : 0
   const value = addressOf(link, at, minuend, offset) + A - addressOf(link, at, subtrahend, offset)
   if (((subtrahend >>> 25) & 3) === 3) writePointer(at.view, P + at.place, value)
+  else if (value !== (value | 0)) applyFailed(at, i, value, APPLY_OUT_OF_RANGE)
   else at.view.setInt32(P + at.place, value, true)
 }
 
