@@ -204,8 +204,13 @@ function scanRecord(link: Link, state: Scan, block: number, i: number, end: numb
     else scanSymbol(link, state, block, i, is)
   } else if (number === 0 || number > site.sectionCount) {
     badRelocation(link, site, i, `refers to section ${number} of ${site.sectionCount}`)
-  } else if (is & R_UNSIGNED && (word & 0x06000000) === 0x06000000 && !state.threadVariables) state.rebases++
+  } else if (is & R_UNSIGNED && isWide(word) && !state.threadVariables) state.rebases++
   return 0
+}
+
+/** Eight bytes: a pointer. */
+function isWide(word: number): boolean {
+  return (word & 0x06000000) === 0x06000000
 }
 
 /** SUBTRACTOR and ADDEND are followed by what they belong to, at the same place. */
@@ -268,13 +273,8 @@ function scanSymbol(link: Link, state: Scan, block: number, i: number, is: numbe
   if (is & R_GOT) {
     // An address that is computed would slide, where the value must not.
     if (is & R_POINTER || flags & SYMBOL_ABSOLUTE) addGot(link.gots, KEY_LOCAL, target)
-  } else if (
-    is & R_UNSIGNED &&
-    (word & 0x06000000) === 0x06000000 &&
-    !(flags & SYMBOL_ABSOLUTE) &&
-    !state.threadVariables
-  )
-    state.rebases++
+    if (isWide(word)) state.rebases++
+  } else if (is & R_UNSIGNED && isWide(word) && !(flags & SYMBOL_ABSOLUTE) && !state.threadVariables) state.rebases++
 }
 
 /** Whether a symbol stands for a pointer in __mod_init_func; compilers give them no names. */
@@ -315,10 +315,10 @@ function scanImport(link: Link, state: Scan, i: number, is: number, made: number
   if (is & R_BRANCH || state.initPointers) call(link, state, made)
   else if (is & R_GOT) {
     if (link.imports.Use.got[made] === 0) link.imports.Use.got[made] = addGot(link.gots, KEY_IMPORT, made)
+    if (isWide(word)) state.rebases++
   } else if (is & R_TLV) addGot(link.tlvs, KEY_IMPORT, made)
   else if (is & R_UNSIGNED) {
-    if ((word & 0x06000000) !== 0x06000000)
-      return badRelocation(link, state.site, i, 'is too narrow for a symbol of another image')
+    if (!isWide(word)) return badRelocation(link, state.site, i, 'is too narrow for a symbol of another image')
     state.binds++
     if (flags & IMPORT_OWN || flags & IMPORT_WEAK_DEF) state.binds++
     if (flags & IMPORT_OWN && flags & IMPORT_WEAK_DEF) state.rebases++

@@ -11,7 +11,7 @@ export const R_GOT = 1 << 5
 export const R_TLV = 1 << 6
 /** A load through the GOT or a TLV pointer, relaxed to an address computation when the target is in the image. */
 export const R_LOAD = 1 << 7
-/** Wants the address of a GOT slot itself: never relaxed. */
+/** Wants the address of a GOT slot itself: never relaxed. PC-relative in 4 bytes, an address in 8 (`.quad _x@GOT`). */
 export const R_POINTER = 1 << 8
 export const R_UNSIGNED = 1 << 9
 export const R_SUBTRAHEND = 1 << 10

@@ -1,7 +1,17 @@
 // Reading one relocation: what it refers to and with which addend. Shared by the systems that walk relocations.
 import { CONTENT_DROPPED } from '../../components/sections.ts'
 import { arenaOfFile, type Link } from '../../components/link.ts'
-import { R_ADDEND, R_BYTE4, R_BYTE8, R_KNOWN, R_LOCAL, R_PCREL, R_SUBTRAHEND, R_UNSIGNED } from '../../src/arch/arch.ts'
+import {
+  R_ADDEND,
+  R_BYTE4,
+  R_BYTE8,
+  R_KNOWN,
+  R_LOCAL,
+  R_PCREL,
+  R_POINTER,
+  R_SUBTRAHEND,
+  R_UNSIGNED,
+} from '../../src/arch/arch.ts'
 import { findBlock } from './findBlock.ts'
 
 /** Everything that is the same for all relocations of one input section, hoisted once. */
@@ -67,10 +77,15 @@ export function relocationForms(attributes: Uint16Array): Uint8Array {
     const is = attributes[form >>> 4]
     const wide = ((form >>> 1) & 3) === 2 ? R_BYTE4 : ((form >>> 1) & 3) === 3 ? R_BYTE8 : 0
     const external = (form & 8) !== 0 || (is & (R_LOCAL | R_ADDEND)) !== 0
-    const pcrel = ((form & 1) !== 0) === ((is & R_PCREL) !== 0)
+    const pcrel = ((form & 1) !== 0) === wantsDistance(is, (form >>> 1) & 3)
     if (is & R_KNOWN && is & wide && external && pcrel) forms[form] = 1
   }
   return forms
+}
+
+/** Whether a relocation of 2^`length` bytes with these attributes has to be PC-relative. */
+export function wantsDistance(is: number, length: number): boolean {
+  return (is & R_PCREL) !== 0 && !(is & R_POINTER && length === 3)
 }
 
 /** The addend that the field holds: 4 bytes, or 8 less the top one (see embeddedTag), of contents on x86_64 and for UNSIGNED; arm64 instructions hold none. */

@@ -112,9 +112,15 @@ function applyOne(link: Link, at: Relocating, i: number, P: number, pairedAddend
   if (is & R_GOT) {
     // A symbol that has an entry anyway is loaded through it (ld64.lld).
     const got = findGot(link.gots, KEY_LOCAL, target)
-    if (got !== 0) return finish(link, at, i, P, gotAddress(link, got) - at.base + A, false)
+    if (got !== 0) return applyGot(link, at, i, P, gotAddress(link, got) - at.base + A)
   }
   finish(link, at, i, P, S + A, (is & R_LOAD) !== 0)
+}
+
+/** Refers to an entry of the GOT: in an instruction, by its distance, or in 8 bytes by a pointer. */
+function applyGot(link: Link, at: Relocating, i: number, P: number, value: number): void {
+  if (((at.site.words[at.site.records + i * 2 + 1] >>> 25) & 3) === 3) applyPointer(link, at, i, P, value, false)
+  else finish(link, at, i, P, value, false)
 }
 
 /** Eight bytes that hold an address of this image: rebased, but for absolute ones and offsets in thread-local descriptors. */
@@ -137,8 +143,7 @@ function applyImport(link: Link, at: Relocating, i: number, P: number, made: num
   const word = at.site.words[at.site.records + i * 2 + 1]
   const is = link.arch.attributes[word >>> 28]
   if (is & R_BRANCH) return finish(link, at, i, P, stubAddress(link, made) - at.base + A, false)
-  if (is & R_GOT)
-    return finish(link, at, i, P, gotAddress(link, findGot(link.gots, KEY_IMPORT, made)) - at.base + A, false)
+  if (is & R_GOT) return applyGot(link, at, i, P, gotAddress(link, findGot(link.gots, KEY_IMPORT, made)) - at.base + A)
   if (is & R_TLV)
     return finish(link, at, i, P, tlvAddress(link, findGot(link.tlvs, KEY_IMPORT, made)) - at.base + A, false)
   if (is & R_UNSIGNED && ((word >>> 25) & 3) === 3) {

@@ -2,10 +2,10 @@
 import { nameText } from '../../components/internal.ts'
 import { fileText, type Link, locate } from '../../components/link.ts'
 import { TARGET_IMPORT } from '../../components/symbols.ts'
-import { R_BYTE4, R_BYTE8, R_KNOWN, R_LOCAL, R_ADDEND, R_PCREL, R_TLV } from '../../src/arch/arch.ts'
+import { R_BYTE4, R_BYTE8, R_KNOWN, R_LOCAL, R_ADDEND, R_TLV } from '../../src/arch/arch.ts'
 import { error } from '../../src/core/messages.ts'
 import { placeText, relocationName, shownText, symbolText } from '../kernels/places.ts'
-import type { Site } from '../kernels/references.ts'
+import { type Site, wantsDistance } from '../kernels/references.ts'
 
 /** `SEG,SECT in FILE` */
 function sectionText(link: Link, site: Site): string {
@@ -44,8 +44,9 @@ export function badForm(link: Link, site: Site, record: number): void {
   if ((word & 0x08000000) === 0 && (is & (R_LOCAL | R_ADDEND)) === 0)
     badRelocation(link, site, record, 'must be extern')
   const pcrel = (word & 0x01000000) !== 0
-  if (pcrel !== ((is & R_PCREL) !== 0)) badRelocation(link, site, record, `must ${pcrel ? 'not ' : ''}be PC-relative`)
   const length = (word >>> 25) & 3
+  if (pcrel !== wantsDistance(is, length))
+    badRelocation(link, site, record, `must ${pcrel ? 'not ' : ''}be PC-relative`)
   const allowed = (is & R_BYTE4 ? 1 : 0) | (is & R_BYTE8 ? 2 : 0)
   if (length < 2 || (allowed & (length - 1)) === 0)
     badRelocation(link, site, record, `has width ${1 << length} bytes, but must be ${WIDTHS[allowed]} bytes`)

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
-import { copyFileSync, existsSync } from 'node:fs'
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { agree } from '../helpers/agree.ts'
 import { assemble } from '../helpers/clang.ts'
-import { colonnade } from '../helpers/colonnade.ts'
+import { colonnade, linkFor } from '../helpers/colonnade.ts'
 import { lld } from '../helpers/lld.ts'
 import { libSystem, tempFolder } from '../helpers/paths.ts'
-import { forEachTarget } from '../helpers/targets.ts'
+import { runImage, verifyImage } from '../helpers/run.ts'
+import { forEachTarget, targets } from '../helpers/targets.ts'
 
 const FAR = `
 .globl _main
@@ -42,3 +43,72 @@ forEachTarget((target) => {
 function withoutProgram(text: string): string {
   return text.replace(/^ld64[.\w-]*: /gm, '')
 }
+
+const POINTERS_TO_GOT = `
+.text
+.p2align 2
+.globl _main
+_main:
+  stp x29, x30, [sp, #-32]!
+  str x19, [sp, #16]
+  adrp x19, _slots@PAGE
+  add x19, x19, _slots@PAGEOFF
+  ldr x8, [x19]
+  ldr x8, [x8]
+  adrp x0, L_text@PAGE
+  add x0, x0, L_text@PAGEOFF
+  blr x8
+  ldr x8, [x19, #8]
+  ldr x8, [x8]
+  ldr w0, [x8]
+  ldrsw x9, [x19, #16]
+  add x9, x9, x19
+  ldr x9, [x9, #16]
+  ldr w9, [x9]
+  add w0, w0, w9
+  ldr x19, [sp, #16]
+  ldp x29, x30, [sp], #32
+  ret
+.cstring
+L_text: .asciz "through the table"
+.data
+.p2align 3
+_slots: .quad _puts@GOT
+  .quad _own@GOT
+  .long _own@GOT - .
+.globl _own
+.p2align 2
+_own: .long 3
+.subsections_via_symbols
+`
+
+// <mach-o/arm64/reloc.h> has both widths of ARM64_RELOC_POINTER_TO_GOT; ld64.lld refuses the wide one.
+for (const target of targets.filter(({ arch }) => arch === 'arm64')) {
+  for (const kind of [[], ['-dead_strip']])
+    test(`pointers to entries of the GOT, in 4 and 8 bytes ${kind} (${target.name})`, () => {
+      const image = linkFor(target, [assemble('arm64', POINTERS_TO_GOT), ...kind])
+      verifyImage(target, image)
+      const { status, stdout } = runImage(target, image)
+      assert.deepEqual({ status, stdout }, { status: 6, stdout: 'through the table\n' })
+    })
+}
+
+test('a pointer to an entry of the GOT is PC-relative in 4 bytes, and not in 8', () => {
+  const bytes = readFileSync(assemble('arm64', '.data\n_slot: .quad _slot@GOT\n'))
+  // type 7, extern, 8 bytes, not PC-relative: the top byte of the record, and no other byte of the file.
+  const at = bytes.indexOf(0x7e)
+  assert.equal(bytes.indexOf(0x7e, at + 1), -1)
+  const folder = tempFolder()
+  for (const [form, said] of [
+    [0x7f, /POINTER_TO_GOT relocation must not be PC-relative at offset 0 of __DATA,__data in .*bad\.o/],
+    [0x7c, /POINTER_TO_GOT relocation must be PC-relative at offset 0 of __DATA,__data in .*bad\.o/],
+  ] as const) {
+    bytes[at] = form
+    writeFileSync(join(folder, 'bad.o'), bytes)
+    const { status, stderr } = colonnade([...targets[2].flags, '-dylib', 'bad.o', libSystem, '-o', 'out'], {
+      cwd: folder,
+    })
+    assert.equal(status, 1)
+    assert.match(stderr, said)
+  }
+})
