@@ -1,9 +1,8 @@
 // Literals on all threads: first their hashes, a chunk a few sections, then who leads them, a chunk a shard of the hashes. Equal
 // literals have equal hashes, so that one shard meets all of them, in order: threads need no locks, and the leaders do not depend on them.
 import { BLOCK_COALESCED, BLOCK_FOLDED, BLOCK_LIVE } from '../../components/blocks.ts'
-import type { Arena } from '../../components/arena.ts'
 import type { Link } from '../../components/link.ts'
-import { hashText, mix, sameText } from '../../src/core/hash.ts'
+import { hashText, sameText } from '../../src/core/hash.ts'
 
 /** Of a literal that is not live; hashes are below 2^31. */
 const NO_HASH = 0xffffffff
@@ -11,22 +10,21 @@ const HASH_BITS = 31
 
 /*
  * By index in `sections`, those with literals in command-line order:
- *   pools   u32  literals of one pool are folded with each other
+ *   pools   u32  literals of one pool are folded with each other; numbered from 0
  *   bases   u32  row of the first literal; one more at the end
  * By row, all literals in order:
- *   hash    u32  with the pool's number in it
+ *   hash    u32  its lowest bits are the pool's number, so that equal hashes are of one pool
  */
 export interface LiteralJob {
   sections: Uint32Array
   pools: Uint32Array
+  poolBits: number
   bases: Uint32Array
   hash: Uint32Array
   /** Sections a chunk. */
   step: number
   /** log2 of the number of shards. */
   shardBits: number
-  /** By section id: its pool. */
-  poolOf: Uint32Array
 }
 
 export function hashLiteralChunks(link: Link, job: LiteralJob, take: () => number): void {
@@ -36,19 +34,20 @@ export function hashLiteralChunks(link: Link, job: LiteralJob, take: () => numbe
   }
 }
 
-function hashSection(link: Link, { sections, pools, bases, hash }: LiteralJob, i: number): void {
+function hashSection(link: Link, { sections, pools, poolBits, bases, hash }: LiteralJob, i: number): void {
   const { flags, offset, size } = link.blocks.Extent
   const { Bytes, Blocks, Header } = link.sections
   const section = sections[i]
-  const { view } = arenaOf(link, section)
+  const { view } = link.arenas.list[arenaOf(link, section)]
   const base = Bytes.position[section]
   const first = Blocks.first[section]
   const end = first + Blocks.count[section]
   const shift = bases[i] - first
+  const kept = -1 << poolBits
   for (let block = first; block < end; block++) {
     const from = base + offset[block]
     const isLive = (flags[block] & (BLOCK_LIVE | BLOCK_COALESCED)) === BLOCK_LIVE
-    hash[shift + block] = isLive ? mix(hashText(view, from, from + size[block]) + pools[i]) : NO_HASH
+    hash[shift + block] = isLive ? (hashText(view, from, from + size[block]) & kept) | pools[i] : NO_HASH
   }
   link.visited.rows += end - first
   link.visited.hashed += Header.size[section]
@@ -61,12 +60,20 @@ export function leadLiteralChunks(link: Link, job: LiteralJob, take: () => numbe
   }
 }
 
+/*
+ * An entry is 4 words, so that a literal is compared without a look at the columns of another, each of which missed the caches:
+ *   block (0: empty), hash, place in its arena, size | arena << 24
+ */
+const ENTRY = 4
+/** Sizes from here on are told apart by the column. */
+const LARGE = 0xffffff
+
 interface LiteralTable {
   shard: number
   /** A hash shifted by so much gives its shard. */
   shift: number
-  index: Uint32Array
-  hash: Uint32Array
+  entries: Uint32Array
+  /** Of hashes without the pool's number. */
   mask: number
 }
 
@@ -76,20 +83,23 @@ function createTable({ hash, shardBits }: LiteralJob, shard: number): LiteralTab
   for (let row = 0; row < hash.length; row++) if (hash[row] >>> shift === shard) count++
   let size = 1024
   while (size < count * 2) size *= 2
-  return { shard, shift, index: new Uint32Array(size), hash: new Uint32Array(size), mask: size - 1 }
+  return { shard, shift, entries: new Uint32Array(size * ENTRY), mask: size - 1 }
 }
 
 function leadSection(link: Link, job: LiteralJob, table: LiteralTable, i: number): void {
-  const { flags, alignPow2 } = link.blocks.Extent
+  const { flags, alignPow2, offset } = link.blocks.Extent
   const { leader } = link.blocks.Placement
   const { shard, shift } = table
-  const { hash } = job
-  const before = link.sections.Blocks.first[job.sections[i]] - job.bases[i]
+  const { hash, poolBits } = job
+  const section = job.sections[i]
+  const before = link.sections.Blocks.first[section] - job.bases[i]
+  const arena = arenaOf(link, section)
+  const base = link.sections.Bytes.position[section]
   const end = job.bases[i + 1]
   for (let row = job.bases[i]; row < end; row++) {
     if (hash[row] >>> shift !== shard) continue
     const block = before + row
-    const leads = findLiteral(link, job, table, block, hash[row])
+    const leads = findLiteral(link, table, block, hash[row], poolBits, arena, base + offset[block])
     if (leads === block) continue
     leader[block] = leads
     flags[block] |= BLOCK_FOLDED
@@ -97,28 +107,37 @@ function leadSection(link: Link, job: LiteralJob, table: LiteralTable, i: number
   }
 }
 
-/** The first literal of this content, or `block` itself, which then stands for it. */
-function findLiteral(link: Link, { poolOf }: LiteralJob, table: LiteralTable, block: number, hash: number): number {
-  const { size, section, offset } = link.blocks.Extent
-  const { Bytes } = link.sections
-  const home = section[block]
-  const { view } = arenaOf(link, home)
-  const from = Bytes.position[home] + offset[block]
+/** The first literal with the bytes of `block`, which lie in `arena` from `from` on, or `block` itself, which then stands for them. */
+function findLiteral(
+  link: Link,
+  { entries, mask }: LiteralTable,
+  block: number,
+  hash: number,
+  poolBits: number,
+  arena: number,
+  from: number,
+): number {
+  const { size } = link.blocks.Extent
+  const { list } = link.arenas
   const length = size[block]
-  let probe = hash & table.mask
-  for (let other = table.index[probe]; other !== 0; other = table.index[probe]) {
-    if (table.hash[probe] === hash && size[other] === length && poolOf[section[other]] === poolOf[home]) {
-      const place = Bytes.position[section[other]] + offset[other]
-      if (sameText(arenaOf(link, section[other]).view, place, view, from, length)) return other
-    }
-    probe = (probe + 1) & table.mask
+  const low = Math.min(length, LARGE)
+  let probe = (hash >>> poolBits) & mask
+  for (let at = probe * ENTRY; entries[at] !== 0; at = probe * ENTRY) {
+    const tail = entries[at + 3]
+    if (entries[at + 1] === hash && (tail & LARGE) === low && (low < LARGE || size[entries[at]] === length))
+      if (sameText(list[tail >>> 24].view, entries[at + 2], list[arena].view, from, length)) return entries[at]
+    probe = (probe + 1) & mask
     link.visited.probes++
   }
-  table.index[probe] = block
-  table.hash[probe] = hash
+  const at = probe * ENTRY
+  entries[at] = block
+  entries[at + 1] = hash
+  entries[at + 2] = from
+  entries[at + 3] = low | (arena << 24)
   return block
 }
 
-export function arenaOf({ arenas, files, sections }: Link, section: number): Arena {
-  return arenas.list[files.Source.arena[sections.Header.file[section]]]
+/** Of a section's contents. */
+export function arenaOf({ files, sections }: Link, section: number): number {
+  return files.Source.arena[sections.Header.file[section]]
 }

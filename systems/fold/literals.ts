@@ -9,8 +9,6 @@ import { takeLeaders } from './takeLeaders.ts'
 
 const PARTS = ['arenas', 'files', 'sections', 'blocks'] as const
 const SECTIONS_A_CHUNK = 64
-/** With threads: so many shards that the last ones to be taken are short. */
-const SHARD_BITS = 4
 
 export async function foldLiterals(link: Link): Promise<void> {
   const sections = Uint32Array.from(listFoldedSections(link))
@@ -23,20 +21,21 @@ export async function foldLiterals(link: Link): Promise<void> {
 
 function createJob(link: Link, sections: Uint32Array): LiteralJob {
   const { Blocks } = link.sections
-  const poolIds = new Uint32Array(link.sections.count + 1)
+  const poolIds = sections.map((section) => poolOf(link, section))
+  const numbers = new Map([...new Set(poolIds)].map((pool, number) => [pool, number]))
   const bases = new Uint32Array(sections.length + 1)
   sections.forEach((section, i) => {
-    poolIds[section] = poolOf(link, section)
     bases[i + 1] = bases[i] + Blocks.count[section]
   })
   return {
     sections,
-    pools: sections.map((section) => poolIds[section]),
+    pools: poolIds.map((pool) => numbers.get(pool)!),
+    poolBits: 32 - Math.clz32(numbers.size - 1),
     bases,
     hash: new Uint32Array(memory(bases[sections.length] * 4, link.arenas.shared)),
     step: SECTIONS_A_CHUNK,
-    shardBits: link.pool.workers.length === 0 ? 0 : SHARD_BITS,
-    poolOf: poolIds,
+    // A shard a thread: each of more passes over all literals' columns misses the caches anew.
+    shardBits: 32 - Math.clz32(link.pool.workers.length),
   }
 }
 

@@ -47,7 +47,8 @@ function isSameSection(link: Link, old: Link, section: number): boolean {
   if (was.Blocks.first[section] !== first || was.Blocks.count[section] !== count) return false
   for (let block = first; block < first + count; block++)
     if (link.blocks.Extent.size[block] !== old.blocks.Extent.size[block]) return false
-  const [now, before] = [arenaOf(link, section), arenaOf(old, section)]
+  const now = link.arenas.list[arenaOf(link, section)]
+  const before = old.arenas.list[arenaOf(old, section)]
   return sameBytes(now.bytes, Bytes.position[section], before.bytes, was.Bytes.position[section], size)
 }
 
