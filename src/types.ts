@@ -206,7 +206,8 @@ export interface LinkOptions {
   stripLocals?: 'all' | { only: readonly string[] } | { except: readonly string[] }
   functionStarts?: boolean
   dataInCode?: boolean
-  sourceVersion?: boolean
+  /** LC_SOURCE_VERSION: up to five numbers, the first of 24 bits and the others of 10; `true` is version 0. */
+  sourceVersion?: boolean | readonly number[]
   objcRelativeMethodLists?: boolean
   objcStubsSmall?: boolean
   objcCategoryMerging?: boolean

@@ -70,6 +70,7 @@ const LINK_ROWS: readonly Row[] = [
   ['used', 0, '-data_const -no_data_const -fixup_chains -no_fixup_chains -init_offsets -bind_at_load -reproducible'],
   ['used', 0, '-adhoc_codesign -no_adhoc_codesign -encryptable -no_encryption -function_starts -no_function_starts'],
   ['used', 0, '-data_in_code_info -no_data_in_code_info -add_source_version -no_source_version'],
+  ['used', 1, '-source_version'],
   ['used', 0, '-objc_relative_method_lists -no_objc_relative_method_lists -objc_stubs_fast -objc_stubs_small'],
   ['used', 0, '-objc_category_merging -no_objc_category_merging --check-category-conflicts'],
   [
@@ -164,7 +165,7 @@ const WARNED_ROWS: readonly Row[] = [
     0,
     '-kext_objects_dir -kexts_use_stubs -kext -no_compact_unwind -no_keep_dwarf_unwind -no_kext_objects',
   ],
-  ['undocumented', 0, '-no_new_main -pause -simulator_support -snapshot_dir -source_version -threaded_starts_section'],
+  ['undocumented', 0, '-no_new_main -pause -simulator_support -snapshot_dir -threaded_starts_section'],
   ['undocumented', 0, '-verbose_optimization_hints -version_load_command'],
   ['undocumented', 1, '-force_symbols_not_weak_list -force_symbols_weak_list'],
   [

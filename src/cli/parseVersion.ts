@@ -9,6 +9,12 @@ export function parseVersion(text: string, parts = 3): PackedVersion | null {
   return major * 0x10000 + minor * 0x100 + patch
 }
 
+/** `A.B.C.D.E` or less, as LC_SOURCE_VERSION has it: 24 bits, then 10 each; null when it is none or a part does not fit. */
+export function parseSourceVersion(text: string): readonly number[] | null {
+  const parts = /^\d+(\.\d+){0,4}$/.test(text) ? text.split('.').map(Number) : []
+  return parts.length > 0 && parts.every((part, i) => part < (i === 0 ? 2 ** 24 : 1024)) ? parts : null
+}
+
 /** A number in base 16, with or without `0x`; null when it is none or is not below 2^53. */
 export function parseHex(text: string): number | null {
   const digits = text.replace(/^0x/i, '')

@@ -3,7 +3,7 @@ import { type Messages, error } from '../core/messages.ts'
 import type { LinkOptions } from '../types.ts'
 import { type ArgumentList, last, toggle, values } from './argumentList.ts'
 import type { Draft } from './draft.ts'
-import { parseHex } from './parseVersion.ts'
+import { parseHex, parseSourceVersion } from './parseVersion.ts'
 
 type FieldOf<T> = { [K in keyof LinkOptions]-?: T extends NonNullable<LinkOptions[K]> ? K : never }[keyof LinkOptions]
 
@@ -100,6 +100,7 @@ export function simpleOptions(draft: Draft, args: ArgumentList, messages: Messag
     const value = toggle(args, on, off)
     if (value !== undefined) Object.assign(draft, { [field]: value })
   }
+  setSourceVersion(draft, args, messages)
   for (const name of args.byName.keys()) {
     const flag = FLAGS[name]
     const text = STRINGS[name]
@@ -110,6 +111,15 @@ export function simpleOptions(draft: Draft, args: ArgumentList, messages: Messag
     else if (list !== undefined) Object.assign(draft, { [list]: values(args, name) })
     else if (hex !== undefined) setHex(draft, hex, args, name, messages)
   }
+}
+
+/** The version is written where it is given, unless -no_source_version says that none is. */
+function setSourceVersion(draft: Draft, args: ArgumentList, messages: Messages): void {
+  const given = last(args, '-source_version')
+  if (given === undefined) return
+  const version = parseSourceVersion(given.values[0] ?? '')
+  if (version === null) error(messages, 'malformed-version', `malformed source version: ${given.values[0]}`)
+  else if (draft.sourceVersion !== false) draft.sourceVersion = version
 }
 
 function setHex(draft: Draft, field: FieldOf<number>, args: ArgumentList, name: string, messages: Messages): void {

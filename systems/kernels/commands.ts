@@ -351,10 +351,14 @@ export function encodeBuildVersion(sink: ByteSink, platform: Platform): void {
 }
 
 function sourceVersion(link: HeaderSource, sink: ByteSink): number {
-  if (!link.settings.sourceVersion) return 0
+  const version = link.settings.sourceVersion
+  if (!version) return 0
+  const [a = 0, b = 0, c = 0, d = 0, e = 0] = version === true ? [] : version
   sink.u32(macho.LC_SOURCE_VERSION)
   sink.u32(16)
-  sink.u64(0)
+  // a24.b10.c10.d10.e10, as <mach-o/loader.h> packs it
+  sink.u32((b << 30) | (c << 20) | (d << 10) | e)
+  sink.u32((a << 8) | (b >>> 2))
   return 1
 }
 
