@@ -1,5 +1,6 @@
 // What resolve has made of names, for a link that takes over the rows of this one: only names that a changed object mentions, or has
 // mentioned, are resolved anew.
+import { FILE_LOADED, FILE_OBJECT } from '../../components/files.ts'
 import type { Link } from '../../components/link.ts'
 import { WHERE_STALE, WHERE_UNKNOWN } from '../../components/names.ts'
 
@@ -26,12 +27,16 @@ export function unsettleNames({ names, symbols, files }: Link, file: number): vo
  * that are stale. Returns false, and does nothing, where all are to be resolved.
  */
 export function takeSettled(link: Link): boolean {
-  const { kept, names } = link
+  const { kept, names, files } = link
   if (kept === null || !kept.inPlace || names.Settled.where.length <= 1) return false
-  // Names that members of archives have brought mean something else until these are loaded.
+  // What members of archives have said of names, or objects that are now loaded when something wants them, is not yet so.
   const { loadedBecause, duplicates, messenger } = kept.link
   if (loadedBecause.length + duplicates.length + messenger.name > 0) return false
-  for (let file = 1; file < kept.from.length; file++) if (kept.from[file] === 0) unsettleNames(link, file)
+  const { kind, flags: are } = files.Source
+  for (let file = 1; file < kept.from.length; file++) {
+    if (kept.from[file] === 0) unsettleNames(link, file)
+    else if (kind[file] === FILE_OBJECT && (are[file] & FILE_LOADED) === 0) return false
+  }
   const { Resolution, Settled, count } = names
   for (const name of ['where', 'flags', 'symbol'] as const)
     Resolution[name].set(Settled[name].subarray(0, count + 1) as typeof Settled.symbol)

@@ -29,14 +29,15 @@ function createProgram(target: Target) {
   const put = (name: string, source: string): void =>
     copyFileSync(compile(target.arch, source, { name }), join(folder, `${name}.o`))
   for (const [i, source] of [MAIN, ONE, TWO, THREE].entries()) put(names[i], source)
+  const run = (): string => runImage(target, output).stdout.trim()
   const warm = async (name: string, source: string, printed: string): Promise<RebuildResult> => {
     put(name, source)
     const result = await session.rebuild()
     assert.equal(result.mode, 'warm', result.reason)
-    assert.equal(runImage(target, output).stdout.trim(), printed)
+    assert.equal(run(), printed)
     return result
   }
-  return { session, warm }
+  return { session, warm, inputs, put, run }
 }
 
 function count({ timings }: RebuildResult, system: string, counter: 'rows' | 'hashed'): number {
@@ -64,6 +65,17 @@ forEachTarget((target) => {
     await warm('two', TWO, '11 12 a word')
     await warm('three', THREE.replace('__attribute__((weak)) ', '').replace('* 10', '* 7'), '8 9 a word')
     await warm('three', THREE, '11 12 a word')
+    await session.dispose()
+  })
+
+  test(`an object that nobody wants as a member defines nothing in a warm rebuild (${target.name})`, async () => {
+    const { session, warm, inputs, put, run } = createProgram(target)
+    put('main', MAIN.replace('word()', '"none"'))
+    await session.rebuild()
+    await warm('three', THREE.replace('__attribute__((weak)) ', '').replace('* 10', '* 3'), '4 5 none')
+    const lazy = inputs.map((input) => (input.path.endsWith('three.o') ? { ...input, lazy: true } : input))
+    const { mode, reason } = await session.rebuild({ options: { inputs: lazy } })
+    assert.deepEqual([mode, run()], ['warm', '11 12 none'], reason)
     await session.dispose()
   })
 
