@@ -4,6 +4,7 @@
 
 import { nameText } from '../components/internal.ts'
 import type { Link } from '../components/link.ts'
+import { SYMBOL_ABSOLUTE } from '../components/symbols.ts'
 import { runKernel } from '../components/mirror.ts'
 import { addSegment } from '../components/outputs.ts'
 import { alignUp } from '../src/core/align.ts'
@@ -52,6 +53,8 @@ export async function allocate(link: Link): Promise<void> {
 function checkEntry(link: Link): void {
   const symbol = link.entry > 0 ? link.names.Resolution.symbol[link.entry] : 0
   const block = link.symbols.Definition.block[symbol]
+  if (link.symbols.Definition.flags[symbol] & SYMBOL_ABSOLUTE)
+    error(link.messages, 'bad-entry', `entry point ${nameText(link, link.entry)} is absolute, not code`)
   if (block === 0) return
   const section = link.blocks.Extent.section[link.blocks.Placement.leader[block] || block]
   const segment = link.outputs.Section.segment[link.sections.Blocks.output[section]]

@@ -46,7 +46,7 @@ import { recallLibrary } from './survey/keptLibraries.ts'
 import { createReadAhead, readAhead } from './survey/readAhead.ts'
 import { createReadScratch, LARGE_FILE } from './survey/readSplit.ts'
 import { isKnown, recallInput, sizeKnown, takeOver } from './survey/recall.ts'
-import { checkClients, checkExtensionSafety, markReexports } from './survey/reexports.ts'
+import { checkClients, checkExtensionSafety, checkWeakReexports, markReexports } from './survey/reexports.ts'
 import { fitPlaces, roomOf } from './survey/samePlaces.ts'
 import { findDirectories, findFramework, findLibrary } from './survey/search.ts'
 import { createSurvey, sliceOf, type Survey } from './survey/survey.ts'
@@ -105,6 +105,7 @@ export async function survey(
   await addReexports(found)
   checkClients(found)
   checkExtensionSafety(found)
+  checkWeakReexports(found)
   return reserve(found, pool, keeps)
 }
 

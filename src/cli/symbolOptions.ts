@@ -1,5 +1,6 @@
 // Options that name symbols, one by one or in files.
 import { type Messages, error } from '../core/messages.ts'
+import { isPattern } from '../core/patterns.ts'
 import type { Host } from '../host/host.ts'
 import { type ArgumentList, all, has, values } from './argumentList.ts'
 import type { Draft } from './draft.ts'
@@ -32,6 +33,7 @@ function patterns(args: ArgumentList, single: string, list: string, host: Host, 
   if (!has(args, single) && !has(args, list)) return null
   const found = values(args, single)
   for (const path of values(args, list)) found.push(...readPatterns(path, host, messages))
+  for (const text of found) if (!isPattern(text)) error(messages, 'bad-pattern', `invalid symbol-name pattern: ${text}`)
   return found
 }
 

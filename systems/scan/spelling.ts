@@ -1,4 +1,5 @@
 // A name that was probably meant where one is undefined: one edit away, another case, or with C instead of C++ linkage.
+import { FILE_LOADED } from '../../components/files.ts'
 import { knownName, nameText } from '../../components/internal.ts'
 import { fileText, type Link } from '../../components/link.ts'
 import { WHERE_GLOBAL, WHERE_IMPORT, WHERE_TENTATIVE } from '../../components/names.ts'
@@ -66,8 +67,10 @@ function definer(link: Link, name: number): string | null {
   if (where === WHERE_GLOBAL || where === WHERE_TENTATIVE)
     return fileText(link, fileOfSymbol(link, Resolution.symbol[name]))
   if (where === WHERE_IMPORT) return Offer.dylib[name] === 0 ? '' : dylibText(link.dylibs[Offer.dylib[name] - 1])
-  if (Offer.member[name] === 0) return null
-  return fileText(link, link.files.Order.parent[Offer.member[name]] || Offer.member[name])
+  const member = Offer.member[name]
+  // One that was loaded and does not define the name after all is none to name.
+  if (member === 0 || link.files.Source.flags[member] & FILE_LOADED) return null
+  return fileText(link, link.files.Order.parent[member] || member)
 }
 
 /** Insertions, substitutions, swaps of neighbours and deletions, place by place. */

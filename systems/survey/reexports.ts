@@ -39,6 +39,13 @@ function clientName(path: string): string {
   return baseName(path).replace(/^lib/, '').replace(/\..*$/, '')
 }
 
+/** A re-exported library has one load command, which cannot say that it may be missing. */
+export function checkWeakReexports(found: Survey): void {
+  for (const { weak, reexport, path } of found.dylibs)
+    if (weak && reexport)
+      warn(found.messages, 'weak-reexport', `${path} is re-exported so cannot be weak-linked`, { file: path })
+}
+
 /** Code of an application extension may only call libraries that promise to suit it. */
 export function checkExtensionSafety(found: Survey): void {
   if (found.settings.applicationExtension !== true) return

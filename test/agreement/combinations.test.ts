@@ -1,3 +1,5 @@
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { agree, type Workbench } from '../helpers/agree.ts'
 
 // Kinds of definitions, libraries and options that rarely meet.
@@ -82,7 +84,55 @@ agree(
   { status: 1, says: /_b forced load of b\.o[\s\S]*undefined symbol: _missing/ },
 )
 
+agree(
+  'a member that is not there is not suggested for the name that it was to define',
+  (bench) => {
+    const members = [define(bench, 'a', '_a'), define(bench, 'b', '_b')]
+    bench.run('llvm-ar-22', '--format=gnu', '--thin', 'rcs', 'thin.a', ...members)
+    rmSync(join(bench.run('pwd').trim(), 'a.o'))
+    return [call(bench, '_a'), 'thin.a', 'libSystem.tbd']
+  },
+  { status: 1, says: /did you mean: _b\n>>> defined in: thin\.a/ },
+)
+
 agree('-t names the files of a link that fails', (bench) => ['-t', call(bench, '_missing'), 'libSystem.tbd'], {
   status: 1,
   says: /^main\.o\nlibSystem\.tbd.*\nerror: undefined symbol: _missing/,
 })
+
+for (const pattern of ['[', '_[a-', '_[z-a]'])
+  agree(
+    `${pattern} is no pattern of names`,
+    (bench) => ['-dylib', '-exported_symbol', pattern, call(bench), 'libSystem.tbd'],
+    { status: 1, says: /invalid symbol-name pattern/, once: true },
+  )
+
+agree(
+  'classes of characters in patterns',
+  (bench) => [
+    '-dylib',
+    '-exported_symbol',
+    '_[]a-c]',
+    call(bench),
+    define(bench, 'd', '_a', '_c', '_d'),
+    'libSystem.tbd',
+  ],
+  { once: true },
+)
+
+agree(
+  'a library that is re-exported cannot be weak',
+  (bench) => {
+    bench.library('libx.dylib', define(bench, 'x', '_x'))
+    return [
+      '-dylib',
+      '-reexport_library',
+      'libx.dylib',
+      '-weak_library',
+      'libx.dylib',
+      call(bench, '_x'),
+      'libSystem.tbd',
+    ]
+  },
+  { says: /libx\.dylib is re-exported so cannot be weak-linked/, once: true },
+)

@@ -133,3 +133,8 @@ test('only allowed clients may link a dylib that names them', () => {
   assert.equal(JSON.parse(json.stderr.split('\n')[0]!).location.file, dylib)
   assert.equal(said([main, dylib, '-client_name', 'friend']).ours, '')
 })
+
+test('an entry point that is no place in the image is an error', () => {
+  const { ours } = said([asm('.globl _start\n_start = 4096\n', 'start'), '-e', '_start'])
+  assert.match(ours, /error: entry point _start is absolute, not code/)
+})
