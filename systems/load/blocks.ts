@@ -18,6 +18,7 @@ import {
   SYMBOL_CODE,
   SYMBOL_COMMON,
   SYMBOL_DEFINED,
+  SYMBOL_EXTERNAL,
   SYMBOL_OMITTED,
   SYMBOL_THREAD_LOCAL,
 } from '../../components/symbols.ts'
@@ -226,6 +227,12 @@ function placeSymbols(
   for (let i = scratch.starts[index + 1]; i < scratch.starts[index + 2]; i++) {
     const symbol = link.files.Ranges.symbol[file] + scratch.order[i]
     const offset = addressOf(link, file, scratch.order[i]) - link.sections.Header.address[section]
+    if (count === 0 && offset === 0 && link.sections.Header.size[section] === 0) {
+      // A label that the assembler puts into each section, empty ones too: it stands for nothing (ld64.lld).
+      Definition.flags[symbol] &= SYMBOL_EXTERNAL
+      Definition.offset[symbol] = 0
+      continue
+    }
     if (offset < 0 || offset > link.sections.Header.size[section] || count === 0) {
       badOffset(link, file, scratch.order[i], section)
       return false
