@@ -108,14 +108,16 @@ function applyPage(view: DataView, at: number, value: number, P: number): number
   return APPLY_OK
 }
 
-/** Loads and stores scale their 12-bit immediate by the access size; add does not. */
+/** Loads and stores scale their 12-bit immediate by the access size, which is 2 to this power; add does not. */
+export function accessPow2(instruction: number): number {
+  if ((instruction & 0x3b000000) !== 0x39000000) return 0
+  const scale = instruction >>> 30
+  return scale === 0 && (instruction & 0x04800000) === 0x04800000 ? 4 : scale
+}
+
 function applyPageOffset(view: DataView, at: number, value: number): number {
   const instruction = view.getUint32(at, true)
-  let scale = 0
-  if ((instruction & 0x3b000000) === 0x39000000) {
-    scale = instruction >>> 30
-    if (scale === 0 && (instruction & 0x04800000) === 0x04800000) scale = 4
-  }
+  const scale = accessPow2(instruction)
   const offset = value & 0xfff
   if (offset & ((1 << scale) - 1)) return APPLY_MISALIGNED
   view.setUint32(at, (instruction & 0xffc003ff) | ((offset >> scale) << 10), true)

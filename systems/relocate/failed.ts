@@ -8,6 +8,7 @@ import {
   R_PCREL,
   R_TLV,
 } from '../../src/arch/arch.ts'
+import { accessPow2 } from '../../src/arch/arm64.ts'
 import { error } from '../../src/core/messages.ts'
 import { placeText, relocationName, shownText, symbolText } from '../kernels/places.ts'
 import { createSite, enterSection, type Site } from '../kernels/references.ts'
@@ -33,9 +34,10 @@ function reportFailure(link: Link, site: Site, i: number, value: number, result:
     offset: (site.records + i * 2) * 4 - link.files.Source.position[site.file],
   })
   if (symbol !== '') place.symbol = symbol
-  const what = whatFailed(link, type, value, result, P)
   const where = wherePlaced(link, site, i)
-  const target = symbol === '' ? '' : `; references ${shownText(link, symbol)}`
+  const what =
+    result === APPLY_MISALIGNED ? misaligned(link, site, i, value, symbol) : whatFailed(link, type, value, result, P)
+  const target = symbol === '' || result === APPLY_MISALIGNED ? '' : `; references ${shownText(link, symbol)}`
   const text = result === APPLY_BAD_INSTRUCTION ? `${what} at ${where}${target}` : `${where}: ${what}${target}`
   error(link.messages, 'relocation-failed', text, place)
 }
@@ -49,12 +51,17 @@ function wherePlaced(link: Link, site: Site, i: number): string {
   return placeText(link, block, offset - link.blocks.Extent.offset[block])
 }
 
+/** Of arm64's loads and stores, whose relocations all name a symbol. */
+function misaligned(link: Link, site: Site, i: number, value: number, symbol: string): string {
+  const bytes = 1 << accessPow2(site.view.getUint32(site.contents + site.words[site.records + i * 2], true))
+  const address = `0x${value.toString(16).toUpperCase()}`
+  return `${bytes * 8}-bit LDR/STR to ${address} (${shownText(link, symbol)}) is not ${bytes}-byte aligned`
+}
+
 function whatFailed(link: Link, type: number, value: number, result: number, P: number): string {
   const name = relocationName(link, type)
   if (result === APPLY_BAD_INSTRUCTION)
     return `${link.arch.attributes[type] & R_TLV ? 'TLV' : name} reloc requires MOVQ instruction`
-  if (result === APPLY_MISALIGNED)
-    return `${name} relocation is misaligned: the address 0x${value.toString(16)} does not fit the access`
   if (result !== APPLY_OUT_OF_RANGE) return `${name} relocation does not fit a chained fixup: 0x${value.toString(16)}`
   const is = link.arch.attributes[type]
   const distance =

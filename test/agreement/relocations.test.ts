@@ -112,3 +112,33 @@ test('a pointer to an entry of the GOT is PC-relative in 4 bytes, and not in 8',
     assert.match(stderr, said)
   }
 })
+
+const MISALIGNED = `
+.globl _main
+.p2align 2
+_main:
+  adrp x0, _data@PAGE
+  ldr q0, [x0, _data+8@PAGEOFF]
+  ldr x0, [x0, _data+4@PAGEOFF]
+  str w0, [x0, _data+2@PAGEOFF]
+  ldrh w0, [x0, _data+1@PAGEOFF]
+  ldrb w0, [x0, _data+13@PAGEOFF]
+  add x0, x0, _data+11@PAGEOFF
+  ret
+.data
+.p2align 4
+_data: .quad 1, 2
+`
+
+for (const target of targets.filter(({ arch }) => arch === 'arm64'))
+  test(`loads and stores of what is not aligned are told as by ld64.lld (${target.name})`, () => {
+    const cwd = tempFolder()
+    copyFileSync(assemble('arm64', MISALIGNED), join(cwd, 'main.o'))
+    const args = [...target.flags, 'main.o', libSystem, '-o', 'out']
+    const ours = colonnade(args, { cwd })
+    assert.equal(ours.status, 1)
+    assert.equal(existsSync(join(cwd, 'out')), false)
+    assert.match(ours.stderr, /\(symbol _main\+0x4\): 128-bit LDR\/STR to 0x\w+ \(_data\) is not 16-byte aligned/)
+    assert.equal(ours.stderr.trim().split('\n').length, 4)
+    assert.equal(withoutProgram(ours.stderr), withoutProgram(lld(args, { cwd }).stderr))
+  })
