@@ -23,6 +23,8 @@ import * as macho from '../../src/formats/macho/constants.ts'
 import { type Pointee, readPointee } from '../kernels/pointee.ts'
 import type { Site } from '../kernels/references.ts'
 
+/** r_extern and r_length of a relocation record's last byte. */
+const EXTERN_8_BYTES = 0x8 | (3 << 1)
 /** Blocks hold pointers. */
 const ALIGN_POW2 = 3
 
@@ -35,6 +37,8 @@ export interface Making {
   /** Records so far, and before the block at hand. */
   count: number
   begun: number
+  /** The last byte of a record of a pointer. */
+  form: number
   /** The next row for what a pointer leads to. */
   label: number
 }
@@ -54,7 +58,9 @@ export function beginSection(
   const records = internalBytes(link, pointers * macho.RELOCATION_SIZE, 8)
   link.sections.Relocations.position[section] = records
   link.sections.Relocations.order[section] = ORDER_ASCENDING
-  return { section, from, at: from, records, count: 0, begun: 0, label }
+  const type = link.arch.attributes.findIndex((is) => (is & R_UNSIGNED) !== 0)
+  const form = (type << 4) | EXTERN_8_BYTES
+  return { section, form, from, at: from, records, count: 0, begun: 0, label }
 }
 
 /** The block of all since `start`. */
@@ -76,17 +82,13 @@ export function addLocal(link: Link, text: string): number {
 
 /** A pointer to a row of the internal file. */
 export function putPointer(link: Link, making: Making, symbol: number): void {
-  const type = link.arch.attributes.findIndex((is) => (is & R_UNSIGNED) !== 0)
-  const word = (((type << 4) | EXTERN_8_BYTES) << 24) | (symbol - link.files.Ranges.symbol[link.internal.file])
+  const word = (making.form << 24) | (symbol - link.files.Ranges.symbol[link.internal.file])
   const { bytes } = link.arenas.list[link.internal.arena]
   const record = making.records + making.count++ * macho.RELOCATION_SIZE
   writeU32(bytes, record, making.at - making.from)
   writeU32(bytes, record + 4, word >>> 0)
   making.at += 8
 }
-
-/** r_extern and r_length of a relocation record's last byte. */
-const EXTERN_8_BYTES = 0x8 | (3 << 1)
 
 /** A pointer to `offset` bytes into a block. */
 export function putPlace(link: Link, making: Making, block: number, offset: number): void {

@@ -9,6 +9,7 @@ import {
   READ_ONLY_POINTERS,
   READ_ONLY_SIZE,
 } from '../kernels/classFormat.ts'
+import { categoryNames, className } from './categoryNames.ts'
 import { KIND_OTHER } from '../kernels/objectiveCKinds.ts'
 import { blockBytes, createPointee, readPointee } from '../kernels/pointee.ts'
 import { enterSection, type Site } from '../kernels/references.ts'
@@ -36,6 +37,8 @@ export interface Measuring {
   bytes: number
   pointers: number
   labels: number
+  /** Characters in names that are made. */
+  names: number
 }
 
 /** What one class adds. */
@@ -47,15 +50,22 @@ interface Sizes {
 
 /** Pointers to symbols: a relocation record has 24 bits for the number of one. */
 const MOST_LABELS = 0xf00000
+/** Characters of all names that are made: categories may share theirs, so that inputs do not bound them. */
+const MOST_NAMES = 0x8000000
 
 /** Adds what the class takes when its categories are merged. Returns why they cannot be, or an empty text. */
 export function measureClass(measuring: Measuring, row: number): string {
-  const { Extended } = measuring.link.categories
+  const { link, site } = measuring
+  const { Extended } = link.categories
   const sizes: Sizes = { bytes: 0, pointers: 0, labels: 0 }
   const isHere = Extended.import[row] === 0
   if (isHere && !findReadOnly(measuring, row, sizes)) return 'its class is of a form that is not known'
   if (!measureLists(measuring, row, sizes)) return 'a list of theirs is of a form that is not known'
   if (measuring.labels + sizes.labels > MOST_LABELS) return 'they have too many pointers'
+  const [name, names] = [className(link, site, row), categoryNames(link, site, row)]
+  if (name === null || names === null) return 'their names are of a form that is not known'
+  measuring.names += (name.length + names.length) * (LISTS + 2)
+  if (measuring.names > MOST_NAMES) return 'their names are too long'
   // A category: its name and class, and its place in the list of categories.
   measuring.bytes += sizes.bytes + (isHere ? 0 : CATEGORY_SIZE)
   measuring.pointers += sizes.pointers + (isHere ? 0 : 2)

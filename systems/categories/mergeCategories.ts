@@ -19,7 +19,7 @@ export function mergeCategories(link: Link, kinds: Uint8Array): void {
   const { categories } = link
   const site = createSite()
   const taken = new Uint8Array(link.blocks.count + 1)
-  const measuring: Measuring = { link, kinds, site, taken, bytes: 0, pointers: 0, labels: 0 }
+  const measuring: Measuring = { link, kinds, site, taken, bytes: 0, pointers: 0, labels: 0, names: 0 }
   for (let row = 1; row <= categories.classes; row++) measureRow(measuring, row)
   if (categories.merged === 0) return
   addNames(link, site)
@@ -43,7 +43,7 @@ function measureRow(measuring: Measuring, row: number): void {
     return
   }
   const section = link.blocks.Extent.section[Category.block[Extended.first[row]]]
-  const text = `ObjC category merging skipped for class ${className(link, site, row)}: ${reason}`
+  const text = `ObjC category merging skipped for class ${className(link, site, row) ?? '(unknown)'}: ${reason}`
   warn(link.messages, 'categories-not-merged', text, locate(link, link.sections.Header.file[section]))
 }
 
@@ -61,7 +61,7 @@ function addNames(link: Link, site: Site): void {
     if (!Extended.isMerged[row] || Extended.import[row] === 0) continue
     if (section === 0)
       section = addInternalSection(link, '__TEXT', '__objc_classname', macho.S_CSTRING_LITERALS, 0, CONTENT_CSTRING)
-    const text = fromText(categoryNames(link, site, row))
+    const text = fromText(categoryNames(link, site, row) ?? '')
     const position = internalBytes(link, text.length + 1)
     link.arenas.list[link.internal.arena].bytes.set(text, position)
     Extended.name[row] = addInternalBlock(link, section, text.length + 1, 0, BLOCK_KEPT | BLOCK_LIVE, position)

@@ -33,8 +33,9 @@ const IS_RELATIVE = 0x80000000
 /** Rows for every live list that can be relative; `methods` of them is how many selectors they need at most. */
 export function findMethodLists(link: Link, kinds: Uint8Array): void {
   let [lists, methods] = [0, 0]
+  const isWanted = (block: number): boolean => isLive(link, block)
   const site = createSite()
-  eachList(link, kinds, (block) => {
+  eachList(link, kinds, isWanted, (block) => {
     const count = methodCount(link, site, block)
     if (count < 0) return
     lists++
@@ -42,7 +43,7 @@ export function findMethodLists(link: Link, kinds: Uint8Array): void {
   })
   const found = createMethodLists(lists, methods, false)
   link.methodLists = found
-  eachList(link, kinds, (block) => {
+  eachList(link, kinds, isWanted, (block) => {
     const count = methodCount(link, site, block)
     if (count < 0) return
     const list = ++found.count
@@ -51,12 +52,33 @@ export function findMethodLists(link: Link, kinds: Uint8Array): void {
     found.List.methods[list] = count
     found.methods += count
   })
+  if (link.categories.merged > 0) found.firstSection = firstSection(link, kinds)
   spawnRange(found.world, lists, [found.List])
   spawnRange(found.methodWorld, methods, [found.Method])
 }
 
+/** The input section of the first list, whether or not it has been merged with others since. */
+function firstSection(link: Link, kinds: Uint8Array): number {
+  const { leader } = link.blocks.Placement
+  let first = 0
+  const isThere = (block: number): boolean => isLive(link, block) || leader[block] !== 0
+  eachList(link, kinds, isThere, (block) => {
+    if (first === 0) first = link.blocks.Extent.section[block]
+  })
+  return first
+}
+
+function isLive({ blocks }: Link, block: number): boolean {
+  return (blocks.Extent.flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) === BLOCK_LIVE
+}
+
 /** Each block once that a symbol named like a method list begins, in files that have Objective-C data. */
-function eachList(link: Link, kinds: Uint8Array, visit: (block: number) => void): void {
+function eachList(
+  link: Link,
+  kinds: Uint8Array,
+  isWanted: (block: number) => boolean,
+  visit: (block: number) => void,
+): void {
   const { files, symbols, blocks, sections } = link
   const { flags, block: home, offset } = symbols.Definition
   for (const file of [...link.order, link.internal.file]) {
@@ -66,11 +88,7 @@ function eachList(link: Link, kinds: Uint8Array, visit: (block: number) => void)
     for (let symbol = first; symbol < first + files.Ranges.symbols[file]; symbol++) {
       const block = home[symbol]
       if ((flags[symbol] & SYMBOL_DEFINED) === 0 || block === 0 || block === last || offset[symbol] !== 0) continue
-      if (
-        kinds[sections.Header.name[blocks.Extent.section[block]]] !== KIND_DATA ||
-        (blocks.Extent.flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) !== BLOCK_LIVE
-      )
-        continue
+      if (kinds[sections.Header.name[blocks.Extent.section[block]]] !== KIND_DATA || !isWanted(block)) continue
       if (!isListName(link, file, symbol)) continue
       last = block
       visit(block)
@@ -163,7 +181,7 @@ export function placeMethodLists(link: Link): void {
   if (methodLists.count === 0) return
   const section = addInternalSection(link, '__TEXT', '__objc_methlist', macho.S_ATTR_NO_DEAD_STRIP, 2, CONTENT_REGULAR)
   const position = internalBytes(link, totalSize(methodLists), 4)
-  methodLists.firstSection = blocks.Extent.section[List.source[1]]
+  if (methodLists.firstSection === 0) methodLists.firstSection = blocks.Extent.section[List.source[1]]
   let at = position
   for (let list = 1; list <= methodLists.count; list++) {
     const source = List.source[list]

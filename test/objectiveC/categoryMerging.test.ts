@@ -32,6 +32,31 @@ const MORE = `${DECLARATIONS}
 @interface Foo (L) @end @implementation Foo (L) +(void)load {} -(int)l { return 1; } @end
 @interface Bar (Z) @end @implementation Bar (Z) -(int)z { return 1; } @end`
 
+/** As Swift lays classes out: within a larger block, with a flag in the pointer to class_ro_t. */
+const SWIFT = `.subsections_via_symbols
+_code: ret
+.section __TEXT,__objc_classname,cstring_literals
+l_foo: .asciz "Foo"
+.section __DATA,__objc_const
+.p2align 3
+__DATA_Foo: .long 128, 8, 8, 0
+.quad 0, l_foo, 0, 0, 0, 0, 0
+.p2align 3
+__METACLASS_DATA_Foo: .long 129, 40, 40, 0
+.quad 0, l_foo, 0, 0, 0, 0, 0
+.section __DATA,__objc_data
+.p2align 3
+_OBJC_METACLASS_$_Foo: .quad 0, 0, 0, 0, __METACLASS_DATA_Foo
+.p2align 3
+_whole: .quad _code, 0
+.globl _OBJC_CLASS_$_Foo
+.alt_entry _OBJC_CLASS_$_Foo
+_OBJC_CLASS_$_Foo: .quad _OBJC_METACLASS_$_Foo, 0, 0, 0, __DATA_Foo+2, 7
+.section __DATA,__objc_classlist,regular,no_dead_strip
+.p2align 3
+l_classes: .quad _OBJC_CLASS_$_Foo
+`
+
 const objc = (arch: Arch, name: string, source: string) => compile(arch, source, { language: 'objc', name })
 
 /** With symbols for strings, as arm64 has them: ld64.lld merges nothing without them. */
@@ -188,6 +213,14 @@ _OBJC_CLASS_$_Foo: .quad 0, 0, 0, 0, 0
     const text = readFileSync(map, 'utf8')
     assert.match(text, /\t__OBJC_\$_CATEGORY_Foo\(A\|B\|C\)$|\] __OBJC_\$_CATEGORY_Foo\(A\|B\|C\)$/m)
     assert.equal(text.split('\n').filter((line) => line.endsWith('-[Foo(A) a]')).length, 1)
+  })
+
+  test(`a class that lies within a block takes its categories in as with ld64.lld (${target.name})`, () => {
+    const objects = [assemble(arch, SWIFT), ...[TWO, MORE].map((source) => withStringSymbols(arch, source))]
+    const [own, other] = both(flags, ['-no_objc_relative_method_lists', ...objects])
+    verifyImage(target, own)
+    assert.equal(metadata(own), metadata(other))
+    assert.equal(sectionSizes(own).get('__objc_catlist'), 2 * 8)
   })
 
   test(`what classes and categories are told of is as ld64.lld merges them (${target.name})`, () => {
