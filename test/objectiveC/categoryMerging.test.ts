@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { copyFileSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { context } from '../../src/node.ts'
+import { context, link } from '../../src/node.ts'
 import { assemble, compile } from '../helpers/clang.ts'
 import { colonnade, linkFor } from '../helpers/colonnade.ts'
 import { mustRun } from '../helpers/command.ts'
@@ -205,6 +205,25 @@ _OBJC_CLASS_$_Foo: .quad 0, 0, 0, 0, 0
       verifyImage(target, join(folder, `${layout}.dylib`))
       await session.dispose()
     }
+  })
+
+  test(`merged categories are the same on any number of threads (${target.name})`, async () => {
+    const images: Uint8Array[] = []
+    for (const threads of [1, 2]) {
+      const { outputFiles } = await link({
+        ...targetOptions(target),
+        outputType: 'dylib',
+        undefined: 'dynamic_lookup',
+        objcCategoryMerging: true,
+        threads,
+        ...(threads > 1 ? { threadsFrom: 0 } : {}),
+        inputs: [...categories(arch), objc(arch, 'class', CLASS)],
+        output: 'x.dylib',
+        write: false,
+      })
+      images.push(outputFiles![0]!.contents)
+    }
+    assert.deepEqual(images[1], images[0])
   })
 
   test(`a map has what was merged under its new name (${target.name})`, () => {
