@@ -112,6 +112,15 @@ export interface ExternalNames {
   length: Uint32Array
 }
 
+/** The order of what is exported: externals, then re-exports. Threads see it too. */
+export interface ExportOrder {
+  names: ExternalNames
+  /** Rows of `names`, in byte order of these once `isSorted[0]` is 1; then `shared` is as in src/formats/dyld/sortNames.ts. */
+  rows: Uint32Array
+  shared: Uint32Array
+  isSorted: Int32Array
+}
+
 /** Debug map entries. `text` is an index into `texts` or -1; `row` the symbol table row (locals, then externals) plus 1 that names it, or 0. */
 export interface StabTable {
   count: number
@@ -279,6 +288,8 @@ export interface Link {
   image: Uint8Array
   tail: Uint8Array
   linkedit: Partial<Record<LinkeditName, LinkeditTable>>
+  /** What is exported; `finish` waits until it is sorted, which may be under way. null before and once the trie is made. */
+  exportOrder: { order: ExportOrder; finish: () => Promise<unknown> } | null
   /** Gives the export trie, which may be under way, and whether it has weak definitions; null before and after. */
   exports: (() => Promise<{ bytes: Uint8Array; weak: boolean }>) | null
   /** Gives the function starts in the same way; null too where there are none. */

@@ -8,9 +8,10 @@ import { hashLiteralChunks, leadLiteralChunks } from '../systems/fold/literalChu
 import { fillChunks } from '../systems/load/fillChunks.ts'
 import { findChunks } from '../systems/load/findChunks.ts'
 import { giveChunks, indexChunks, nameChunks, numberChunks } from '../systems/load/nameChunks.ts'
-import { externalChunks } from '../systems/numberSymbols/externalChunks.ts'
-import { nameRowChunks } from '../systems/numberSymbols/externalNames.ts'
-import { listChunks } from '../systems/numberSymbols/listChunks.ts'
+import { externalChunks } from '../systems/listSymbols/externalChunks.ts'
+import { nameRowChunks } from '../systems/listSymbols/externalNames.ts'
+import { sortExportChunks } from '../systems/listSymbols/exportOrder.ts'
+import { listChunks } from '../systems/listSymbols/listChunks.ts'
 import { compareChunks } from '../systems/relocate/compareChunks.ts'
 import { hintChunks } from '../systems/relocate/hints.ts'
 import { relocateChunks } from '../systems/relocate/relocateChunks.ts'
@@ -46,6 +47,7 @@ const KERNELS: Readonly<Record<string, unknown>> = {
   readChunks,
   relocateChunks,
   rowChunks,
+  sortExportChunks,
   writeChunks,
 }
 

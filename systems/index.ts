@@ -15,6 +15,7 @@ import { define } from './define.ts'
 import { fold } from './fold.ts'
 import { gatherUnwind } from './gatherUnwind.ts'
 import { release } from './kernels/release.ts'
+import { listSymbols } from './listSymbols.ts'
 import { load } from './load.ts'
 import { dropRows } from './load/takeRows.ts'
 import { map } from './map.ts'
@@ -46,8 +47,8 @@ const SHARES: Readonly<Record<string, number>> = {
   fold: 3,
   scan: 7,
   unwind: 2,
+  listSymbols: 5,
   allocate: 5,
-  numberSymbols: 5,
   relocate: 8,
   writeDyldInfo: 10,
   writeSymtab: 6,
@@ -70,6 +71,7 @@ const DECIDE: readonly (readonly [string, System])[] = [
 
 /** From decisions to bytes; nothing here fails but for values that do not fit. */
 const WRITE: readonly (readonly [string, System])[] = [
+  ['listSymbols', listSymbols],
   ['allocate', allocate],
   ['numberSymbols', numberSymbols],
   ['beginExports', beginExports],

@@ -358,6 +358,7 @@ function reserve(found: Survey, pool: Pool, keeps: boolean): Link {
     image: new Uint8Array(0),
     tail: new Uint8Array(0),
     linkedit: {},
+    exportOrder: null,
     exports: null,
     functionStarts: null,
     draft: null,

@@ -1,13 +1,13 @@
-// Makes the export trie: every external of the symbol table, with its kind and address, and what is passed on from dylibs. One chunk.
+// Makes the export trie: every external of the symbol table, with its kind and address, and what is passed on from dylibs. One chunk,
+// which threads leave alone until the names are sorted: the one that sorts them comes to it next.
 import { memory } from '../../components/columns.ts'
-import type { ExternalNames, Link } from '../../components/link.ts'
+import type { ExportOrder, Link } from '../../components/link.ts'
 import { SYMBOL_ABSOLUTE, SYMBOL_THREAD_LOCAL, SYMBOL_WEAK_DEF } from '../../components/symbols.ts'
-import { encodeExportTrie } from '../../src/formats/dyld/exportTrie.ts'
+import { encodeSortedExports } from '../../src/formats/dyld/exportTrie.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
 
 export interface ExportJob {
-  /** Of the externals, then of re-exports. */
-  names: ExternalNames
+  order: ExportOrder
   externals: Uint32Array
   byRow: Uint32Array
   /** Library ordinals of re-exports, which stand behind the externals, and the flags of their entries. */
@@ -25,25 +25,26 @@ export interface Exports {
   weak: boolean
 }
 
-/** Returns null where the chunk was taken by another thread. */
+/** Returns null where the chunk was taken by another thread, or may not be taken yet. */
 export function exportChunks(link: Link, job: ExportJob, take: () => number): Exports | null {
-  if (take() < 0) return null
+  if (Atomics.load(job.order.isSorted, 0) === 0 || take() < 0) return null
   const own = job.externals.length
   const count = own + job.ordinals.length
   const rows = {
-    names: job.names,
+    names: job.order.names,
     flags: new Uint8Array(count),
     addresses: new Float64Array(count),
     others: count === own ? null : new Uint32Array(count),
     importNames: null,
-    order: exportOrder(job, count),
+    order: null,
     count,
   }
   const weak = fillOwn(link, job, rows)
   rows.flags.set(job.reexportFlags, own)
   rows.others?.set(job.ordinals, own)
   const make = (size: number): Uint8Array => new Uint8Array(memory(size, job.shared))
-  return { bytes: encodeExportTrie(rows, make, job.roomy), weak }
+  const sorted = { order: job.order.rows, shared: job.order.shared }
+  return { bytes: encodeSortedExports(rows, sorted, make, job.roomy), weak }
 }
 
 /** Returns whether there are weak definitions. */
@@ -71,12 +72,4 @@ export function exportFlags(is: number): number {
     (is & SYMBOL_THREAD_LOCAL ? macho.EXPORT_SYMBOL_FLAGS_KIND_THREAD_LOCAL : 0) |
     (is & SYMBOL_ABSOLUTE ? macho.EXPORT_SYMBOL_FLAGS_KIND_ABSOLUTE : 0)
   )
-}
-
-/** Externals in the order of their symbols' rows, as the objects list them, then re-exports. */
-function exportOrder({ byRow }: ExportJob, count: number): Uint32Array {
-  const order = new Uint32Array(count)
-  order.set(byRow)
-  for (let i = byRow.length; i < count; i++) order[i] = i
-  return order
 }

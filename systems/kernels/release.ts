@@ -16,7 +16,7 @@ const LAST_READ: Readonly<Record<string, (link: Link) => void>> = {
     empty(blocks.Links)
     empty(unwinds.Range)
   },
-  numberSymbols: ({ names }) => releaseIndex(names),
+  listSymbols: ({ names }) => releaseIndex(names),
   writeIndirect: (link) => {
     empty(link.blocks.Relocations)
     empty(link.symbols.Reference, ['target'])
@@ -82,8 +82,8 @@ function releaseInputs({ arenas, symbols, names, blocks, settings, keeps }: Link
 const COLLECTED: readonly string[] = [
   'define',
   'prioritize',
+  'listSymbols',
   'allocate',
-  'numberSymbols',
   'writeIndirect',
   'writeDyldInfo',
   'writeHeader',

@@ -322,6 +322,30 @@ test('a worker that has not begun is not waited for', async () => {
   assert.ok(alone.equals(await bytesOf(optionsFor('x86_64', { threads: 2, host }))))
 })
 
+test('a worker that comes to the exports before they are sorted leaves them alone', async () => {
+  const alone = await bytesOf(optionsFor('x86_64', { threads: 1 }))
+  const begun = new Set<string>()
+  const host = watched({ posted: ({ kernel }) => begun.add(kernel) }, true)
+  const start = host.startWorker!
+  host.startWorker = (events) => {
+    const worker = start(events)
+    const post = (message: unknown) => {
+      if (message === FORGET || (message as Request).kernel !== 'sortExportChunks') worker.post(message)
+    }
+    return { ...worker, post }
+  }
+  assert.ok(alone.equals(await bytesOf(optionsFor('x86_64', { threads: 2, host }))))
+  assert.deepEqual([begun.has('exportChunks'), begun.has('sortExportChunks')], [true, false])
+})
+
+test('a thread sorts the exports while blocks are placed', async () => {
+  const host = watched({}, true)
+  const { timeTrace } = await link(optionsFor('arm64', { threads: 2, host, timeTrace: true, timeTraceGranularity: 0 }))
+  const span = (name: string) => timeTrace!.traceEvents.find((event) => event.name === name)!
+  assert.equal(span('sortExportChunks').tid, 2)
+  assert.ok(span('sortExportChunks').ts < span('allocate').ts)
+})
+
 test('an abort ends a link that waits for a worker, and stops the workers', async () => {
   let stopped = 0
   const controller = new AbortController()

@@ -3,7 +3,7 @@ import { EXPORT_SYMBOL_FLAGS_REEXPORT, EXPORT_SYMBOL_FLAGS_STUB_AND_RESOLVER } f
 import { type Cursor, cursorOver, readByte, readRoundedUleb, readUleb, skipCstring } from './cursor.ts'
 import { buildTrie, placeNodes, type TrieNodes } from './exportTrieNodes.ts'
 import { placeWithRooms } from './exportTrieRooms.ts'
-import { type NameRows, sortNames } from './sortNames.ts'
+import { type NameRows, type SortedNames, sortNames } from './sortNames.ts'
 
 const NAME_LIMIT = 1 << 16
 /** A plain export, without flags and with an address below this, has a terminal of at most 7 bytes. */
@@ -35,8 +35,18 @@ export function encodeExportTrie(
   make: (size: number) => Uint8Array = (size) => new Uint8Array(size),
   roomy = false,
 ): Uint8Array {
+  const order = rows.order ?? Uint32Array.from({ length: rows.count }, (_, i) => i)
+  return encodeSortedExports(rows, sortNames(rows.names, order), make, roomy)
+}
+
+/** The same of rows that are sorted already; their `order` is not looked at. */
+export function encodeSortedExports(
+  rows: ExportRows,
+  sorted: SortedNames,
+  make: (size: number) => Uint8Array,
+  roomy: boolean,
+): Uint8Array {
   if (rows.count === 0) return new Uint8Array(0)
-  const sorted = sortNames(rows.names, rows.order ?? Uint32Array.from({ length: rows.count }, (_, i) => i))
   const sizes = terminalSizes(rows)
   const nodes = buildTrie(rows.names, sorted, sizes)
   const { size, width } = roomy ? placeWithRooms(nodes) : { size: placeNodes(nodes), width: 0 }

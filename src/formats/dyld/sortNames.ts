@@ -22,17 +22,22 @@ type Sorting = {
 /**
  * Sorts the rows that `order` lists, in place; a prefix stands before what it starts, equal names (all of whose bytes are then
  * shared) stay in order. Merges the runs that ascend already: assemblers list what an object defines by name, so that there is
- * one a file. What two neighbours share decides most steps of a merge without a look at the names, and comes out as `shared`.
+ * one a file. What two neighbours share decides most steps of a merge without a look at the names, and comes out as `shared`,
+ * which has room for one more.
  */
-export function sortNames(names: NameRows, order: Uint32Array): SortedNames {
+export function sortNames(
+  names: NameRows,
+  order: Uint32Array,
+  shared: Uint32Array = new Uint32Array(order.length + 1),
+): SortedNames {
   const count = order.length
-  const sorting = createSorting(names, order)
+  const sorting = createSorting(names, order, shared)
   let runs = findRuns(sorting, count)
   while (runs > 1) runs = mergePairs(sorting, runs)
-  return { order, shared: sorting.shared }
+  return { order, shared }
 }
 
-function createSorting(names: NameRows, order: Uint32Array): Sorting {
+function createSorting(names: NameRows, order: Uint32Array, shared: Uint32Array): Sorting {
   const { bytes, offset, length } = names
   const count = order.length
   const column = () => new Uint32Array(count)
@@ -41,7 +46,7 @@ function createSorting(names: NameRows, order: Uint32Array): Sorting {
     offset,
     length,
     order,
-    shared: new Uint32Array(count + 1),
+    shared,
     aside: column(),
     asideShared: new Uint32Array(count + 1),
     starts: new Uint32Array(count + 1),

@@ -3,7 +3,8 @@ import type { Link } from '../../../components/link.ts'
 import { SYMBOL_ABSOLUTE } from '../../../components/symbols.ts'
 import { encodeExports } from '../../../systems/beginExports.ts'
 import { exportFlags } from '../../../systems/beginExports/exportChunks.ts'
-import { orderByRow } from '../../../systems/numberSymbols/byRow.ts'
+import { createExportOrder, sortExports } from '../../../systems/listSymbols/exportOrder.ts'
+import { orderByRow } from '../../../systems/listSymbols/byRow.ts'
 import { ByteSink } from '../../core/bytes.ts'
 import { appendUleb64 } from '../../formats/dyld/cursor.ts'
 import { editExportTrie } from '../../formats/dyld/editExportTrie.ts'
@@ -43,7 +44,9 @@ export function patchExports(link: Link, old: Exported, now: Exported, dirty: Di
   }
   if (edits.length <= MOST_EDITS && edits.every((name) => edited(link, name, now, dirty))) return true
   orderByRow(link, link.symtab.locals)
-  return replaceTable(link, dirty, 'exports', encodeExports(link))
+  const order = createExportOrder(link)
+  sortExports(order)
+  return replaceTable(link, dirty, 'exports', encodeExports(link, order))
 }
 
 function trieOf({ tail, image, linkedit }: Link): Uint8Array {

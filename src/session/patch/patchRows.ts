@@ -1,8 +1,8 @@
 // The rows of the symbol table after an object has other symbols: its own are made anew, the others move. The last rows stay where they
 // are, for there is room in front of the table; names stay where they are, for those of each file have room.
 import type { Link, StabTable } from '../../../components/link.ts'
-import { type Listing, listFile } from '../../../systems/numberSymbols/byFile.ts'
-import { localFilter } from '../../../systems/numberSymbols/localFilter.ts'
+import { type Listing, listFile } from '../../../systems/listSymbols/byFile.ts'
+import { localFilter } from '../../../systems/listSymbols/localFilter.ts'
 import { debugUnits } from '../../../systems/kernels/debugUnits.ts'
 import { nameRoom, rowRoom } from '../../../systems/kernels/linkeditRooms.ts'
 import { EMPTY_NAME, NLIST_WORDS, writeNlist, writeRoom } from '../../../systems/writeSymtab.ts'

@@ -14,7 +14,6 @@ import {
 import { pairedAddend } from '../../../systems/kernels/branches.ts'
 import { createSite, enterSection, type Site } from '../../../systems/kernels/references.ts'
 import { listThunks } from '../../../systems/numberSymbols.ts'
-import { localFilter } from '../../../systems/numberSymbols/localFilter.ts'
 import { writeThunk } from '../../../systems/relocate/thunks.ts'
 import { R_BRANCH } from '../../arch/arch.ts'
 import { alignUp } from '../../core/align.ts'
@@ -113,7 +112,7 @@ function isSame(link: Link, thunks: Thunks, targets: Link['branchTargets']): boo
       link.branchTargets.Target.addend[of] === targets.Target.addend[old]
     if (!same) return false
   }
-  const listed = listThunks(link, localFilter(link))
+  const listed = listThunks(link)
   return listed.length === link.table.thunks.length && listed.every((thunk, i) => thunk === link.table.thunks[i])
 }
 

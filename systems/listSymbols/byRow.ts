@@ -31,7 +31,7 @@ export function orderByRow(link: Link, first: number): void {
   numberOwn(link, ranks, first)
 }
 
-/** Use.symtab of the imports that stand for a definition of the image, once table.byRow is filled. */
+/** Use.symtab of the imports that stand for a definition of the image, once table.byRow is filled: the externals begin at `first`. */
 export function numberOwn(link: Link, { words, before }: Ranks, first: number): void {
   const { where, symbol } = link.names.Resolution
   const { name: nameOf } = link.symbols.Definition
