@@ -103,8 +103,7 @@ export interface UnwindTable {
 }
 
 /**
- * Names of the externals side by side, each with a NUL: what the export trie sorts and the string table takes as it is.
- * Out of the inputs (81 MB, 120,000 names) sorting alone took three times as long.
+ * Names of the externals side by side, each with a NUL: what the string table takes as it is.
  */
 export interface ExternalNames {
   bytes: Uint8Array
@@ -112,13 +111,17 @@ export interface ExternalNames {
   length: Uint32Array
 }
 
-/** The order of what is exported: externals, then re-exports. Threads see it too. */
+/** What is exported and its order: the externals in the order of their symbols' rows, then re-exports. Threads see it too. */
 export interface ExportOrder {
+  /** Without NULs; those of externals are there once they are sorted. */
   names: ExternalNames
   /** Rows of `names`, in byte order of these once `isSorted[0]` is 1; then `shared` is as in src/formats/dyld/sortNames.ts. */
   rows: Uint32Array
   shared: Uint32Array
   isSorted: Int32Array
+  /** Of link.table: names by external, and the externals in this order. */
+  externalNames: ExternalNames
+  byRow: Uint32Array
 }
 
 /** Debug map entries. `text` is an index into `texts` or -1; `row` the symbol table row (locals, then externals) plus 1 that names it, or 0. */

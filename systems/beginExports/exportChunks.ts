@@ -54,12 +54,11 @@ function fillOwn({ symbols }: Link, job: ExportJob, rows: { flags: Uint8Array; a
   const { address } = symbols.Reference
   let all = 0
   for (let at = 0; at < byRow.length; at++) {
-    const i = byRow[at]
-    const symbol = externals[i]
+    const symbol = externals[byRow[at]]
     const is = flags[symbol]
     const absolute = (is & SYMBOL_ABSOLUTE) !== 0
-    rows.addresses[i] = address[symbol] - (absolute ? 0 : imageBase)
-    rows.flags[i] = exportFlags(is)
+    rows.addresses[at] = address[symbol] - (absolute ? 0 : imageBase)
+    rows.flags[at] = exportFlags(is)
     all |= is
   }
   return (all & SYMBOL_WEAK_DEF) !== 0

@@ -1,4 +1,4 @@
-// The names of the externals side by side: what the export trie sorts, and the string table takes as it is. And the externals in
+// The names of the externals side by side, as the string table takes them. And the externals in
 // the order of their symbols' rows.
 import { memory } from '../../components/columns.ts'
 import type { ExternalNames, Link } from '../../components/link.ts'
@@ -67,7 +67,8 @@ function copyNames(link: Link, { rows, names }: NameJob, from: number, end: numb
   }
 }
 
-function copyName(source: DataView, at: number, end: number, target: DataView, to: number): void {
+/** Copies bytes [at, end) to `to`. */
+export function copyName(source: DataView, at: number, end: number, target: DataView, to: number): void {
   for (; at + 4 <= end; at += 4, to += 4) target.setInt32(to, source.getInt32(at, true), true)
   for (; at < end; at++, to++) target.setUint8(to, source.getUint8(at))
 }
