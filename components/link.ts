@@ -17,7 +17,6 @@ import type { Fixups } from './fixups.ts'
 import type { Gots } from './gots.ts'
 import type { Imports } from './imports.ts'
 import type { Kept, Past } from './kept.ts'
-import type { Measured } from './measured.ts'
 import type { Names } from './names.ts'
 import type { Outputs, Segments } from './outputs.ts'
 import type { Observer } from './observer.ts'
@@ -182,8 +181,6 @@ export interface Link {
   observer: Observer
   pool: Pool
   arenas: Arenas
-  /** Until objects are loaded for the first time. */
-  measured: Measured | null
   /** Texts of low-cardinality things, by the index that columns hold. */
   paths: string[]
   archives: Archive[]

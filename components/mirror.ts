@@ -77,9 +77,9 @@ function probesOf(link: Link): number {
   return (link.names?.probes ?? 0) + (link.gots?.probes ?? 0) + (link.tlvs?.probes ?? 0)
 }
 
-/** A link that has `host` and nothing else; `updateMirror` sets the parts that kernels ask for, before the first of them runs. */
+/** A link in which only `host` is set; `updateMirror` sets the parts that kernels ask for, before the first of them runs. */
 export function createMirror(host: Host): Link {
-  return { host, measured: null, visited: noneVisited() } as Link
+  return { host, visited: noneVisited() } as Link
 }
 
 /** `part` of the link as it can be sent: columns and plain values; arrays are copied, for the link goes on changing them. */

@@ -32,7 +32,6 @@ export async function load(link: Link): Promise<number> {
   const isKept = waiting.some((file) => isAdopted(link, file))
   if (!isKept && isTogether(link, waiting)) await loadTogether(link, waiting)
   else await loadHere(link, waiting)
-  link.measured = null
   for (const file of waiting) {
     if (Source.flags[file] & FILE_BROKEN) continue
     if (link.keeps && !(link.kept?.inPlace && isAdopted(link, file))) keepRows(link, file)

@@ -20,7 +20,6 @@ import { createGots } from '../components/gots.ts'
 import { createImports } from '../components/imports.ts'
 import type { Kept } from '../components/kept.ts'
 import { createStabs, type Link } from '../components/link.ts'
-import { createMeasured } from '../components/measured.ts'
 import { createNames } from '../components/names.ts'
 import { createCategories, createMessageStubs, createMethodLists, createSelectors } from '../components/objectiveC.ts'
 import { checkpoint, type Observer } from '../components/observer.ts'
@@ -89,7 +88,6 @@ export async function survey(
   found.splits = !keeps && isLarge(settings, found.expected)
   if (found.splits || (!keeps && hasLargeFile(found))) found.scratch = createReadScratch()
   found.ahead = createReadAhead(pool, host, found)
-  if (found.ahead?.threads === false) found.measured = createMeasured()
   if (settings.bundleLoader !== undefined) await addBundleLoader(found, settings.bundleLoader)
   await addInputs(found)
   while (found.pendingAutolinks.length > 0) {
@@ -276,7 +274,6 @@ function reserve(found: Survey, pool: Pool, keeps: boolean): Link {
     observer: found.observer,
     pool,
     arenas: found.arenas,
-    measured: found.measured,
     paths: found.paths,
     archives: found.archives,
     dylibs: found.dylibs,

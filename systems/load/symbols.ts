@@ -109,8 +109,7 @@ function placeNames(
   const arena = tablesArena(link, file)
   const end = header.strings + header.stringsSize
   const most = mostSpelled(header.stringsSize)
-  if (!takeMeasured(link, file, mentions, base, count))
-    measureNames(link.arenas.list[arena].view, start, base, base + count, end, most, place, mentions.hash)
+  measureNames(link.arenas.list[arena].view, start, base, base + count, end, most, place, mentions.hash)
   let spelled = 0
   for (let i = base; i < base + count; i++) {
     const size = place[i]
@@ -122,21 +121,6 @@ function placeNames(
     place[i] = size | (arena << 24)
   }
   link.visited.hashed += spelled
-  return true
-}
-
-/** Survey counts those in sections that are not linked too: where there are any, names are measured again. */
-function takeMeasured(
-  { measured }: Link,
-  file: number,
-  { place, hash }: Mentions,
-  base: number,
-  count: number,
-): boolean {
-  if (measured === null || measured.count[file] !== count) return false
-  const first = measured.first[file]
-  place.set(measured.length.subarray(first, first + count), base)
-  hash.set(measured.hash.subarray(first, first + count), base)
   return true
 }
 

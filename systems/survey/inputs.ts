@@ -36,7 +36,6 @@ import {
   countObject,
 } from './counts.ts'
 import { type Kind, kindOf } from './kindOf.ts'
-import { measureAhead } from './measureAhead.ts'
 import { takeAhead } from './readAhead.ts'
 import { readSplit, type SplitRead } from './readSplit.ts'
 import { addFile, arenaHint, type Place, type Survey } from './survey.ts'
@@ -144,7 +143,6 @@ export function addObject(survey: Survey, path: string, found: Place, rank: numb
     if (known < 0) {
       const header = readObjectHeader(bytes, place.position, place.size)
       countObject(bytes, place.position, header, counts, 0, symbols)
-      measureAhead(survey, file, place.split ? tables : place.arena, header)
     }
     takeCounts(survey, file, counts, Math.max(known, 0))
     if (counts[Math.max(known, 0) + COUNT_OPTIONS] !== 0) {

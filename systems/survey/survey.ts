@@ -2,7 +2,6 @@
 import { type Arenas, createArenas } from '../../components/arena.ts'
 import type { Kept } from '../../components/kept.ts'
 import type { Dylib, Link } from '../../components/link.ts'
-import type { Measured } from '../../components/measured.ts'
 import type { Observer } from '../../components/observer.ts'
 import type { Arch } from '../../src/arch/arch.ts'
 import type { Messages } from '../../src/core/messages.ts'
@@ -75,8 +74,6 @@ export interface Survey {
   stats: Map<string, FileStat>
   /** What threads have read before its turn; null when they do not. */
   ahead: ReadAhead | null
-  /** null where nothing is read beside this thread. */
-  measured: Measured | null
   /** Counts of the object at hand. */
   counts: Float64Array
   /** Objects are read in two parts. */
@@ -167,7 +164,6 @@ export function createSurvey(
     frameworkDirectories: [],
     dependencies: { read: [], missing: [], members: [] },
     ahead: null,
-    measured: null,
     counts: new Float64Array(COUNTS),
     splits: false,
     scratch: null,
