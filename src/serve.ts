@@ -2,7 +2,7 @@
 import { counted, createMirror, updateMirror } from '../components/mirror.ts'
 import type { Link } from '../components/link.ts'
 import { addressChunks } from '../systems/allocate/addressChunks.ts'
-import { branchChunks, measureChunks } from '../systems/allocate/branchChunks.ts'
+import { branchChunks, measureChunks, unplaceChunks } from '../systems/allocate/branchChunks.ts'
 import { exportChunks } from '../systems/beginExports/exportChunks.ts'
 import { hashLiteralChunks, leadLiteralChunks } from '../systems/fold/literalChunks.ts'
 import { fillChunks } from '../systems/load/fillChunks.ts'
@@ -48,6 +48,7 @@ const KERNELS: Readonly<Record<string, unknown>> = {
   relocateChunks,
   rowChunks,
   sortExportChunks,
+  unplaceChunks,
   writeChunks,
 }
 

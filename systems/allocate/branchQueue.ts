@@ -1,15 +1,16 @@
 // Branches that wait for their targets while code is laid out, in order of address, and which of the targets have thunks.
-import { memory } from '../../components/columns.ts'
 import type { Link } from '../../components/link.ts'
 import { TARGET_IMPORT } from '../../components/symbols.ts'
 import { addBranchTarget } from '../../components/thunks.ts'
 import { isInReach } from '../kernels/branches.ts'
+import type { BranchList, NamedTargets } from './branchChunks.ts'
 
 /** What a slot, or the state of one, has when the target has a row of link.branchTargets; the rest is that row. */
 export const HAS_ROW = 0x40000000
 
 /*
- * A branch target is a slot: a name, or names.count + a local symbol; with an addend, HAS_ROW | its row of link.branchTargets.
+ * A branch target is a slot: a name, names.count + a local symbol, or behind those an import; with an addend, HAS_ROW | its row of
+ * link.branchTargets.
  * By name, what is looked up at random stays in the nearer caches: there are several times as many symbols.
  *   queue, by position [head, tail), which goes on counting from section to section:
  *     place     u32  the instruction, from the section's start
@@ -18,7 +19,6 @@ export const HAS_ROW = 0x40000000
  *     newest    bit  the last one that waits for its target: who leaves need not look at the target, which lies anywhere in memory
  *   by slot:
  *     state     u32  position of the last branch that waits for it, plus 1; once it has a thunk, HAS_ROW | its row
- *     position  u32  as `expected`, for definitions in the section `measured`
  *   by row of link.branchTargets:
  *     last      u32  as state, since its last thunk
  */
@@ -33,47 +33,56 @@ export interface BranchQueue {
   last: Uint32Array
   /** Targets that branches wait for and that have no thunk for them yet. */
   pending: number
-  position: Uint32Array
-  measured: number
+  named: NamedTargets
 }
 
-/** The column `position`, empty. */
-export function createPositions(link: Link): Uint32Array {
-  return new Uint32Array(memory(slotsOf(link) * 4, link.arenas.shared))
-}
-
-function slotsOf(link: Link): number {
-  return link.names.count + link.symbols.count + 1
-}
-
-/** Room for `branches` of them in `sections`. `position` is that of the section `measured`. */
+/**
+ * Room for `branches` of them in `sections`; in the columns of `list`, whose rows the queue takes as it comes by them. `named`:
+ * where names would be without thunks.
+ */
 export function createBranchQueue(
   link: Link,
   branches: number,
   sections: number,
-  position: Uint32Array,
-  measured: number,
+  list: BranchList | null,
+  named: NamedTargets,
 ): BranchQueue {
   const room = branches + sections
-  return {
+  const { place, slot, expected, state } = list ?? {
     place: new Uint32Array(room),
     slot: new Uint32Array(room),
     expected: new Uint32Array(room),
+    state: new Uint32Array(slotsOf(link)),
+  }
+  return {
+    place,
+    slot,
+    expected,
     newest: new Uint32Array((room >>> 5) + 1),
     head: 0,
     tail: 0,
-    state: new Uint32Array(slotsOf(link)),
+    state,
     last: new Uint32Array(branches + 1),
     pending: 0,
-    position,
-    measured,
+    named,
   }
+}
+
+export function slotsOf(link: Link): number {
+  return link.names.count + link.symbols.count + link.imports.count + 1
 }
 
 /** Of what `symbol`, a row that a relocation names, refers to. */
 export function slotOf(link: Link, symbol: number, addend: number): number {
   if (addend !== 0) return HAS_ROW | addBranchTarget(link.branchTargets, link.symbols.Reference.target[symbol], addend)
-  return link.symbols.Definition.name[symbol] || link.names.count + link.symbols.Reference.target[symbol]
+  return slotOfTarget(link, link.names.count, symbol)
+}
+
+/** The same without addend. Most branches to what is not in the image are to a few imports, which lie side by side here. */
+export function slotOfTarget({ symbols }: Link, names: number, symbol: number): number {
+  const target = symbols.Reference.target[symbol]
+  if (target & TARGET_IMPORT) return names + symbols.count + (target & ~TARGET_IMPORT)
+  return symbols.Definition.name[symbol] || names + target
 }
 
 /** The row of a target that has one, 0 for one that never had a thunk. */
@@ -106,9 +115,10 @@ function ageOf({ newest }: BranchQueue, at: number): void {
 /** The Reference.target of a slot. */
 export function targetOf(link: Link, slot: number): number {
   if (slot & HAS_ROW) return link.branchTargets.Target.target[slot & ~HAS_ROW]
+  if (slot > link.names.count + link.symbols.count)
+    return (TARGET_IMPORT | (slot - link.names.count - link.symbols.count)) >>> 0
   if (slot > link.names.count) return slot - link.names.count
-  const { symbol, import: imported } = link.names.Resolution
-  return imported[slot] === 0 ? symbol[slot] : (TARGET_IMPORT | imported[slot]) >>> 0
+  return link.names.Resolution.symbol[slot]
 }
 
 export function addendOf(link: Link, slot: number): number {

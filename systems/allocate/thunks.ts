@@ -10,31 +10,35 @@ import { SYMBOL_ABSOLUTE, TARGET_IMPORT } from '../../components/symbols.ts'
 import { addThunk, createBranchTargets, createThunks } from '../../components/thunks.ts'
 import { runKernel } from '../../components/mirror.ts'
 import { R_BRANCH } from '../../src/arch/arch.ts'
-import { alignUp } from '../../src/core/align.ts'
+import { alignUp, alignUpPow2 } from '../../src/core/align.ts'
 import { error } from '../../src/core/messages.ts'
+import { countTo } from '../../src/core/pool.ts'
 import { spawnRange } from '../../src/ecs.ts'
 import { isInReach, pairedAddend } from '../kernels/branches.ts'
 import { isCodeFlags } from '../kernels/code.ts'
 import { createSite, enterSection, type Site } from '../kernels/references.ts'
 import { orderBlocks } from '../kernels/orderBlocks.ts'
 import {
+  BEHIND,
   branchChunks,
   type BranchList,
   countBranches,
   createBranchList,
+  createNamedTargets,
   HAS_ADDEND,
   measureChunks,
   type MeasureJob,
+  type NamedTargets,
+  unplaceChunks,
+  unplaceSection,
 } from './branchChunks.ts'
 import {
   addendOf,
   type BranchQueue,
   countWaiting,
   createBranchQueue,
-  createPositions,
   emptyQueue,
   enqueue,
-  HAS_ROW,
   leave,
   seesThunk,
   serveSlot,
@@ -64,11 +68,10 @@ export interface Extension {
   /** Start and end of the block at hand, were there no thunks; to its end everything is placed. */
   start: number
   end: number
+  /** Of it, room before it. */
+  gap: number
   /** The most that thunks have moved a block. */
   moved: number
-  /** Thunks of the section, and its largest alignment so far. */
-  made: number
-  align: number
   /** Of the section at hand in the padded layout; null where its blocks are packed. */
   rooms: Rooms | null
   /** Code sections and stubs behind the one at hand. */
@@ -79,31 +82,28 @@ export interface Extension {
 export async function extendBranches(link: Link, list: readonly number[]): Promise<Extension | null> {
   const code = outgrownCode(link, list)
   if (code === null) return null
-  const largest = largestOf(link, code)
-  const position = createPositions(link)
-  const job = measureJob(link, position, largest)
+  const job = measureJob(link, largestOf(link, code))
   await runKernel(link, 'measureChunks', MEASURE_PARTS, measureChunks, job, chunksOf(job))
-  const found = createBranchList(link, link.inputs[largest], position)
+  const plan = planExtension(link, code, job.named)
+  const { found } = plan
+  if (found === null) return createExtension(link, plan)
   const counted = await runKernel(link, 'branchChunks', LIST_PARTS, branchChunks, found, found.chunks)
-  return createExtension(link, code, largest, found, sumOf(counted))
+  await runKernel(link, 'unplaceChunks', MEASURE_PARTS, unplaceChunks, found, found.chunks)
+  return createExtension(link, plan, sumOf(counted))
 }
 
 /** The same at once, on the link's own thread. */
 export function extendBranchesAlone(link: Link, list: readonly number[]): Extension | null {
   const code = outgrownCode(link, list)
   if (code === null) return null
-  const largest = largestOf(link, code)
-  const position = createPositions(link)
-  const job = measureJob(link, position, largest)
-  measureChunks(link, job, takeAll(chunksOf(job)))
-  const found = createBranchList(link, link.inputs[largest], position)
-  return createExtension(link, code, largest, found, branchChunks(link, found, takeAll(found.chunks)))
-}
-
-/** Chunks 0 to count - 1, one after the other. */
-function takeAll(count: number): () => number {
-  let next = 0
-  return () => (next < count ? next++ : -1)
+  const job = measureJob(link, largestOf(link, code))
+  measureChunks(link, job, countTo(chunksOf(job)))
+  const plan = planExtension(link, code, job.named)
+  const { found } = plan
+  if (found === null) return createExtension(link, plan)
+  const counted = branchChunks(link, found, countTo(found.chunks))
+  unplaceChunks(link, found, countTo(found.chunks))
+  return createExtension(link, plan, counted)
 }
 
 /** The segment's code and stubs, if they may be too long for a branch. */
@@ -125,25 +125,35 @@ function sumOf(counts: readonly number[]): number {
   return counts.reduce((sum, count) => sum + count, 0)
 }
 
-/** `found` are branches of the section `largest`, which has `counted` of them. */
-function createExtension(
-  link: Link,
-  code: readonly number[],
-  largest: number,
-  found: BranchList,
-  counted: number,
-): Extension {
-  const others = code.filter((output) => output !== largest)
-  const branches = counted + sumOf(others.map((output) => branchesOf(link, output)))
-  link.thunks = createThunks(branches, link.arenas.shared)
-  link.branchTargets = createBranchTargets(branches, link.arenas.shared)
-  const queue = createBranchQueue(link, branches, code.length, found.position, largest)
-  for (const output of code)
-    forEachBlock(link, output, (block) => (link.blocks.Placement.address[block] = Number.POSITIVE_INFINITY))
+interface Plan {
+  code: readonly number[]
+  named: NamedTargets
+  /** Sections whose branches are looked at one by one, and how many there are. */
+  looked: readonly number[]
+  branches: number
+  /** Room for the list of those of the largest section; null where its blocks do not keep the order of the inputs. */
+  found: BranchList | null
+}
+
+function planExtension(link: Link, code: readonly number[], named: NamedTargets): Plan {
+  const { output } = named
+  const isListable = hasBranches(link, output) && link.priorities.length === 0
+  const looked = isListable ? code.filter((other) => other !== output) : code
+  const branches = sumOf(looked.map((other) => branchesOf(link, other)))
+  const found = isListable ? createBranchList(link, named, branches + code.length) : null
+  return { code, named, looked, branches, found }
+}
+
+/** There are `listed` branches in the section of the list. */
+function createExtension(link: Link, { code, named, looked, branches, found }: Plan, listed = 0): Extension {
+  const most = branches + listed
+  link.thunks = createThunks(most, link.arenas.shared)
+  link.branchTargets = createBranchTargets(most, link.arenas.shared)
+  for (const output of looked) for (const section of link.inputs[output]) unplaceSection(link, section)
   return {
     site: createSite(),
-    queue,
-    list: link.priorities.length === 0 ? found : null,
+    queue: createBranchQueue(link, most, code.length, found, named),
+    list: found,
     index: 0,
     next: 0,
     placed: new Uint8Array(link.outputs.count + 1),
@@ -152,9 +162,8 @@ function createExtension(
     size: 0,
     start: 0,
     end: 0,
+    gap: 0,
     moved: 0,
-    made: 0,
-    align: 4,
     rooms: null,
     rest: [...code],
   }
@@ -199,37 +208,62 @@ function branchesOf(link: Link, output: number): number {
 
 /** Places the blocks of a code section, with thunks among them; their addresses are final. */
 export function placeWithThunks(link: Link, ext: Extension, output: number): void {
+  const { room, alignPow2 } = link.outputs.Section
   ext.output = output
   ext.base = link.outputs.Extent.address[output]
-  ext.size = ext.start = ext.end = ext.moved = ext.made = 0
-  ext.align = 4
+  ext.size = ext.start = ext.end = ext.moved = 0
   ext.rest = ext.rest.filter((other) => other !== output)
   ext.placed[output] = 1
-  const { Extent, Placement, Relocations } = link.blocks
-  const { room, alignPow2 } = link.outputs.Section
-  const rooms = room[output] === 0 ? null : createRooms(link, output, alignPow2[output])
-  ext.rooms = rooms
+  ext.rooms = room[output] === 0 ? null : createRooms(link, output, alignPow2[output])
+  const { count } = link.blocks.Relocations
   forEachBlock(link, output, (block) => {
-    const align = 2 ** Extent.alignPow2[block]
-    const size = Extent.size[block]
-    ext.start = rooms === null ? alignUp(ext.end, align) : enterBlock(link, rooms, block)
-    const gap = rooms === null ? 0 : ext.start - ext.end
-    if (mayBeDue(link, ext, gap, align, size)) serveQueue(link, ext, gap, align, size)
-    ext.end = ext.start + size
-    if (align > ext.align) {
-      ext.align = align
-      ext.moved = mostMoved(link, ext)
-    }
-    const offset = alignUp(ext.size + gap, align)
-    Placement.address[block] = ext.base + offset
-    ext.size = offset + size
-    if (Relocations.count[block] === 0) return
-    if (isListed(ext)) noteListed(link, ext, block, offset)
+    enter(link, ext, block)
+    serveDue(link, ext, block)
+    const offset = place(link, ext, block)
+    if (count[block] === 0) return
+    if (isListed(ext)) noteListed(link, ext, ext.list!, block, offset)
     else noteBranches(link, ext, block, offset)
   })
   serveRest(link, ext)
   emptyQueue(ext.queue)
-  link.outputs.Extent.size[output] = rooms === null ? ext.size : sizeWithRoom(link, ext, ext.size)
+  link.outputs.Extent.size[output] = ext.rooms === null ? ext.size : sizeWithRoom(link, ext, ext.size)
+}
+
+/** Whether the list of branches has all that the blocks to come can need. */
+function isListed({ list, output, moved }: Extension): boolean {
+  return list !== null && output === list.named.output && moved <= list.margin
+}
+
+/** The next block: where it would be without thunks. */
+function enter(link: Link, ext: Extension, block: number): void {
+  const { rooms } = ext
+  ext.gap = 0
+  if (rooms === null) ext.start = alignUpPow2(ext.end, link.blocks.Extent.alignPow2[block])
+  else {
+    ext.start = enterBlock(link, rooms, block)
+    ext.gap = ext.start - ext.end
+  }
+}
+
+function offsetOf(link: Link, ext: Extension, block: number): number {
+  return alignUpPow2(ext.size + ext.gap, link.blocks.Extent.alignPow2[block])
+}
+
+/** The address where the block would end. */
+function endWith(link: Link, ext: Extension, block: number): number {
+  const { alignPow2, size } = link.blocks.Extent
+  return alignUpPow2(ext.base + ext.size + ext.gap, alignPow2[block]) + size[block]
+}
+
+/** Returns its offset. */
+function place(link: Link, ext: Extension, block: number): number {
+  const size = link.blocks.Extent.size[block]
+  const offset = offsetOf(link, ext, block)
+  link.blocks.Placement.address[block] = ext.base + offset
+  ext.size = offset + size
+  ext.end = ext.start + size
+  if (offset - ext.start > ext.moved) ext.moved = offset - ext.start
+  return offset
 }
 
 /** Up to where the section at hand takes room when its code ends at `size`. */
@@ -238,8 +272,8 @@ function sizeWithRoom(link: Link, ext: Extension, size: number): number {
   return link.settings.layout === 'padded' ? sectionClass(size) : size
 }
 
-function measureJob(link: Link, position: Uint32Array, output: number): MeasureJob {
-  return { files: link.order, step: FILES_A_CHUNK, position, names: link.names.count, output }
+function measureJob(link: Link, output: number): MeasureJob {
+  return { files: link.order, step: FILES_A_CHUNK, named: createNamedTargets(link, output) }
 }
 
 function chunksOf({ files, step }: MeasureJob): number {
@@ -253,35 +287,29 @@ export function spawnThunks(link: Link): void {
   spawnRange(branchTargets.world, branchTargets.count, [branchTargets.Target])
 }
 
-/** Whether the list of branches has all that the blocks to come can need. */
-function isListed({ list, queue, output, moved }: Extension): boolean {
-  return list !== null && output === queue.measured && moved <= list.margin
-}
-
 /** As `noteBranches`, of those that are listed. */
-function noteListed(link: Link, ext: Extension, block: number, start: number): void {
+function noteListed(link: Link, ext: Extension, list: BranchList, block: number, start: number): void {
   const { Extent } = link.blocks
-  const { sections, first, end, place } = ext.list!
+  const { sections, first, place, slot, expected } = list
   const section = Extent.section[block]
   if (sections[ext.index] !== section || ext.next < first[ext.index]) {
     while (sections[ext.index] !== section) ext.index++
     ext.next = first[ext.index]
   }
-  const stop = end[ext.index]
+  const stop = list.end[ext.index]
   const limit = Extent.offset[block] + Extent.size[block]
   const shift = start - Extent.offset[block]
-  for (; ext.next < stop && place[ext.next] < limit; ext.next++) noteRow(link, ext, ext.next, shift)
-}
-
-function noteRow(link: Link, ext: Extension, row: number, shift: number): void {
-  const { place, symbol, expected, sections } = ext.list!
-  if (symbol[row] >>> 31 === 0) {
-    const to = symbol[row]
-    return noteExpected(link, ext, shift + place[row], to, 0, slotOf(link, to, 0), expected[row])
+  let row = ext.next
+  for (; row < stop && place[row] < limit; row++) {
+    const to = slot[row]
+    if (to >>> 31 === 0) noteExpected(link, ext, shift + place[row], 0, to, expected[row])
+    else {
+      enterSection(ext.site, link, section)
+      const addend = pairedAddend(link, ext.site, expected[row])
+      noteBranch(link, ext, shift + place[row], (to & ~HAS_ADDEND) >>> 0, addend)
+    }
   }
-  enterSection(ext.site, link, sections[ext.index])
-  const addend = pairedAddend(link, ext.site, expected[row])
-  noteBranch(link, ext, shift + place[row], symbol[row] & ~HAS_ADDEND, addend)
+  ext.next = row
 }
 
 /** Queues the branches of a block that see neither their target nor a thunk of it, by ascending address. */
@@ -313,24 +341,16 @@ function noteBranches(link: Link, ext: Extension, block: number, start: number):
 function noteBranch(link: Link, ext: Extension, place: number, symbol: number, addend: number): void {
   const { queue } = ext
   const slot = slotOf(link, symbol, addend)
-  const expected = slot & HAS_ROW || queue.measured !== ext.output ? 0 : queue.position[slot]
-  noteExpected(link, ext, place, symbol, addend, slot, expected)
+  const isMeasured = slot <= link.names.count && queue.named.output === ext.output
+  noteExpected(link, ext, place, addend, slot, isMeasured ? queue.named.position[slot] : 0)
 }
 
-function noteExpected(
-  link: Link,
-  ext: Extension,
-  place: number,
-  symbol: number,
-  addend: number,
-  slot: number,
-  expected: number,
-): void {
+function noteExpected(link: Link, ext: Extension, place: number, addend: number, slot: number, expected: number): void {
   const { queue } = ext
   const { branchReach } = link.arch
   if (expected === 0 || expected <= ext.end + 1) {
     if (expected !== 0 && expected <= ext.start && place - expected < branchReach) return
-    const address = addressNow(link, ext, link.symbols.Reference.target[symbol])
+    const address = addressNow(link, ext, targetOf(link, slot))
     if (isInReach(branchReach, ext.base + place, address + addend)) return
   }
   if (!seesThunk(link, queue, slot, ext.base + place)) enqueue(queue, place, slot, expected)
@@ -364,23 +384,19 @@ function isDone(link: Link, ext: Extension, at: number, placed: number): boolean
   return isInReach(branchReach, ext.base + place, address)
 }
 
-/**
- * Whether the head of the queue is due, should it still wait. Who need not wait leaves no earlier than that: it makes no difference
- * who is at the head before.
- */
-function mayBeDue(link: Link, ext: Extension, gap: number, align: number, size: number): boolean {
+/** Makes the thunks that are due before the block. */
+function serveDue(link: Link, ext: Extension, block: number): void {
   const { queue } = ext
-  if (queue.head === queue.tail) return false
+  if (queue.head === queue.tail) return
   const { branchReach, thunkSize } = link.arch
-  const end = alignUp(ext.base + ext.size + gap, align) + size
-  return end + queue.pending * thunkSize > ext.base + queue.place[queue.head] + branchReach - 4
+  const end = endWith(link, ext, block)
+  // Who need not wait leaves no earlier than it would be due: it makes no difference who is at the head before.
+  if (end + queue.pending * thunkSize <= ext.base + queue.place[queue.head] + branchReach - 4) return
+  serveQueue(link, ext, block)
 }
 
-/**
- * Makes thunks for the branches that would not reach past the next block, `size` bytes at `align` behind `gap` bytes of room, and
- * the thunks still to come.
- */
-function serveQueue(link: Link, ext: Extension, gap: number, align: number, size: number): void {
+/** Makes thunks for the branches that would not reach past the next block and the thunks still to come. */
+function serveQueue(link: Link, ext: Extension, block: number): void {
   const { branchReach, thunkSize } = link.arch
   const { queue } = ext
   for (; queue.head < queue.tail; queue.head++) {
@@ -388,7 +404,7 @@ function serveQueue(link: Link, ext: Extension, gap: number, align: number, size
     const place = ext.base + queue.place[at]
     if (isDone(link, ext, at, ext.start)) leave(queue)
     else if (!seesThunk(link, queue, queue.slot[at], place)) {
-      const end = alignUp(ext.base + ext.size + gap, align) + size
+      const end = endWith(link, ext, block)
       if (end + queue.pending * thunkSize <= place + branchReach - 4) return
       makeThunk(link, ext, at)
     }
@@ -397,7 +413,7 @@ function serveQueue(link: Link, ext: Extension, gap: number, align: number, size
 
 function makeThunk(link: Link, ext: Extension, at: number): void {
   const row = serveSlot(link, ext.queue, ext.queue.slot[at])
-  ext.size = alignUp(ext.size, 4)
+  ext.size = alignUpPow2(ext.size, 2)
   const address = ext.base + ext.size
   const place = ext.base + ext.queue.place[at]
   if (address > place + link.arch.branchReach - 4) {
@@ -406,13 +422,6 @@ function makeThunk(link: Link, ext: Extension, at: number): void {
   }
   addThunk(link.thunks, link.branchTargets, row, ext.output, address)
   ext.size += link.arch.thunkSize
-  ext.made++
-  ext.moved = mostMoved(link, ext)
-}
-
-/** Each thunk moves what is behind it by its size and by what aligns it and later blocks anew. */
-function mostMoved(link: Link, ext: Extension): number {
-  return ext.made * alignUp(link.arch.thunkSize + 4, ext.align)
 }
 
 /** The file whose block holds an address of an output section that is placed. */
@@ -440,8 +449,7 @@ function serveRest(link: Link, ext: Extension): void {
     const slot = queue.slot[at]
     const place = ext.base + queue.place[at]
     if (slot === 0) continue
-    if (stubsEnd <= place + branchReach - 4 && addendOf(link, slot) === 0 && isStub(link, targetOf(link, slot)))
-      continue
+    if (stubsEnd <= place + branchReach - 4 && isToStub(link, slot, queue.expected[at])) continue
     if (!seesThunk(link, queue, slot, place)) makeThunk(link, ext, at)
   }
 }
@@ -449,6 +457,12 @@ function serveRest(link: Link, ext: Extension): void {
 function stubsEndAfter(link: Link, ext: Extension, codeEnd: number): number {
   const { alignPow2 } = link.outputs.Section
   return ext.rest.reduce((end, output) => alignUp(end, 2 ** alignPow2[output]) + roomOf(link, output), codeEnd)
+}
+
+/** What is known to be in the section is none. */
+function isToStub(link: Link, slot: number, expected: number): boolean {
+  if (expected !== 0) return expected === BEHIND
+  return addendOf(link, slot) === 0 && isStub(link, targetOf(link, slot))
 }
 
 function isStub(link: Link, target: number): boolean {
