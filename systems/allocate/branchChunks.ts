@@ -87,7 +87,7 @@ function cut(list: BranchList, count: Uint32Array, lead: number, total: number):
   const { sections, starts, bases } = list
   let rows = lead
   for (let i = 0; i < sections.length; i++) {
-    if (i === 0 || rows - bases[list.chunks - 1] >= total / CHUNKS) {
+    if (i === 0 || rows - bases[list.chunks - 1] > total / CHUNKS) {
       starts[list.chunks] = i
       bases[list.chunks++] = rows
     }
