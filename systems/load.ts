@@ -29,7 +29,7 @@ const WORTH_SORTING = 256 << 20
 export async function load(link: Link): Promise<number> {
   const { Ranges, Tables, Source } = link.files
   const waiting = listWaiting(link)
-  const isKept = waiting.some((file) => isAdopted(link, file))
+  const isKept = link.kept?.inPlace === true || waiting.some((file) => isAdopted(link, file))
   if (!isKept && isTogether(link, waiting)) await loadTogether(link, waiting)
   else await loadHere(link, waiting)
   for (const file of waiting) {

@@ -11,13 +11,15 @@ import { spawnRange } from '../../src/ecs.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
 import { isMessageName } from '../kernels/messageNames.ts'
 import { messageStubAlign, messageStubSize } from '../kernels/messageStubs.ts'
+import { orderNames } from '../kernels/orderNames.ts'
 
 export function defineMessageStubs(link: Link): void {
   if (link.messenger.name === 0) return
   const { Resolution } = link.names
-  let count = 0
+  const sent: number[] = []
   for (let name = 1; name <= link.names.count; name++)
-    if (Resolution.where[name] === WHERE_UNDEFINED && isMessageName(link, name)) count++
+    if (Resolution.where[name] === WHERE_UNDEFINED && isMessageName(link, name)) sent.push(name)
+  const count = sent.length
   const stubs = createMessageStubs(count, false)
   link.messageStubs = stubs
   spawnRange(stubs.world, count, [stubs.Stub])
@@ -26,8 +28,7 @@ export function defineMessageStubs(link: Link): void {
   stubs.section = section
   const size = messageStubSize(link)
   const position = internalBytes(link, size * count, 32)
-  for (let name = 1; name <= link.names.count; name++) {
-    if (Resolution.where[name] !== WHERE_UNDEFINED || !isMessageName(link, name)) continue
+  for (const name of orderNames(link, sent)) {
     const block = addInternalBlock(link, section, size, messageStubAlign(link), 0, position + stubs.count * size)
     const symbol = addInternalSymbol(link, name, block, 0, SYMBOL_PRIVATE)
     stubs.Stub.symbol[++stubs.count] = symbol

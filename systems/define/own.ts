@@ -32,6 +32,7 @@ import { error } from '../../src/core/messages.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
 import { fileOfRow } from '../kernels/ranks.ts'
 import { HostError } from '../../src/host/host.ts'
+import { orderNames } from '../kernels/orderNames.ts'
 import { tablesOf } from '../kernels/symbolTables.ts'
 
 const HEADER_NAMES = {
@@ -121,7 +122,10 @@ function defineCommon(link: Link, symbol: number, section: number, alignPow2: nu
 
 /** section$start$SEG$SECT and its kin, for whoever refers to them: addresses are set by allocate. */
 export function defineBoundaries(link: Link): void {
-  const names = namesThatAre(link, WHERE_UNDEFINED).filter((name) => mayBeBoundary(link, name))
+  const names = orderNames(
+    link,
+    namesThatAre(link, WHERE_UNDEFINED).filter((name) => mayBeBoundary(link, name)),
+  )
   boundariesOf(link, names, NAME_WANTED)
   boundariesOf(link, names, NAME_STRONG_REF | NAME_WEAK_REF)
 }
