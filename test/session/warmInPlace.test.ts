@@ -79,6 +79,35 @@ forEachTarget((target) => {
     await session.dispose()
   })
 
+  test(`literals that patches have brought, taken and shared lead as in a fresh link (${target.name})`, async () => {
+    const { session, warm, put } = createProgram(target)
+    const says = (...words: string[]): string =>
+      `const char *same(void) { return "a word"; } int shared(int); int puts(const char *);
+       int one(int x) { if (x > 1) { ${words.map((word) => `puts("${word}");`).join(' ')} } return shared(x) + 1; }`
+    const strong = (source: string): string => source.replace('__attribute__((weak)) ', '')
+    const three = THREE.replace('"a word"', 'x() ? "b word" : "c word"').replace(
+      'const char *word',
+      'int x(void) { return 1; } const char *word',
+    )
+    put('one', says('b word'))
+    await session.rebuild()
+    for (const words of [['c word', 'b word'], ['d word'], ['c word', 'd word', 'a word'], ['b word', 'c word']]) {
+      put('one', says(...words))
+      await session.rebuild()
+      const other = await warm('two', strong(TWO), '11 12 a word')
+      assert.equal(count(other, 'fold', 'hashed') === 0, true, words.join())
+      await warm('two', TWO, '11 12 a word')
+    }
+    await warm('three', strong(three), '11 12 b word')
+    for (const words of [['c word'], ['b word', 'x'], ['a word', 'b word', 'c word']]) {
+      put('one', says(...words))
+      await session.rebuild()
+      await warm('two', `${TWO} int more(void) { return 1; } __attribute__((weak)) int x(void);`, '11 12 b word')
+      await warm('two', TWO, '11 12 b word')
+    }
+    await session.dispose()
+  })
+
   test(`literals of a changed object are folded anew in a warm rebuild (${target.name})`, async () => {
     const { session, warm } = createProgram(target)
     await session.rebuild()

@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import { context } from '../../src/node.ts'
 import type { LinkOptions, RebuildResult } from '../../src/types.ts'
 import { archive, assemble, compile } from '../helpers/clang.ts'
+import { linkFor } from '../helpers/colonnade.ts'
 import { libSystem, tempFolder } from '../helpers/paths.ts'
 import { runImage } from '../helpers/run.ts'
 import { forEachTarget, targetOptions, type Target } from '../helpers/targets.ts'
@@ -120,6 +121,29 @@ forEachTarget((target) => {
       assert.equal(run().status, 63)
       await session.dispose()
     })
+
+  test(`strong definitions that override those of a library are listed as in a fresh link (${target.name})`, async () => {
+    const weak = (name: string): string => `.globl _${name}\n.weak_definition _${name}\n_${name}: .quad 1\n`
+    const library = linkFor(target, [
+      '-dylib',
+      assemble(
+        target.arch,
+        `.data\n.p2align 3\n${['low', 'mid', 'high'].map(weak).join('')}.subsections_via_symbols\n`,
+      ),
+      libSystem,
+    ])
+    const { session, put, isMode } = createProgram(target, ['main', 'one'], { inputs: [library] })
+    put('main', `int main(void) { return 0; } ${LOSES}`)
+    put('one', 'long high, low;')
+    await isMode('full')
+    put('main', `int main(void) { return 0; } ${WEAK} long mid;`)
+    put('one', `long low, high; ${LOSES}`)
+    await isMode('warm')
+    put('main', `long high; int main(void) { return 0; } ${LOSES}`)
+    put('one', `long mid, low; ${WEAK}`)
+    await isMode('warm')
+    await session.dispose()
+  })
 
   test(`imports come, lose their last mention and come again in warm rebuilds (${target.name})`, async () => {
     const { session, put, isMode, run } = createProgram(target, ['main', 'one', 'two'])
