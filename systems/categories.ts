@@ -1,7 +1,7 @@
 // categories: when asked, checks that categories do not define each other's methods, and merges those of one class.
 // Reads: __objc_catlist and what it leads to, by relocations. Writes: categories, the internal file's rows, block flags, Placement.leader.
 // After strip, which decides what categories there are; before fold and objectiveC, for which merged lists are as good as others.
-// Nobody asks: costs nothing. Else: a look at each section's name, and one at each pointer of a category.
+// Nobody asks: costs nothing. Else: a look at each section's name, and at all records and symbols of files with categories.
 
 import type { Link } from '../components/link.ts'
 import { checkCategories } from './categories/checkCategories.ts'

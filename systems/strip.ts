@@ -26,7 +26,7 @@ import { R_ADDEND } from '../src/arch/arch.ts'
 import { compilePatterns, matches } from '../src/core/patterns.ts'
 import * as macho from '../src/formats/macho/constants.ts'
 import { reportDuplicates } from './kernels/duplicates.ts'
-import { createSite, enterSection, landInSection, type Landing, type Site } from './kernels/references.ts'
+import { createSite, enterSection, isInside, landInSection, type Landing, type Site } from './kernels/references.ts'
 import {
   BECAUSE_SUPPORT,
   createWhyLive,
@@ -187,12 +187,6 @@ function followRelocations(link: Link, marking: Marking, block: number): void {
       if (landInSection(link, site, word, site.words[site.records + i * 2], landing)) mark(link, marking, landing.block)
     }
   }
-}
-
-/** The field lies in its section: checked by scan for messages, here only to read safely. */
-function isInside(site: Site, link: Link, word: number, record: number): boolean {
-  const at = site.words[site.records + record * 2]
-  return at + (((word >>> 25) & 3) === 3 ? 8 : 4) <= link.sections.Header.size[site.section]
 }
 
 /** A live function keeps its personality and language-specific data. */

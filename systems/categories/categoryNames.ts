@@ -3,7 +3,7 @@ import type { Link } from '../../components/link.ts'
 import { nameText } from '../../components/internal.ts'
 import { cstringEnd, toText } from '../../src/core/bytes.ts'
 import { CATEGORY_CLASS, CATEGORY_NAME, READ_ONLY_NAME } from '../kernels/classFormat.ts'
-import { arenaOfBlock, blockBytes, createPointee, type Pointee } from '../kernels/pointee.ts'
+import { arenaOfBlock, blockBytes, createPointee, isString, type Pointee } from '../kernels/pointee.ts'
 import { symbolText } from '../kernels/places.ts'
 import type { Site } from '../kernels/references.ts'
 import { FIELD_POINTER, readField } from './lists.ts'
@@ -31,9 +31,8 @@ export function categoryNames(link: Link, site: Site, row: number): string | nul
 /** The text that a field leads to, if there is a short one. */
 function nameAt(link: Link, site: Site, block: number, field: number): string | null {
   const to = createPointee()
-  if (readField(link, site, block, field, to) !== FIELD_POINTER) return null
+  if (readField(link, site, block, field, to) !== FIELD_POINTER || !isString(link, to)) return null
   const position = blockBytes(link, to.block, to.offset)
-  if (position < 0) return null
   const { bytes } = link.arenas.list[arenaOfBlock(link, to.block)]
   const end = position + Math.min(MOST_NAME, link.blocks.Extent.size[to.block] - to.offset)
   const nul = cstringEnd(bytes, position, end)

@@ -1,4 +1,5 @@
-// Finds the categories that may be merged, class by class: those of __objc_catlist without a +load method.
+// Finds the categories that may be merged, class by class: those that nothing but one slot of one __objc_catlist leads to. So not those
+// with a +load method: __objc_nlcatlist has them too.
 import { BLOCK_LIVE } from '../../components/blocks.ts'
 import type { Link } from '../../components/link.ts'
 import { type Categories, createCategories } from '../../components/objectiveC.ts'
@@ -6,9 +7,10 @@ import { readU32 } from '../../src/core/bytes.ts'
 import { spawnRange } from '../../src/ecs.ts'
 import { CATEGORY_CLASS, CATEGORY_SIZE, CATEGORY_SIZE_FIELD } from '../kernels/classFormat.ts'
 import { methodRecord } from '../kernels/methodRecords.ts'
-import { eachSection, KIND_CATEGORY_LIST, KIND_LOADED_CATEGORIES } from '../kernels/objectiveCKinds.ts'
+import { eachSection, KIND_CATEGORY_LIST, KIND_OTHER } from '../kernels/objectiveCKinds.ts'
 import { arenaOfBlock, blockBytes, createPointee, readPointee } from '../kernels/pointee.ts'
 import { createSite, enterSection, type Site } from '../kernels/references.ts'
+import { countReferences } from './countReferences.ts'
 import { arePointers, FIELD_POINTER, readField } from './lists.ts'
 
 /** Bytes that compilers give as a category's size: with its padding, or without. */
@@ -20,21 +22,22 @@ interface Finding {
   site: Site
   /** Rows by what the class is. */
   classes: Map<string, number>
-  /** By block: 1 where a list has named it already, or it has a +load method. */
-  isOut: Uint8Array
+  kinds: Uint8Array
+  /** As `countReferences` gives them. */
+  references: Uint8Array
 }
 
 export function findCategories(link: Link, kinds: Uint8Array): Categories {
   const lists: number[] = []
   const site = createSite()
-  eachPointerList(link, kinds, site, KIND_CATEGORY_LIST, (block) => lists.push(block))
+  const references = countReferences(link, kinds)
+  eachPointerList(link, kinds, site, (block) => {
+    if (references[block] === 0) lists.push(block)
+  })
   const { size } = link.blocks.Extent
   const rows = lists.reduce((sum, block) => sum + size[block] / 8, 0)
   const found = createCategories(rows, false)
-  const finding: Finding = { link, found, site, classes: new Map(), isOut: new Uint8Array(link.blocks.count + 1) }
-  eachPointerList(link, kinds, site, KIND_LOADED_CATEGORIES, (block) => {
-    for (let slot = 0; slot < size[block] / 8; slot++) finding.isOut[pointeeAt(link, site, block, slot)] = 1
-  })
+  const finding: Finding = { link, found, site, classes: new Map(), kinds, references }
   for (const block of lists) for (let slot = 0; slot < size[block] / 8; slot++) addCategory(finding, block, slot)
   spawnRange(found.world, found.count, [found.Category])
   spawnRange(found.classWorld, found.classes, [found.Extended])
@@ -42,15 +45,9 @@ export function findCategories(link: Link, kinds: Uint8Array): Categories {
 }
 
 /** Live blocks that are nothing but pointers; others are left alone. */
-function eachPointerList(
-  link: Link,
-  kinds: Uint8Array,
-  site: Site,
-  kind: number,
-  visit: (block: number) => void,
-): void {
+function eachPointerList(link: Link, kinds: Uint8Array, site: Site, visit: (block: number) => void): void {
   const { flags, size } = link.blocks.Extent
-  eachSection(link, kinds, kind, (section) => {
+  eachSection(link, kinds, KIND_CATEGORY_LIST, (section) => {
     const { first, count } = link.sections.Blocks
     for (let block = first[section]; block < first[section] + count[section]; block++) {
       const slots = size[block] / 8
@@ -61,16 +58,16 @@ function eachPointerList(
 }
 
 /** The block that a pointer of a list leads to the beginning of, or 0. */
-export function pointeeAt(link: Link, site: Site, list: number, slot: number): number {
+function pointeeAt(link: Link, site: Site, list: number, slot: number): number {
   const to = createPointee()
   enterSection(site, link, link.blocks.Extent.section[list])
   return readPointee(link, site, methodRecord(link, site, list, slot), to) && to.offset === 0 ? to.block : 0
 }
 
-function addCategory({ link, found, site, classes, isOut }: Finding, list: number, slot: number): void {
+function addCategory(finding: Finding, list: number, slot: number): void {
+  const { link, found, site, classes } = finding
   const block = pointeeAt(link, site, list, slot)
-  if (block === 0 || isOut[block] || !isCategory(link, block)) return
-  isOut[block] = 1
+  if (finding.references[block] !== 1 || !isCategory(finding, block)) return
   const to = createPointee()
   if (readField(link, site, block, CATEGORY_CLASS, to) !== FIELD_POINTER) return
   const key = `${to.made} ${to.block} ${to.offset}`
@@ -93,9 +90,10 @@ function addCategory({ link, found, site, classes, isOut }: Finding, list: numbe
   Extended.last[row] = category
 }
 
-function isCategory(link: Link, block: number): boolean {
+function isCategory({ link, kinds }: Finding, block: number): boolean {
   const position = blockBytes(link, block, 0)
   const { size, flags } = link.blocks.Extent
   if (position < 0 || !(flags[block] & BLOCK_LIVE) || !SIZES.includes(size[block])) return false
+  if (kinds[link.sections.Header.name[link.blocks.Extent.section[block]]] === KIND_OTHER) return false
   return SIZES.includes(readU32(link.arenas.list[arenaOfBlock(link, block)].bytes, position + CATEGORY_SIZE_FIELD))
 }

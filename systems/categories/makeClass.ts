@@ -46,6 +46,7 @@ export function makeClass(link: Link, making: Making, site: Site, row: number): 
   if (!isHere) makeCategory(link, making, row, lists)
   for (const list of isHere ? CLASS_ORDER : CATEGORY_ORDER) {
     const block = lists[list] === 0 ? 0 : makeList(link, making, site, parts[list], list)
+    if (block === 0) continue
     link.symbols.Definition.block[lists[list]] = block
     for (const part of parts[list]) drop(link, part, block)
   }

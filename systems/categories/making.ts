@@ -90,12 +90,14 @@ export function putPointer(link: Link, making: Making, symbol: number): void {
   making.at += 8
 }
 
-/** A pointer to `offset` bytes into a block. */
+/** A pointer to `offset` bytes into a block, or before it: the addend says it, as the offset of a symbol cannot be less than 0. */
 export function putPlace(link: Link, making: Making, block: number, offset: number): void {
   const { Definition, Reference } = link.symbols
+  const { bytes } = link.arenas.list[link.internal.arena]
   const label = making.label++
+  writeU32(bytes, making.at, offset >>> 0)
+  writeU32(bytes, making.at + 4, Math.floor(offset / 4294967296) >>> 0)
   Definition.block[label] = block
-  Definition.offset[label] = offset
   Definition.flags[label] = SYMBOL_DEFINED | SYMBOL_OMITTED | SYMBOL_SYNTHETIC
   Reference.target[label] = label
   putPointer(link, making, label)

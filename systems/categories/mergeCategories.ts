@@ -7,11 +7,12 @@ import { CONTENT_CSTRING } from '../../components/sections.ts'
 import { fromText } from '../../src/core/bytes.ts'
 import { warn } from '../../src/core/messages.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
-import { createSite, type Site } from '../kernels/references.ts'
+import { methodRecord } from '../kernels/methodRecords.ts'
+import { createPointee } from '../kernels/pointee.ts'
+import { createSite, enterSection, type Site } from '../kernels/references.ts'
 import { categoryNames, className } from './categoryNames.ts'
-import { pointeeAt } from './findCategories.ts'
 import { makeClass } from './makeClass.ts'
-import { beginSection, endBlock, type Making, putPlace, putPointer } from './making.ts'
+import { beginSection, copyPointer, endBlock, type Making, putPointer } from './making.ts'
 import { type Measuring, measureClass } from './measureClass.ts'
 
 /** Merges what `link.categories` has found. */
@@ -113,12 +114,14 @@ function makeList(link: Link, label: number, site: Site, slots: Slots): void {
 function putOthers(link: Link, making: Making, site: Site, category: number): void {
   const { Category, Extended, count } = link.categories
   const list = Category.list[category]
+  const to = createPointee()
   let next = category
   while (next > 1 && Category.list[next - 1] === list) next--
+  enterSection(site, link, link.blocks.Extent.section[list])
   for (let slot = 0; slot < link.blocks.Extent.size[list] / 8; slot++) {
     while (next < count && Category.list[next] === list && Category.slot[next] < slot) next++
     const isHere = Category.list[next] === list && Category.slot[next] === slot
     if (!isHere || !Extended.isMerged[Category.class[next]])
-      putPlace(link, making, pointeeAt(link, site, list, slot), 0)
+      copyPointer(link, making, site, methodRecord(link, site, list, slot), to)
   }
 }

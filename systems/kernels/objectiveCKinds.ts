@@ -9,8 +9,6 @@ export const KIND_CATEGORY_LIST = 3
 export const KIND_IMAGE_INFO = 4
 /** `__objc_const` and whatever else may hold method lists. */
 export const KIND_DATA = 5
-/** `__objc_nlcatlist`: categories with a +load method. */
-export const KIND_LOADED_CATEGORIES = 6
 
 /** Kinds by section name id; null when no input has an Objective-C section. */
 export function sectionKinds(link: Link): Uint8Array | null {
@@ -30,7 +28,6 @@ function kindOf(segment: string, section: string): number {
   if (section === '__objc_imageinfo') return segment === '__DATA' ? KIND_IMAGE_INFO : KIND_OTHER
   if (section === '__objc_selrefs') return KIND_SELECTOR_REFERENCES
   if (section === '__objc_catlist') return KIND_CATEGORY_LIST
-  if (section === '__objc_nlcatlist') return KIND_LOADED_CATEGORIES
   return segment === '__TEXT' ? KIND_OTHER : KIND_DATA
 }
 

@@ -1,6 +1,6 @@
 // What a pointer in a block refers to, before addresses are known: a place in this image, or an import.
 import type { Link } from '../../components/link.ts'
-import { CONTENT_ZEROFILL, ORDER_DESCENDING } from '../../components/sections.ts'
+import { CONTENT_CSTRING, CONTENT_ZEROFILL, ORDER_DESCENDING } from '../../components/sections.ts'
 import { SYMBOL_ABSOLUTE, TARGET_IMPORT } from '../../components/symbols.ts'
 import { R_ADDEND, R_SUBTRAHEND, R_UNSIGNED } from '../../src/arch/arch.ts'
 import { cstringEnd, toText } from '../../src/core/bytes.ts'
@@ -77,6 +77,12 @@ export function blockBytes(link: Link, block: number, offset: number): number {
 /** The arena that holds a block's contents. */
 export function arenaOfBlock(link: Link, block: number): number {
   return link.files.Source.arena[link.sections.Header.file[link.blocks.Extent.section[block]]]
+}
+
+/** Whether it lies in a section of C strings: each ends in that. */
+export function isString(link: Link, { block, offset }: Pointee): boolean {
+  const isThere = blockBytes(link, block, offset) >= 0
+  return isThere && link.sections.Header.content[link.blocks.Extent.section[block]] === CONTENT_CSTRING
 }
 
 /** The NUL-terminated text `offset` bytes into a block; empty when the block ends first. */

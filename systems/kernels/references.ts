@@ -105,6 +105,12 @@ export function embeddedTag(site: Site, at: number): number {
   return (high << 8) >> 8 === high ? 0 : high >>> 24
 }
 
+/** The field lies in its section: checked by scan for messages, here only to read safely. */
+export function isInside(site: Site, link: Link, word: number, record: number): boolean {
+  const at = site.words[site.records + record * 2]
+  return at + (((word >>> 25) & 3) === 3 ? 8 : 4) <= link.sections.Header.size[site.section]
+}
+
 /** Where a section-relative reference lands. */
 export interface Landing {
   block: number

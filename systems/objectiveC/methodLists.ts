@@ -5,13 +5,13 @@ import { BLOCK_COALESCED, BLOCK_FOLDED, BLOCK_KEPT, BLOCK_LIVE } from '../../com
 import { addInternalBlock, addInternalSection, internalBytes } from '../../components/internal.ts'
 import type { Link } from '../../components/link.ts'
 import { createMethodLists, type MethodLists } from '../../components/objectiveC.ts'
-import { CONTENT_CSTRING, CONTENT_REGULAR } from '../../components/sections.ts'
+import { CONTENT_REGULAR } from '../../components/sections.ts'
 import { SYMBOL_DEFINED } from '../../components/symbols.ts'
 import { fromText, readU32 } from '../../src/core/bytes.ts'
 import { sameBytes } from '../../src/core/hash.ts'
 import { spawnRange } from '../../src/ecs.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
-import { arenaOfBlock, blockBytes, createPointee, type Pointee, readPointee } from '../kernels/pointee.ts'
+import { arenaOfBlock, blockBytes, createPointee, isString, readPointee } from '../kernels/pointee.ts'
 import { METHOD_SIZE, METHODS_HEADER, RELATIVE_METHOD_SIZE } from '../kernels/methodFormat.ts'
 import { methodRecord } from '../kernels/methodRecords.ts'
 import { createSite, enterSection, type Site } from '../kernels/references.ts'
@@ -151,12 +151,6 @@ function hasPlainPointers(link: Link, site: Site, block: number): boolean {
     if (slot % 3 === 0 && !isString(link, to)) return false
   }
   return true
-}
-
-/** Selectors lie in a section of C strings, so that each ends in it. */
-function isString(link: Link, to: Pointee): boolean {
-  const inside = blockBytes(link, to.block, to.offset) >= 0
-  return inside && link.sections.Header.content[link.blocks.Extent.section[to.block]] === CONTENT_CSTRING
 }
 
 /** The selector of every method. */
