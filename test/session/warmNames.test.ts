@@ -96,6 +96,38 @@ forEachTarget((target) => {
     await session.dispose()
   })
 
+  test(`members of archives that are wanted in turn have the rows of a fresh link (${target.name})`, async () => {
+    const members = ['first', 'second'].map((name, i) =>
+      compile(target.arch, `int ${name}_data[3] = { 1, ${i} }; int ${name}(int x) { return x + ${name}_data[0]; }`, {
+        name,
+      }),
+    )
+    const { session, put, isMode, run } = createProgram(target, ['main', 'one'], {
+      inputs: [archive('members.a', members, 'rcs')],
+    })
+    const one = (body: string): string => `int first(int), second(int); int one(int x) { return ${body}; }`
+    put('main', `int one(int); int main(void) { return one(1); } ${LOSES}`)
+    put('one', one('first(x)'))
+    await isMode('full')
+    for (const [body, status] of [
+      ['second(x) * 2', 4],
+      ['x + 4', 5],
+      ['first(second(x))', 3],
+      ['second(x)', 2],
+      ['first(x) * 3', 6],
+    ] as const) {
+      put('one', one(body))
+      await isMode('warm')
+      assert.equal(run().status, status)
+      put('main', `int one(int); int main(void) { return one(1); } ${WEAK}`)
+      await session.rebuild()
+      put('main', `int one(int); int main(void) { return one(1); } ${LOSES}`)
+      await session.rebuild()
+      assert.equal(run().status, status)
+    }
+    await session.dispose()
+  })
+
   for (const deadStrip of [false, true])
     test(`a rebuild after one that failed is right, and so is a patch then${deadStrip ? ', with dead code stripped' : ''} (${target.name})`, async () => {
       const { session, put, isMode, run } = createProgram(target, ['main', 'one', 'two'], { deadStrip })
