@@ -20,9 +20,9 @@ int main(int argc, char **argv) { puts("thunks"); printf("%d\\n", near0(argc) + 
 `
 
 /** A function that calls back and into libSystem, followed by room that pushes the next one away. */
-function farFunction(i: number, room: number): string {
+function farFunction(i: number, room: number, section = '__TEXT,__text'): string {
   return `
-    .text
+    .section ${section},regular,pure_instructions
     .p2align 2
     .globl _far${i}
   _far${i}:
@@ -108,6 +108,25 @@ test('every branch reaches its target or thunk when the reach is a little more t
       assert.ok(distance >= -reach && distance < reach, line)
     }
   }
+})
+
+test('branches of a small section before the largest one, and those of the largest, all get their thunks', async () => {
+  const target = createTarget('arm64', 'chained')
+  const far = [0, 1, 2].map((i) => assemble('arm64', farFunction(i, 3000, '__TEXT,__far'), { name: `apart${i}` }))
+  const many = assemble('arm64', '.globl _many\n_many:\n.rept 20\nbl _puts\n.endr\nret', { name: 'many' })
+  const output = join(tempFolder(), 'out')
+  await link({
+    inputs: [compile('arm64', CALLS, { name: 'calls' }), many, ...far, libSystem],
+    arch: 'arm64',
+    platform: MACOS_13,
+    output,
+    branchReach: 4096,
+  })
+  verifyImage(target, output)
+  assert.equal(runImage(target, output).stdout, SAID)
+  const names = thunkNames(output)
+  for (const name of ['_far1.thunk.0', '_far2.thunk.0', '_back.thunk.0', '_puts.thunk.0'])
+    assert.ok(names.includes(name), `${name} in ${names.join(' ')}`)
 })
 
 test('the same code laid out twice has the same thunks, and -dead_strip keeps what they lead to', async () => {
