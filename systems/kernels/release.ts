@@ -32,7 +32,7 @@ const LAST_READ: Readonly<Record<string, (link: Link) => void>> = {
 }
 
 /** What these release, a patch of the finished link or a link that takes it over needs again. */
-const PATCHED: readonly string[] = ['scan', 'unwind', 'numberSymbols', 'writeIndirect', 'writeDyldInfo']
+const PATCHED: readonly string[] = ['scan', 'unwind', 'listSymbols', 'writeIndirect', 'writeDyldInfo']
 
 /**
  * Symbols and strings of split files: load has put into columns and pools what others read of them, but for what only messages and

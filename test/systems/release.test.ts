@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { knownName, nameText } from '../../components/internal.ts'
 import type { Link } from '../../components/link.ts'
+import { createObserver } from '../../components/observer.ts'
 import { arm64 } from '../../src/arch/arm64.ts'
 import { createMessages } from '../../src/core/messages.ts'
 import { createMemoryHost } from '../../src/host/memory.ts'
@@ -14,11 +15,12 @@ import { compile } from '../helpers/clang.ts'
 const SOURCE = 'int puts(const char *); int data = 1; int main(void) { return puts("x") + data; }'
 const PLATFORM = { name: 'macos', minVersion: version(13), sdkVersion: version(13) } as const
 
-async function linkTo(last: string, more: Partial<LinkOptions> = {}): Promise<Link> {
+async function linkTo(last: string, more: Partial<LinkOptions> = {}, keeps = false): Promise<Link> {
   const contents = new Uint8Array(readFileSync(compile('arm64', SOURCE)))
   const options = { inputs: [{ path: 'main.o', contents }, { library: 'System' }], ...more }
   const settings = settle(options, 'arm64', PLATFORM)
-  return runPipeline(settings, arm64, { ...createMemoryHost(), collect: () => {} }, createMessages(), last)
+  const host = { ...createMemoryHost(), collect: () => {} }
+  return runPipeline(settings, arm64, host, createMessages(), last, createObserver(host, settings), keeps)
 }
 
 test('columns stay until their last reader has run, and no longer', async () => {
@@ -44,6 +46,14 @@ test('names can still be looked up when their index is gone', async () => {
   const name = knownName(link, '_main')
   assert.equal(nameText(link, name), '_main')
   assert.equal(knownName(link, '_nowhere'), 0)
+})
+
+test('a link that is kept has all that a patch, or who takes it over, reads', async () => {
+  const { names, blocks, symbols, unwinds } = await linkTo('', {}, true)
+  assert.ok(names.index.length > 0 && names.Offer.dylib.length > 0)
+  assert.ok(blocks.Links.unwind.length > 0 && unwinds.Range.block.length > 0)
+  assert.ok(blocks.Relocations.count.length > 0 && symbols.Reference.target.length > 0)
+  assert.ok(blocks.Extent.size.length > 0 && symbols.Definition.offset.length > 0)
 })
 
 test('a large link lets go of its inputs before it hashes and writes, and its output is the same', async () => {
