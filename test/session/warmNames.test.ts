@@ -212,6 +212,29 @@ forEachTarget((target) => {
   })
 })
 
+forEachTarget((target) => {
+  test(`an import that comes again after warm rebuilds without it is a patch (${target.name})`, async () => {
+    const { session, put, isMode, run } = createProgram(target, ['main', 'one', 'two'])
+    const one = (name: string): string => `int getpid(void), rand(void); int one(void) { ${name}(); return 3; }`
+    put('main', 'int rand(void), one(void), two(void); int main(void) { rand(); return one() + two(); }')
+    put('one', one('rand'))
+    put('two', `int two(void) { return 1; } ${WEAK}`)
+    await isMode('full')
+    put('one', one('getpid'))
+    await isMode('patch')
+    put('two', `int two(void) { return 1; } ${LOSES}`)
+    await isMode('warm')
+    put('one', one('rand'))
+    await isMode('patch')
+    put('two', `int two(void) { return 1; } ${WEAK}`)
+    await isMode('warm')
+    put('one', one('getpid'))
+    await isMode('patch')
+    assert.equal(run().status, 4)
+    await session.dispose()
+  })
+})
+
 const LOAD = {
   arm64: ' adrp x0, _fixed@GOTPAGE\n ldr x0, [x0, _fixed@GOTPAGEOFF]\n lsr x0, x0, #12\n ret\n',
   x86_64: ' movq _fixed@GOTPCREL(%rip), %rax\n shrq $12, %rax\n ret\n',

@@ -15,7 +15,8 @@ const OWN_NAMES = /^(_objc_msgSend\$|___dtrace_|section\$|segment\$|___dso_handl
 export function whyNotImported(link: Link, name: number): string {
   const { Resolution, Offer } = link.names
   if (link.settings.deadStrip) return 'is new, and may live or not'
-  if (Resolution.where[name] !== WHERE_UNKNOWN || Resolution.flags[name] !== 0) return 'is known to other objects'
+  if (Resolution.where[name] !== WHERE_UNKNOWN || (Resolution.flags[name] & ~NAME_LIVE) !== 0)
+    return 'is known to other objects'
   if (Offer.member[name] !== 0) return 'may be in an archive'
   if (OWN_NAMES.test(nameText(link, name))) return "is one of the linker's own"
   if (Offer.dylib[name] === 0) findInDylibs(link, name)
