@@ -58,7 +58,7 @@ function mergeStale(link: Link, file: number): void {
     if (where[name[symbol]] === WHERE_STALE) mergeSymbol(link, file, symbol)
 }
 
-export function mergeFile(link: Link, file: number): void {
+function mergeFile(link: Link, file: number): void {
   const { files, symbols } = link
   const { flags, name } = symbols.Definition
   const first = files.Ranges.symbol[file]

@@ -6,7 +6,7 @@ import { isInReach } from '../kernels/branches.ts'
 import type { BranchList, NamedTargets } from './branchChunks.ts'
 
 /** What a slot, or the state of one, has when the target has a row of link.branchTargets; the rest is that row. */
-export const HAS_ROW = 0x40000000
+const HAS_ROW = 0x40000000
 
 /*
  * A branch target is a slot: a name, names.count + a local symbol, or behind those an import; with an addend, HAS_ROW | its row of

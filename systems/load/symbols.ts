@@ -22,7 +22,7 @@ import {
 import { error } from '../../src/core/messages.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
 import type { ObjectHeader } from '../../src/formats/macho/object.ts'
-import { measureNames, mostSpelled } from '../kernels/measureNames.ts'
+import { measureNames, mostSpelled } from './measureNames.ts'
 import { tablesArena, tablesOf } from '../kernels/symbolTables.ts'
 
 const LOWER_L = 0x6c

@@ -108,7 +108,7 @@ function writeNodes(bytes: Uint8Array, nodes: TrieNodes, rows: ExportRows, sizes
 }
 
 /** A node's edge goes into its parent, behind those that stand there; `width`: bytes of an offset, 0 for as few as it takes. */
-export function writeEdges(bytes: Uint8Array, nodes: TrieNodes, names: NameRows, width: number): void {
+function writeEdges(bytes: Uint8Array, nodes: TrieNodes, names: NameRows, width: number): void {
   const { bytes: text, offset: place } = names
   const { row: rowOf, depth, parent, offset, size, first, end } = nodes
   for (let node = first + 1; node < end; node++) {
