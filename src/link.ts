@@ -7,7 +7,7 @@ import { beginOutput, finishOutput, runPipeline } from '../systems/index.ts'
 import { withBranchReach } from './arch/arch.ts'
 import { ARCHITECTURES } from './arch/architectures.ts'
 import { createMessages, error, type Messages } from './core/messages.ts'
-import { WorkerFailure } from './core/pool.ts'
+import { type Pool, WorkerFailure } from './core/pool.ts'
 import { type FileStat, type Host, HostError } from './host/host.ts'
 import { inferTarget } from './inferTarget.ts'
 import { settle } from './settings.ts'
@@ -49,13 +49,14 @@ export function writeAll({ image, tail }: Link, whole: () => FileStat | null): R
 
 /**
  * As `link`, with the columns of the finished link: with `keeps`, those that a patch needs too. What is as it was in the inputs of
- * `kept` is taken over from it, by the name that the options give it.
+ * `kept` is taken over from it, by the name that the options give it; workers of `pool` stay there.
  */
 export async function linkKeeping(
   options: LinkOptions,
   keeps = false,
   kept: Kept | null = null,
   write: WriteOutput = writeAll,
+  pool: Pool | null = null,
 ): Promise<Linked> {
   const host = options.host
   if (host === undefined)
@@ -70,7 +71,7 @@ export async function linkKeeping(
   const settings = settle(options, target.arch, target.platform)
   const table = ARCHITECTURES[settings.arch]
   const arch = options.branchReach === undefined ? table : withBranchReach(table, options.branchReach)
-  const done = await runPipeline(settings, arch, host, messages, '', observer, keeps, kept).catch((trouble) =>
+  const done = await runPipeline(settings, arch, host, messages, '', observer, keeps, kept, pool).catch((trouble) =>
     failOnWorker(messages, trouble),
   )
   const { outputFiles, written } = await output(options, done, messages, write).finally(() => discardDraft(done))

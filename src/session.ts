@@ -3,6 +3,7 @@ import { BLOCK_FOLDED, BLOCK_LIVE } from '../components/blocks.ts'
 import { createKept, type Kept as KeptInputs } from '../components/kept.ts'
 import type { Link } from '../components/link.ts'
 import { createCache } from './cache.ts'
+import { createPool, type Pool, stopWorkers } from './core/pool.ts'
 import type { FileStat, Host } from './host/host.ts'
 import { linkKeeping, outputFile, writeAll, type WriteOutput, writeOutput } from './link.ts'
 import { differs } from './session/patch/dirtyPages.ts'
@@ -69,6 +70,8 @@ interface State {
   host: Host
   options: LinkOptions
   kept: Kept | null
+  /** Workers that rest between links: what they have compiled is worth more than what they hold. */
+  pool: Pool
   /** The rebuilds asked for so far: each waits for the one before. */
   last: Promise<unknown>
   /** Of the rebuilds that are not finished. */
@@ -90,6 +93,7 @@ export function context(options: LinkOptions): Session {
     host: options.host,
     options: { layout: 'padded', cache: createCache(), ...options },
     kept: null,
+    pool: createPool(),
     last: Promise.resolve(),
     aborts: new Set(),
     watching: null,
@@ -293,6 +297,8 @@ async function linkNow(
   if (options.signal?.aborted === true) forward()
   options.signal?.addEventListener('abort', forward)
   state.kept = kept
+  // Its workers have ended.
+  if (state.pool.failure !== undefined) state.pool = createPool()
   try {
     const recorded = { ...options, host: recordFiles(host, records), signal: abort.signal }
     const linked = await linkKeeping(
@@ -300,6 +306,7 @@ async function linkNow(
       true,
       inputs,
       inputs === null ? writeAll : changesWriter(host, before!, options),
+      state.pool,
     )
     kept.result = linked.result
     kept.link = linked.done
@@ -408,4 +415,5 @@ async function dispose(state: State): Promise<void> {
   await cancel(state)
   if (state.kept !== null) endGenerations(state.host, state.kept.generations)
   state.kept = null
+  stopWorkers(state.pool)
 }

@@ -418,7 +418,7 @@ export interface Session {
   watch(options: WatchOptions): Promise<void>
   /** Aborts the rebuild that is running; resolves when it has stopped. */
   cancel(): Promise<void>
-  /** Cancels, ends watching, and frees what the session holds. */
+  /** Cancels, ends watching, and frees what the session holds, threads too. */
   dispose(): Promise<void>
 }
 

@@ -5,7 +5,7 @@ import type { Link } from '../components/link.ts'
 import { checkpoint, createObserver, type Observer, traceStep } from '../components/observer.ts'
 import type { Arch } from '../src/arch/arch.ts'
 import type { Messages } from '../src/core/messages.ts'
-import { createPool, type Pool, stopWorkers } from '../src/core/pool.ts'
+import { createPool, type Pool, restWorkers, stopWorkers } from '../src/core/pool.ts'
 import type { Host } from '../src/host/host.ts'
 import type { Settings } from '../src/settings.ts'
 import { allocate } from './allocate.ts'
@@ -88,7 +88,7 @@ const WRITE: readonly (readonly [string, System])[] = [
 
 /**
  * Runs the systems in order. Between them the event loop gets its turn and an abort is seen. Stops where errors are, and after
- * the system `last`. `keeps` and `kept` as in the link.
+ * the system `last`. `keeps` and `kept` as in the link. The workers of `lent` rest afterwards, unless something is wrong.
  */
 export async function runPipeline(
   settings: Settings,
@@ -99,12 +99,18 @@ export async function runPipeline(
   observer = createObserver(host, settings),
   keeps = false,
   kept: Kept | null = null,
+  lent: Pool | null = null,
 ): Promise<Link> {
-  const pool = createPool(settings.signal)
+  const pool = lent ?? createPool()
+  pool.signal = settings.signal
+  let isWhole = false
   try {
-    return await runSystems(settings, arch, host, messages, last, observer, pool, keeps, kept)
+    const link = await runSystems(settings, arch, host, messages, last, observer, pool, keeps, kept)
+    isWhole = messages.errors === 0
+    return link
   } finally {
-    stopWorkers(pool)
+    if (isWhole && lent !== null) restWorkers(pool)
+    else stopWorkers(pool)
   }
 }
 

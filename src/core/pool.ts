@@ -1,4 +1,4 @@
-// The pool of workers of one link. A job is a kernel by its name, plain values, and chunks, which all threads take from one
+// The pool of workers of one link, or of one after another. A job is a kernel by its name, plain values, and chunks, which all threads take from one
 // counter in shared memory until none is left. The calling thread takes chunks too and then awaits messages; it never blocks.
 import type { Host, HostWorker } from '../host/host.ts'
 
@@ -30,6 +30,8 @@ export class WorkerFailure extends Error {}
 
 export interface Pool {
   workers: HostWorker[]
+  /** Started, and kept for the next link that wants some. */
+  resting: HostWorker[]
   /** What the workers have been sent, by part. */
   sent: Map<PropertyKey, unknown>
   jobs: number
@@ -46,34 +48,48 @@ export interface Pool {
 export function createPool(signal?: AbortSignal): Pool {
   const pool: Pool = {
     workers: [],
+    resting: [],
     sent: new Map(),
     jobs: 0,
     results: new Map(),
     awaited: null,
     failure: undefined,
     signal,
-    onAbort: () => fail(pool, signal?.reason),
+    onAbort: () => fail(pool, pool.signal?.reason),
   }
   return pool
 }
 
-/** Starts workers until there are `count`; they boot while the caller goes on. Where the host has none or refuses, the pool stays as it is. */
+/** Starts workers, or takes those that rest, until there are `count`; they boot while the caller goes on. Where the host has none or refuses, the pool stays as it is. */
 export function startWorkers(pool: Pool, host: Host, count: number): void {
   if (host.startWorker === undefined) return
   pool.signal?.addEventListener('abort', pool.onAbort, { once: true })
   for (let seat = pool.workers.length; seat < count; seat++) {
-    const worker = host.startWorker({
-      message: (reply) => receive(pool, seat, reply as Reply),
-      failed: (reason) => fail(pool, new WorkerFailure(reason)),
-    })
+    const worker =
+      pool.resting.shift() ??
+      host.startWorker({
+        message: (reply) => receive(pool, seat, reply as Reply),
+        failed: (reason) => fail(pool, new WorkerFailure(reason)),
+      })
     pool.workers.push(worker)
   }
 }
 
 export function stopWorkers(pool: Pool): void {
   pool.signal?.removeEventListener('abort', pool.onAbort)
-  for (const worker of pool.workers) worker.stop()
-  pool.workers.length = 0
+  for (const worker of [...pool.workers, ...pool.resting]) worker.stop()
+  pool.workers.length = pool.resting.length = 0
+}
+
+/**
+ * The workers stay for another link, with what they have compiled and without what they hold of this one. Seats stay as they are.
+ * Where a job is not awaited, they may still be at work for it: then they end.
+ */
+export function restWorkers(pool: Pool): void {
+  if (pool.failure !== undefined || pool.results.size > 0) return stopWorkers(pool)
+  pool.signal?.removeEventListener('abort', pool.onAbort)
+  forgetParts(pool)
+  pool.resting.unshift(...pool.workers.splice(0))
 }
 
 /** Workers drop what they have been sent; the next job sends its parts anew. */

@@ -6,10 +6,12 @@ import {
   forgetParts,
   type Kernel,
   type Request,
+  restWorkers,
   runChunks,
   serveRequest,
   startChunks,
   startWorkers,
+  stopWorkers,
 } from '../../src/core/pool.ts'
 import { createMemoryHost } from '../../src/host/memory.ts'
 import { serve } from '../../src/serve.ts'
@@ -84,4 +86,30 @@ test('what no worker has begun is done where the job is waited for', async () =>
   assert.deepEqual(await finish(), [['a0', 'a1']])
   const alone = startChunks(createPool(), {}, () => null, [], 'none', takeAll, 'c', 1)
   assert.deepEqual(await alone(), [['c0']])
+})
+
+test('workers rest between links, and end with the pool or where a job is not awaited', async () => {
+  const stopped: number[] = []
+  let started = 0
+  const startWorker = () => {
+    const number = ++started
+    return { post: () => {}, stop: () => void stopped.push(number), hold: () => {} }
+  }
+  const host = { ...createMemoryHost(), startWorker }
+  const pool = createPool()
+  startWorkers(pool, host, 2)
+  restWorkers(pool)
+  assert.deepEqual([pool.workers.length, started, stopped], [0, 2, []])
+  startWorkers(pool, host, 1)
+  assert.deepEqual([pool.workers.length, pool.resting.length, started], [1, 1, 2])
+  restWorkers(pool)
+  startWorkers(pool, host, 3)
+  assert.deepEqual([pool.workers.length, started], [3, 3])
+  startChunks(pool, {}, () => null, [], 'none', takeAll, 'a', 2)
+  restWorkers(pool)
+  assert.deepEqual(stopped, [1, 2, 3])
+  startWorkers(pool, host, 1)
+  restWorkers(pool)
+  stopWorkers(pool)
+  assert.deepEqual([pool.resting.length, stopped], [0, [1, 2, 3, 4]])
 })

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { context } from '../../src/node.ts'
-import type { RebuildResult } from '../../src/types.ts'
+import { context, createNodeHost } from '../../src/node.ts'
+import type { LinkOptions, RebuildResult } from '../../src/types.ts'
 import { compile } from '../helpers/clang.ts'
 import { libSystem, tempFolder } from '../helpers/paths.ts'
 import { runImage } from '../helpers/run.ts'
@@ -20,12 +20,12 @@ const WEAK = '__attribute__((weak)) int shared(int x) { return x * 10; }'
 const TWO = `${WEAK} int two(int x) { return shared(x) + 2; }`
 const THREE = `${WEAK} const char *word(void) { return "a word"; }`
 
-function createProgram(target: Target) {
+function createProgram(target: Target, more: Partial<LinkOptions> = {}) {
   const folder = tempFolder()
   const names = ['main', 'one', 'two', 'three']
   const output = join(folder, 'out')
   const inputs = [...names.map((name) => ({ path: join(folder, `${name}.o`) })), { path: libSystem }]
-  const session = context({ ...targetOptions(target), inputs, output, checkPatches: true })
+  const session = context({ ...targetOptions(target), inputs, output, checkPatches: true, ...more })
   const put = (name: string, source: string): void =>
     copyFileSync(compile(target.arch, source, { name }), join(folder, `${name}.o`))
   for (const [i, source] of [MAIN, ONE, TWO, THREE].entries()) put(names[i], source)
@@ -106,6 +106,37 @@ forEachTarget((target) => {
       await warm('two', TWO, '11 12 b word')
     }
     await session.dispose()
+  })
+
+  test(`the workers of a session stay for its next links (${target.name})`, async () => {
+    const host = createNodeHost()
+    let [running, started] = [0, 0]
+    const startWorker: typeof host.startWorker = (events) => {
+      const worker = host.startWorker!(events)
+      running++
+      started++
+      const stop = () => {
+        running--
+        worker.stop()
+      }
+      return { ...worker, stop }
+    }
+    const threads = { threads: 2, threadsFrom: 1, host: { ...host, startWorker } }
+    const { session, warm, put } = createProgram(target, threads)
+    await session.rebuild()
+    await warm('three', THREE.replace('__attribute__((weak)) ', ''), '11 12 a word')
+    await warm('three', THREE, '11 12 a word')
+    assert.equal(running, 1)
+    put('three', THREE.replace('word(void)', 'other(void)'))
+    await assert.rejects(session.rebuild())
+    put('three', THREE)
+    assert.equal((await session.rebuild()).mode, 'full')
+    await warm('three', THREE.replace('__attribute__((weak)) ', ''), '11 12 a word')
+    assert.equal(running, 1)
+    await session.dispose()
+    assert.equal(running, 0)
+    // One until a link has failed, one from then on, and one for each check of what a warm rebuild has written.
+    assert.equal(started, 2 + 3)
   })
 
   test(`literals of a changed object are folded anew in a warm rebuild (${target.name})`, async () => {
