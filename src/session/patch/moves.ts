@@ -87,17 +87,21 @@ function moveSymbols(link: Link, moved: Moved, file: number): void {
 /** A definition that lost: its row has the address of what it means. */
 function isElsewhere(link: Link, symbol: number): boolean {
   const target = link.symbols.Reference.target[symbol]
-  return target !== 0 && target !== symbol
+  return target !== 0 && ownTarget(link, target) !== symbol
+}
+
+/** The symbol of this image that a target means, an import that dyld may bind to it too; 0: none. */
+function ownTarget(link: Link, target: number): number {
+  return target & TARGET_IMPORT ? link.imports.Library.symbol[target & 0x7fffffff] : target
 }
 
 function moveReferences(link: Link, relations: Relations, { symbols, touched }: Moved): void {
   const { target, address } = link.symbols.Reference
   const { name } = link.symbols.Definition
-  const { symbol: ownOf } = link.imports.Library
   const isMoved = new Set(symbols)
   const names = symbols.map((symbol) => name[symbol])
   eachBearer(link, relations, names, (row, file) => {
-    const to = target[row] & TARGET_IMPORT ? ownOf[target[row] & 0x7fffffff] : target[row]
+    const to = ownTarget(link, target[row])
     if (to === row || !isMoved.has(to) || address[row] === address[to]) return
     address[row] = address[to]
     touch(touched, file, row)
