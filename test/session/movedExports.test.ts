@@ -9,15 +9,17 @@ import { libSystem, tempFolder } from '../helpers/paths.ts'
 import { runImage, verifyImage } from '../helpers/run.ts'
 import { type Arch, forEachTarget, targetOptions } from '../helpers/targets.ts'
 
-const MAIN = `int printf(const char *, ...); int shared(int); int (*pointer)(int) = shared;
-  int main(void) { printf("%d %d\\n", shared(1), pointer(2)); return 0; }`
+const MAIN = `int printf(const char *, ...); int shared(int), strong(void); int (*pointer)(int) = shared;
+  int main(void) { printf("%d %d %d\\n", shared(1), pointer(2), strong()); return 0; }`
 
 /** `_before` has bytes of code to grow by; `_shared` stands behind it and is bound by name, to this definition or another image's. */
 function library(arch: Arch, bytes: number): string {
-  const [plus, leave] = arch === 'arm64' ? ['add w0, w0, #10', 'ret'] : ['leal 10(%rdi), %eax', 'retq']
+  const [plus, seven, leave] =
+    arch === 'arm64' ? ['add w0, w0, #10', 'mov w0, #7', 'ret'] : ['leal 10(%rdi), %eax', 'movl $7, %eax', 'retq']
   const code = (bytes: number) => `.fill ${bytes / 4}, 4, ${arch === 'arm64' ? '0xd503201f' : '0x90909090'}`
-  return `.subsections_via_symbols\n.text\n.globl _before, _shared, _after\n.weak_definition _shared\n.p2align 2
+  return `.subsections_via_symbols\n.text\n.globl _before, _shared, _strong, _after\n.weak_definition _shared\n.p2align 2
     _before: ${code(bytes)}\n${leave}\n.p2align 2\n_shared: ${plus}\n${leave}\n.p2align 2
+    _strong: ${seven}\n${leave}\n.p2align 2
     _after: ${code(900)}\n${leave}\n`
 }
 
@@ -47,7 +49,7 @@ forEachTarget((target) => {
         const { mode, reason } = await session.rebuild()
         assert.equal(mode, 'patch', reason)
         verifyImage(target, output)
-        assert.equal(runImage(target, output).stdout, '11 12\n')
+        assert.equal(runImage(target, output).stdout, '11 12 7\n')
         places.add(/^(\w+) .* _shared$/m.exec(mustRun('llvm-nm-22', [output]))![1])
       }
       assert.equal(places.size, 2)

@@ -50,14 +50,14 @@ export function moveEntries(link: Link, symbol: number, dirty: DirtyPages): void
     moveOwn(link, made, link.symbols.Reference.address[symbol], dirty)
 }
 
-/** Entries that dyld binds hold the image's own definition until then; chained ones do not. */
+/** Entries that dyld binds when it loads the image hold its own definition until then; chained ones do not. */
 function moveOwn(link: Link, made: number, value: number, dirty: DirtyPages): void {
   const { tables, imports, stubs } = link
   const [got, tlv, stub] = [imports.Use.got[made], findGot(link.tlvs, KEY_IMPORT, made), imports.Use.stub[made]]
   const places: number[] = []
   if (got !== 0) places.push(imageOffset(link, tables.got, gotAddress(link, got)))
   if (tlv !== 0) places.push(imageOffset(link, tables.tlvPointers, tlvAddress(link, tlv)))
-  if (stub !== 0 && stubs.Stub.lazy[stub] !== 0)
+  if (stub !== 0 && stubs.Stub.lazy[stub] !== 0 && stubs.LazyBind.helper[stub] === 0)
     places.push(imageOffset(link, tables.lazyPointers, lazyAddress(link, stub)))
   for (const at of places) {
     const before = link.image.slice(at, at + 8)
