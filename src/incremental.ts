@@ -5,6 +5,7 @@ import { wholeOf } from './core/pages.ts'
 import { type FileStat, type Host, HostError } from './host/host.ts'
 import { releaseLookups } from '../components/names.ts'
 import { linkKeeping, writeOutput } from './link.ts'
+import { mayEnd } from './session/mayEnd.ts'
 import { type FileRecords, isSameFile, recordFiles } from './session/fileRecords.ts'
 import { whyNever } from './session/patch/whyNever.ts'
 import { createPatching, type Patched, patch } from './session/patch.ts'
@@ -179,6 +180,7 @@ function patchFrom(run: Run, { front }: Before, snapshot: Snapshot, found: Found
   const { patching, store } = snapshot
   const { link } = patching
   if (found.paths.some((path) => !patching.files.has(path))) return 'not only objects changed'
+  if (front.warnings.some((warning) => mayEnd(warning, found.paths))) return 'the last link had warnings about it'
   for (const path of found.paths) front.records.delete(path)
   const patched = patch(patching, recordFiles(host, front.records), namedInputs(options, found.paths))
   if (typeof patched === 'string' || store.damage !== '') return String(patched)

@@ -49,7 +49,8 @@ export function writeAll({ image, tail }: Link, whole: () => FileStat | null): R
 
 /**
  * As `link`, with the columns of the finished link: with `keeps`, those that a patch needs too. What is as it was in the inputs of
- * `kept` is taken over from it, by the name that the options give it; workers of `pool` stay there.
+ * `kept` is taken over from it, by the name that the options give it; workers of `pool` stay there. `onResolved` gets a link that has
+ * read all inputs and said what is wrong with them, before it may be thrown away for that.
  */
 export async function linkKeeping(
   options: LinkOptions,
@@ -57,6 +58,7 @@ export async function linkKeeping(
   kept: Kept | null = null,
   write: WriteOutput = writeAll,
   pool: Pool | null = null,
+  onResolved: (done: Link) => void = () => undefined,
 ): Promise<Linked> {
   const host = options.host
   if (host === undefined)
@@ -74,6 +76,7 @@ export async function linkKeeping(
   const done = await runPipeline(settings, arch, host, messages, '', observer, keeps, kept, pool).catch((trouble) =>
     failOnWorker(messages, trouble),
   )
+  onResolved(done)
   const { outputFiles, written } = await output(options, done, messages, write).finally(() => discardDraft(done))
   const result = {
     ...(observer.trace === null ? {} : { timeTrace: await traceOf(observer) }),

@@ -22,6 +22,7 @@ import {
   namedInputs,
   repeatedInputs,
 } from './session/plan.ts'
+import { mayEnd } from './session/mayEnd.ts'
 import { heldBytes, isCrowded } from './session/isCrowded.ts'
 import { type Watching, watchFiles } from './session/watchFiles.ts'
 import type {
@@ -54,7 +55,7 @@ interface Kept {
   /** The link itself, until a patch of it has failed; null with the reason where there can be no patches. */
   patching: Patching | null
   never: string
-  /** The last link that was finished: what is unchanged of it is taken over by the next. */
+  /** The last link, which may have failed: what is unchanged of it is taken over by the next. */
   link: Link | null
   /** Its image and tail are what was written. */
   isWritten: boolean
@@ -161,6 +162,7 @@ function tryPatch(
   if (kept.patching === null) return kept.never
   if (found.paths.some((path) => !kept.patching?.files.has(path))) return ''
   if (whyOutput(host, kept, options) !== '') return whyOutput(host, kept, options)
+  if (kept.result.warnings.some((warning) => mayEnd(warning, found.paths))) return 'the last link had warnings about it'
   const { patching, result, records, link } = kept
   // Whatever comes of it, what is kept is not what was linked; after an exception nothing of it is taken over.
   kept.patching = kept.result = kept.link = null
@@ -288,7 +290,7 @@ async function linkNow(
     patching: null,
     never: '',
     link: null,
-    isWritten: true,
+    isWritten: false,
     arena: inputs === null ? -1 : before!.arena,
     held: inputs === null ? 0 : before!.held,
     generations: inputs === null ? createGenerations() : before!.generations,
@@ -307,10 +309,10 @@ async function linkNow(
       inputs,
       inputs === null ? writeAll : changesWriter(host, before!, options),
       state.pool,
+      (done) => keepLink(kept, done, inputs === null),
     )
     kept.result = linked.result
-    kept.link = linked.done
-    if (inputs === null) kept.held = heldBytes(linked.done)
+    kept.isWritten = true
     kept.never = whyNever(linked.done)
     if (kept.never === '') kept.patching = createPatching(linked.done, kept.arena)
     if (options.write !== false) kept.output = host.stat(linked.done.settings.output)
@@ -321,6 +323,13 @@ async function linkNow(
     if (options.cache !== undefined) forgetRacy(options.cache)
     options.signal?.removeEventListener('abort', forward)
   }
+}
+
+/** Whether the link fails or not, its rows are those of its inputs. */
+function keepLink(kept: Kept, done: Link, isFull: boolean): void {
+  done.past = done.last = null
+  kept.link = done
+  if (isFull) kept.held = heldBytes(done)
 }
 
 /** Of the output as `before` has left it, what is not the same is written. */

@@ -11,6 +11,7 @@ import {
 } from '../../components/symbols.ts'
 import { warn } from '../../src/core/messages.ts'
 import { compilePatterns, matches } from '../../src/core/patterns.ts'
+import { orderPlaces } from '../kernels/orderPlaces.ts'
 import { shownText } from '../kernels/places.ts'
 import { fileOfSymbol } from '../kernels/ranks.ts'
 import { isInterposable, reserveImports } from './imports.ts'
@@ -50,18 +51,19 @@ export function decideExports(link: Link): Uint32Array {
       open++
     }
   }
+  if (lists !== null) warnHidden(link, lists.hidden)
   reserveImports(link, open)
   return meaning
 }
 
-/** What options list; null where they list nothing. */
-type ExportLists = { exported: PatternList | null; unexported: PatternList } | null
+/** What options list, and listed names that are hidden all the same; null where they list nothing. */
+type ExportLists = { exported: PatternList | null; unexported: PatternList; hidden: number[] } | null
 
 export function exportLists({ settings }: Link): ExportLists {
   const exported = settings.exportedSymbols === undefined ? null : compilePatterns(settings.exportedSymbols)
   const unexported = compilePatterns(settings.unexportedSymbols ?? [])
   const listed = exported !== null || unexported.literals.size + unexported.globs.length > 0
-  return listed ? { exported, unexported } : null
+  return listed ? { exported, unexported, hidden: [] } : null
 }
 
 /** Of a name that the image defines: marks name and symbol, and returns whether it is hidden. */
@@ -70,8 +72,7 @@ export function decideExport(link: Link, name: number, lists: ExportLists): bool
   const definition = link.symbols.Definition.flags
   const is = definition[symbol[name]]
   let hidden = is & SYMBOL_WEAK_DEF ? (flags[name] & NAME_PRIVATE) !== 0 : (is & SYMBOL_PRIVATE) !== 0
-  if (lists !== null && !(is & SYMBOL_SYNTHETIC && hidden))
-    hidden = hideByLists(link, name, hidden, lists.exported, lists.unexported)
+  if (lists !== null && !(is & SYMBOL_SYNTHETIC && hidden)) hidden = hideByLists(link, name, hidden, lists)
   if (link.settings.noExportedSymbols) hidden = true
   if (hidden) definition[symbol[name]] |= SYMBOL_PRIVATE
   else {
@@ -83,25 +84,21 @@ export function decideExport(link: Link, name: number, lists: ExportLists): bool
 
 type PatternList = ReturnType<typeof compilePatterns>
 
-function hideByLists(
-  link: Link,
-  name: number,
-  hidden: boolean,
-  exported: PatternList | null,
-  unexported: PatternList,
-): boolean {
+function hideByLists(link: Link, name: number, hidden: boolean, lists: NonNullable<ExportLists>): boolean {
   const text = nameText(link, name)
-  if (matches(unexported, text)) return true
-  if (exported === null) return hidden
-  if (!matches(exported, text)) return true
+  if (matches(lists.unexported, text)) return true
+  if (lists.exported === null) return hidden
+  if (!matches(lists.exported, text)) return true
   if (!hidden) return false
   if (link.names.Resolution.flags[name] & NAME_AUTO_HIDE) return false
-  warnHidden(link, name, text)
+  lists.hidden.push(name)
   return true
 }
 
-function warnHidden(link: Link, name: number, text: string): void {
-  const file = fileOfSymbol(link, link.names.Resolution.symbol[name])
-  const what = `cannot export hidden symbol ${shownText(link, text)}`
-  warn(link.messages, 'hidden-export', what, locate(link, file), [`defined in ${fileText(link, file)}`])
+export function warnHidden(link: Link, names: number[]): void {
+  for (const name of orderPlaces(link, names)) {
+    const file = fileOfSymbol(link, link.names.Resolution.symbol[name])
+    const what = `cannot export hidden symbol ${shownText(link, nameText(link, name))}`
+    warn(link.messages, 'hidden-export', what, locate(link, file), [`defined in ${fileText(link, file)}`])
+  }
 }

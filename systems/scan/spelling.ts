@@ -8,6 +8,7 @@ import { toText } from '../../src/core/bytes.ts'
 import { demangledFunction } from '../../src/core/demangle.ts'
 import { findExportText, readAllExports } from '../../src/formats/exportTable.ts'
 import { dylibText } from '../kernels/dylibText.ts'
+import { orderPlaces } from '../kernels/orderPlaces.ts'
 import { shownText, symbolText } from '../kernels/places.ts'
 import { fileOfSymbol } from '../kernels/ranks.ts'
 
@@ -93,12 +94,8 @@ function oneEditAway(text: string, find: (name: string) => Candidate | null): Ca
 function otherCase(link: Link, text: string, locals: ReadonlySet<string>, file: number): Candidate | null {
   const lower = text.toLowerCase()
   for (const local of locals) if (local.toLowerCase() === lower) return { text: local, file: fileText(link, file) }
-  for (let name = 1; name <= link.names.count; name++) {
-    if (link.names.Text.length[name] !== text.length) continue
-    const other = nameText(link, name)
-    const from = other.toLowerCase() === lower ? definer(link, name) : null
-    if (from !== null) return { text: other, file: from }
-  }
+  const named = firstDefined(link, text.length, text.length, (other) => other.toLowerCase() === lower)
+  if (named !== null) return named
   for (const index of link.dylibOrder) {
     const { exports } = link.dylibs[index].file
     readAllExports(exports)
@@ -115,12 +112,18 @@ function otherCase(link: Link, text: string, locals: ReadonlySet<string>, file: 
 function mangledForm(link: Link, plain: string, locals: ReadonlySet<string>, file: number): Candidate | null {
   for (const local of locals)
     if (local.includes(plain) && demangledFunction(local) === plain) return { text: local, file: fileText(link, file) }
-  for (let name = 1; name <= link.names.count; name++) {
-    if (link.names.Text.length[name] <= plain.length + 4) continue
-    const other = nameText(link, name)
-    if (!other.includes(plain) || demangledFunction(other) !== plain) continue
-    const from = definer(link, name)
-    if (from !== null) return { text: other, file: from }
-  }
-  return null
+  const isOf = (other: string) => other.includes(plain) && demangledFunction(other) === plain
+  return firstDefined(link, plain.length + 5, Number.POSITIVE_INFINITY, isOf)
+}
+
+/** Of the names of these lengths that `is` holds for, the first by the place of its definition that someone could define. */
+function firstDefined(link: Link, least: number, most: number, is: (text: string) => boolean): Candidate | null {
+  const { length } = link.names.Text
+  const found: number[] = []
+  for (let name = 1; name <= link.names.count; name++)
+    if (length[name] >= least && length[name] <= most && is(nameText(link, name)) && definer(link, name) !== null)
+      found.push(name)
+  if (found.length === 0) return null
+  const [first] = orderPlaces(link, found)
+  return { text: nameText(link, first), file: definer(link, first)! }
 }

@@ -1,5 +1,5 @@
 // Whether the objects fit the rows that they, or their versions before, have in the kept link: its columns are then taken as they are.
-import { FILE_OBJECT } from '../../components/files.ts'
+import { FILE_MISSING, FILE_OBJECT } from '../../components/files.ts'
 import type { Kept } from '../../components/kept.ts'
 import type { Survey } from './survey.ts'
 
@@ -13,6 +13,7 @@ export function fitPlaces(found: Survey, kept: Kept, others: number, names: numb
   if (
     !found.spares ||
     found.settings.objcCategoryMerging ||
+    tellsOrder(found) ||
     internal.file !== found.count + 1 ||
     symbols.Loaded.flags.length <= 1
   )
@@ -33,6 +34,11 @@ export function fitPlaces(found: Survey, kept: Kept, others: number, names: numb
     block[internal.file] + others <= blocks.Extent.section.length &&
     Names.count + brought < Names.Text.hash.length
   )
+}
+
+/** Names are told in the order of their rows: which one has loaded a member, or what keeps something alive. */
+function tellsOrder({ settings, rows }: Survey): boolean {
+  return settings.whyLoad === true || settings.whyLive !== undefined || rows.kind.includes(FILE_MISSING)
 }
 
 type Rows = 'section' | 'symbol' | 'block'

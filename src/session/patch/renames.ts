@@ -25,7 +25,7 @@ import {
   TARGET_IMPORT,
 } from '../../../components/symbols.ts'
 import { coalesceFile } from '../../../systems/define/coalesce.ts'
-import { decideExport, exportLists } from '../../../systems/define/exports.ts'
+import { decideExport, exportLists, warnHidden } from '../../../systems/define/exports.ts'
 import { isInterposable } from '../../../systems/define/imports.ts'
 import { fileOfSymbol } from '../../../systems/kernels/ranks.ts'
 import { mergeSymbol } from '../../../systems/resolve/merge.ts'
@@ -283,6 +283,7 @@ function defineFresh(link: Link, file: number, fresh: readonly number[]): void {
     decideExport(link, name[symbol], lists)
     if (!link.settings.deadStrip) link.names.Resolution.flags[name[symbol]] |= NAME_LIVE
   }
+  if (lists !== null) warnHidden(link, lists.hidden)
 }
 
 /** Rows of other objects that mean a symbol of this one. `findRenames` has seen that none means one that goes. */
