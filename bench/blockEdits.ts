@@ -15,6 +15,7 @@ export interface BlockEditLine {
   /** Of the file, that changed. */
   bytes: number
   goal: number
+  met: boolean
 }
 
 const BLOCKS = 100_000
@@ -48,10 +49,11 @@ function timeProgram(arch: Arch, fixupChains: boolean, output: string | null): B
   const program = build(arch, fixupChains, output)
   const lines = Object.entries(EDIT_KINDS).map(([edit, apply]) => {
     const { milliseconds, slow, bytes } = time(program, apply)
-    const line = { edit, arch, fixupChains, write: output !== null, milliseconds, slow, bytes, goal: GOAL }
+    const met = milliseconds <= GOAL
+    const line = { edit, arch, fixupChains, write: output !== null, milliseconds, slow, bytes, goal: GOAL, met }
     console.log(
       `  ${edit.padEnd(20)}${arch.padEnd(8)}${(fixupChains ? 'chained' : 'opcodes').padEnd(9)}${output === null ? '       ' : 'written'}` +
-        `${milliseconds.toFixed(2).padStart(8)} ms, 95 % below ${slow.toFixed(2)} ms, ${Math.round(bytes / 1024)} KiB changed`,
+        `${milliseconds.toFixed(2).padStart(8)} ms, 95 % below ${slow.toFixed(2)} ms, ${Math.round(bytes / 1024)} KiB changed, ${met ? 'met' : 'NOT MET'}`,
     )
     return line
   })

@@ -13,6 +13,9 @@ export interface CommandRun {
   milliseconds: number
   mode: RebuildMode
   reason: string
+  /** Bytes of output and snapshot, and pages of 16 KiB that they lie in. */
+  bytes: number
+  pages: number
 }
 
 /** Arguments that link the objects to `output`; the first run of them is a full link. */
@@ -30,7 +33,9 @@ export function runCommand(args: readonly string[]): CommandRun {
   const started = performance.now()
   const done = spawnSync(process.execPath, [LD64, ...args], { encoding: 'utf8', env: environment() })
   const milliseconds = performance.now() - started
-  const said = /^incremental: (noop|patch|full): (.*)$/m.exec(done.stderr ?? '')
+  const said = /^incremental: (noop|patch|full): (.*)\nincremental: wrote (\d+) bytes in (\d+) pages$/m.exec(
+    done.stderr ?? '',
+  )
   if (done.status !== 0 || said === null) throw new Error(`ld64.colonnade --incremental: ${done.error ?? done.stderr}`)
-  return { milliseconds, mode: said[1] as RebuildMode, reason: said[2] }
+  return { milliseconds, mode: said[1] as RebuildMode, reason: said[2], bytes: Number(said[3]), pages: Number(said[4]) }
 }

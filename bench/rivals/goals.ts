@@ -57,6 +57,6 @@ export function checkGoal(goal: Goal, scenario: string, results: readonly Result
 
 export function goalTable(lines: readonly GoalLine[]): string {
   const row = ({ work, scenario, measured, goal, met }: GoalLine) =>
-    `  ${work.padEnd(28)} ${scenario.padEnd(26)} ${measured.padEnd(36)} ${goal.padEnd(15)} ${met ? 'met' : 'NOT MET'}`
+    `  ${work.padEnd(36)} ${scenario.padEnd(26)} ${measured.padEnd(36)} ${goal.padEnd(15)} ${met ? 'met' : 'NOT MET'}`
   return ['to reach', ...lines.map(row)].join('\n')
 }

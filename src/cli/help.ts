@@ -14,7 +14,7 @@ const NOTES: Readonly<Record<string, string>> = {
     'do only what has changed since the last run, by a snapshot in OUTPUT.colonnade; implies --layout=padded',
   '--server':
     'have it linked by `colonnade serve`, which keeps links in memory, where that runs; implies --layout=padded',
-  '--verbose': 'with --incremental or --server, print what was done and why',
+  '--verbose': 'with --incremental or --server, print what was done and why; with --incremental also the bytes written',
   '--metafile=': 'write as JSON what came from where, and how many bytes',
   '--time': 'print for each system its time, rows, time a row, and bytes',
   '--time-trace': 'write a trace (Perfetto, speedscope, about:tracing) to OUTPUT.time-trace',

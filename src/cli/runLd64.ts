@@ -163,7 +163,11 @@ function linkerOf(args: ArgumentList, io: CommandIo, printer: Printer): CommandI
 }
 
 function tellMode(args: ArgumentList, io: CommandIo, who: string, { mode, reason }: Mode): void {
-  if (has(args, '--verbose') || has(args, '--time')) io.stderr(`${who}: ${mode}: ${reason}\n`)
+  if (isTold(args)) io.stderr(`${who}: ${mode}: ${reason}\n`)
+}
+
+function isTold(args: ArgumentList): boolean {
+  return has(args, '--verbose') || has(args, '--time')
 }
 
 type Mode = Pick<RebuildResult, 'mode' | 'reason'>
@@ -172,10 +176,13 @@ type Mode = Pick<RebuildResult, 'mode' | 'reason'>
 function linkAgain(args: ArgumentList, io: CommandIo, printer: Printer): CommandIo['link'] {
   return async (options) => {
     const { linkIncrementally } = await import('../incremental.ts')
-    const result = await linkIncrementally(options, io.maker?.() ?? VERSION)
+    const { countWrites } = await import('../host/countWrites.ts')
+    const { host, writes } = countWrites(io.host)
+    const result = await linkIncrementally({ ...options, host }, io.maker?.() ?? VERSION)
     const doubts = result.doubts.map((text): Message => ({ ...NO_PLACE, severity: 'warning', id: 'snapshot', text }))
     printMessages({ ...printer, fatalWarnings: false }, doubts)
     tellMode(args, io, 'incremental', result)
+    if (isTold(args)) io.stderr(`incremental: wrote ${writes.bytes} bytes in ${writes.pages} pages\n`)
     return result
   }
 }

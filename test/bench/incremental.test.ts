@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { BlockEditLine } from '../../bench/blockEdits.ts'
+import { incrementalGoals } from '../../bench/incremental/goals.ts'
+import type { IncrementalLine } from '../../bench/incremental.ts'
+import { goalTable } from '../../bench/rivals/goals.ts'
 import { editBody } from '../../bench/incremental/editBody.ts'
 import { addFunction, editCall } from '../../bench/incremental/editCall.ts'
 import { editWinner } from '../../bench/incremental/editWinner.ts'
@@ -68,3 +72,40 @@ for (const arch of archs)
     assert.match(addFunction('symbols: [ _abs ]'), /_isatty, _abs/)
     assert.throws(() => editCall(new Uint8Array(Buffer.concat([bytes, bytes]))), /do not come last/)
   })
+
+test('the table of the figures to reach has each rebuild with a figure, and each update of a block, with its verdict', () => {
+  const line: IncrementalLine = {
+    work: 'one function body',
+    scenario: 'synthetic large arm64',
+    mode: 'patch',
+    reason: '',
+    milliseconds: 50,
+    ratio: 0.012,
+    goal: 0.01,
+    met: false,
+    dirtyBlocks: 1,
+    dirtyPages: 2,
+    bytesWritten: 300,
+    pagesWritten: 2,
+  }
+  const block: BlockEditLine = {
+    edit: 'another body',
+    arch: 'x86_64',
+    fixupChains: false,
+    write: true,
+    milliseconds: 1.234,
+    slow: 3,
+    bytes: 10,
+    goal: 2,
+    met: true,
+  }
+  const goals = incrementalGoals(
+    [line, { ...line, work: 'no figure', goal: null, met: null }],
+    [block, { ...block, edit: 'a function less' }],
+  )
+  assert.deepEqual(goalTable(goals).replaceAll(/ +/g, ' ').split('\n'), [
+    'to reach',
+    ' one function body synthetic large arm64 patch, ratio 0.0120 at most 0.01 NOT MET',
+    ' block-level: another body, flush x86_64 opcodes, to a file 1.23 ms at most 2 ms met',
+  ])
+})

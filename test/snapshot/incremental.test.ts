@@ -178,10 +178,15 @@ test('the command keeps a snapshot beside its output and says what it did', () =
     assert.equal(status, 0, stderr)
     return stderr
   }
-  assert.equal(say(), 'incremental: full: nothing is linked yet\n')
-  assert.equal(say(), 'incremental: noop: nothing changed\n')
+  const wrote = (text: string) => Number(/^incremental: wrote (\d+) bytes in \d+ pages$/m.exec(text)?.[1])
+  const first = say()
+  assert.match(first, /^incremental: full: nothing is linked yet\nincremental: wrote .*\n$/)
+  assert.equal(wrote(first), statSync(program.output).size + statSync(program.snapshot).size)
+  assert.match(say(), /^incremental: noop: nothing changed\nincremental: wrote \d+ bytes in \d+ pages\n$/)
   edit(program, { constant: 2, statements: 4 })
-  assert.match(say(), /^incremental: patch: .*edited\.o was written\n$/)
+  const patched = say()
+  assert.match(patched, /^incremental: patch: .*edited\.o was written\nincremental: wrote .*\n$/)
+  assert.ok(wrote(patched) > 0 && wrote(patched) < wrote(first), patched)
   assert.equal(statSync(program.snapshot).mode & 0o777, 0o600)
   writeFileSync(program.snapshot, 'no snapshot')
   const text = say('-fatal_warnings')
