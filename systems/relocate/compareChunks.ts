@@ -36,8 +36,8 @@ export interface CompareJob {
   now: Side
   /** Targets are compared by their numbers, for branches may go through thunks. */
   exact: boolean
-  /** No symbol has an entry of the GOT; imports of the same number are reached in the same way. */
-  noLocals: boolean
+  /** Symbols, and imports, of the same number are reached in the same way. */
+  sameLocals: boolean
   sameImports: boolean
   /** By file of this link: 1 where it says the same. */
   same: Uint8Array
@@ -52,7 +52,7 @@ export function createCompareJob(link: Link, past: Past, exact: boolean): Compar
     old,
     now,
     exact,
-    noLocals: old.locals === null && now.locals === null,
+    sameLocals: haveSameLocals(past.link, old.locals, link, now.locals),
     sameImports: areEqual(old.entries, now.entries),
     same: new Uint8Array(memory(link.files.count + 1, link.arenas.shared)),
   }
@@ -92,6 +92,20 @@ function localsOf(link: Link): Float64Array | null {
     locals[gots.Key.index[got]] = gotAddress(link, got)
   }
   return locals
+}
+
+/** Whether the same symbols, by their numbers, have entries of the GOT at the same places: then targets need no look at them. */
+function haveSameLocals(old: Link, was: Side['locals'], link: Link, is: Side['locals']): boolean {
+  if (was === null || is === null) return was === is
+  const { kind, index } = link.gots.Key
+  let left = 0
+  for (let got = 1; got <= old.gots.count; got++) if (old.gots.Key.kind[got] === KEY_LOCAL) left++
+  for (let got = 1; got <= link.gots.count; got++) {
+    if (kind[got] !== KEY_LOCAL) continue
+    if (was[index[got]] !== is[index[got]]) return false
+    left--
+  }
+  return left === 0
 }
 
 export function compareChunks({ files, visited }: Link, job: CompareJob, take: () => number): void {
@@ -135,12 +149,12 @@ function haveSameAddresses({ old, now }: CompareJob, before: number, file: numbe
 function haveSameTargets(job: CompareJob, old: number, file: number, count: number): boolean {
   const { target: was } = job.old
   const { target: is } = job.now
-  const { noLocals, sameImports } = job
+  const { sameLocals, sameImports } = job
   const [a, b] = [job.old.symbol[old], job.now.symbol[file]]
   for (let i = 0; i < count; i++) {
     const before = was[a + i]
     const after = is[b + i]
-    if (before === after && (before < TARGET_IMPORT ? noLocals : sameImports)) continue
+    if (before === after && (before < TARGET_IMPORT ? sameLocals : sameImports)) continue
     if (!isSameTarget(job, before, after)) return false
   }
   return true

@@ -112,6 +112,29 @@ forEachTarget((target) => {
     await session.dispose()
   })
 
+  test(`code that reads entries of the GOT is written anew when they change places (${target.name})`, async () => {
+    // With a map there are no patches.
+    const { put, run, session } = createProgram(target, { layout: 'tight', map: true })
+    const reads = (name: string, ...symbols: string[]): string =>
+      target.arch === 'x86_64'
+        ? `.globl ${name}\n${name}:\nxorl %eax, %eax\n${symbols.map((symbol) => `cmpq ${symbol}@GOTPCREL(%rip), %rdi`).join('\n')}\nretq\n`
+        : `.globl ${name}\n.p2align 2\n${name}:\nmov w0, #0\nret\n${symbols.map((symbol) => `.long ${symbol}@GOT - .`).join('\n')}\n`
+    put('many', reads('_many', '_table', '_helped'))
+    put('third', reads('_third', '_table'))
+    const full = copied(await session.rebuild())
+    for (const symbols of [
+      ['_helped', '_table'],
+      ['_table', '_helped'],
+    ]) {
+      put('many', reads('_many', ...symbols))
+      const warm = await session.rebuild()
+      assert.equal(warm.mode, 'warm', warm.reason)
+      assert.ok(copied(warm) < full, `${copied(warm)} of ${full}`)
+      assert.match(run(), /^10 11 0 0$/)
+    }
+    await session.dispose()
+  })
+
   test(`patches between warm rebuilds are part of the image that is taken over (${target.name})`, async () => {
     const { put, run, session } = createProgram(target)
     const full = copied(await session.rebuild())
