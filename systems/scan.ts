@@ -23,6 +23,7 @@ import { createStubs } from '../components/stubs.ts'
 import { SYMBOL_ABSOLUTE, SYMBOL_DEFINED, SYMBOL_THREAD_LOCAL, TARGET_IMPORT } from '../components/symbols.ts'
 import { R_ADDEND, R_BRANCH, R_GOT, R_POINTER, R_SUBTRAHEND, R_TLV, R_UNSIGNED } from '../src/arch/arch.ts'
 import { error } from '../src/core/messages.ts'
+import { wholeOf } from '../src/core/pages.ts'
 import { spawnRange } from '../src/ecs.ts'
 import * as macho from '../src/formats/macho/constants.ts'
 import { formKinds, KIND_ADDEND, KIND_BRANCH, KIND_PLAIN, KIND_POINTER, KIND_WIDE } from './kernels/formKinds.ts'
@@ -280,8 +281,9 @@ function scanSymbol(link: Link, state: Scan, block: number, i: number, is: numbe
 /** Whether a symbol stands for a pointer in __mod_init_func; compilers give them no names. */
 function hasInitializers(link: Link): boolean {
   const { count, Header } = link.sections
+  const content = wholeOf(Header.content)
   for (let section = 1; section <= count; section++)
-    if (Header.content[section] === CONTENT_INIT_POINTERS && hasSymbols(link, section)) return true
+    if (content[section] === CONTENT_INIT_POINTERS && hasSymbols(link, section)) return true
   return false
 }
 

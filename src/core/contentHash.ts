@@ -13,15 +13,18 @@ const SEEDS = [0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344]
  * not wait 5 ms for node:crypto.
  */
 export function contentHash(bytes: Uint8Array, from: number, to: number, target: Uint8Array, at: number): void {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const whole = from + ((to - from) & ~15)
+  // Of memory that is read as it is asked for, `buffer` would ask for all.
+  const part = bytes.subarray(from, to)
+  const view = new DataView(part.buffer, part.byteOffset, part.length)
+  const whole = part.length & ~15
   const lanes = Int32Array.from(SEEDS)
-  hashBlocks(view, from, whole, lanes)
+  hashBlocks(view, 0, whole, lanes)
   const last = new DataView(new ArrayBuffer(CONTENT_HASH_SIZE))
-  for (let i = whole; i < to; i++) last.setUint8(i - whole, bytes[i])
+  for (let i = whole; i < part.length; i++) last.setUint8(i - whole, part[i])
   hashBlocks(last, 0, CONTENT_HASH_SIZE, lanes)
-  finish(lanes, to - from)
-  const out = new DataView(target.buffer, target.byteOffset + at, CONTENT_HASH_SIZE)
+  finish(lanes, part.length)
+  const hash = target.subarray(at, at + CONTENT_HASH_SIZE)
+  const out = new DataView(hash.buffer, hash.byteOffset, CONTENT_HASH_SIZE)
   for (let lane = 0; lane < 4; lane++) out.setInt32(lane * 4, lanes[lane], true)
 }
 

@@ -2,8 +2,12 @@
 import type { Link } from '../../components/link.ts'
 
 export function stubAddress(link: Link, made: number): number {
-  const stub = link.imports.Use.stub[made]
-  return link.outputs.Extent.address[link.tables.stubs] + link.stubs.Stub.slot[stub] * link.arch.stubSize
+  return slotAddress(link, link.stubs.Stub.slot[link.imports.Use.stub[made]])
+}
+
+/** Of a slot of the table of stubs. */
+export function slotAddress(link: Link, slot: number): number {
+  return link.outputs.Extent.address[link.tables.stubs] + slot * link.arch.stubSize
 }
 
 export function gotAddress(link: Link, got: number): number {

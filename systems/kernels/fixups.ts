@@ -2,6 +2,7 @@
 import { IMPORT_OWN, IMPORT_WEAK_DEF } from '../../components/imports.ts'
 import { SEGMENT_STRIDE } from '../../components/fixups.ts'
 import type { Link } from '../../components/link.ts'
+import { wholeOf } from '../../src/core/pages.ts'
 import { writeChainedBind, writeChainedRebase } from '../../src/formats/dyld/chainedFixups.ts'
 import { DYLD_CHAINED_PTR_64 } from '../../src/formats/macho/constants.ts'
 
@@ -136,10 +137,11 @@ export function isWeakDefinition(link: Link, made: number): boolean {
 
 /** Whether a pointer is bound to a weak definition, of which the header tells dyld. */
 export function bindsToWeak({ fixups, imports }: Link): boolean {
+  const flags = wholeOf(imports.Library.flags)
   let all = 0
-  for (let made = 1; made <= imports.count; made++) all |= imports.Library.flags[made]
+  for (let made = 1; made <= imports.count; made++) all |= flags[made]
   if ((all & IMPORT_WEAK_DEF) === 0) return false
-  for (let row = 1; row <= fixups.binds; row++)
-    if (imports.Library.flags[fixups.Bind.import[row]] & IMPORT_WEAK_DEF) return true
+  const bound = wholeOf(fixups.Bind.import)
+  for (let row = 1; row <= fixups.binds; row++) if (flags[bound[row]] & IMPORT_WEAK_DEF) return true
   return false
 }

@@ -1,10 +1,10 @@
 // What stays the same while the sections of a link are relocated, found out once a thread.
-import { dataViewOf } from '../../src/core/pages.ts'
+import { dataViewOf, wholeOf } from '../../src/core/pages.ts'
 import { KEY_LOCAL } from '../../components/gots.ts'
 import type { Link } from '../../components/link.ts'
 import { createFrame } from '../../src/formats/ehFrame.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
-import { stubAddress } from '../kernels/addresses.ts'
+import { slotAddress } from '../kernels/addresses.ts'
 import { formKinds, KIND_LOAD, KIND_PLAIN } from '../kernels/formKinds.ts'
 import { createSite } from '../kernels/references.ts'
 import type { Relocating } from './apply.ts'
@@ -49,17 +49,19 @@ function threadLocalEnd(link: Link): number {
 function kindsHere(link: Link): Uint8Array {
   const kinds = formKinds(link.arch.attributes)
   const { count, Key } = link.gots
+  const kind = wholeOf(Key.kind)
   let locals = 0
-  for (let got = 1; got <= count; got++) if (Key.kind[got] === KEY_LOCAL) locals++
+  for (let got = 1; got <= count; got++) if (kind[got] === KEY_LOCAL) locals++
   for (let form = 0; form < kinds.length; form++) if (locals > 0 && kinds[form] & KIND_LOAD) kinds[form] &= ~KIND_PLAIN
   return kinds
 }
 
 function stubAddresses(link: Link): Int32Array {
-  const { imports, settings } = link
+  const { imports, stubs, settings } = link
+  const [stub, slot] = [wholeOf(imports.Use.stub), wholeOf(stubs.Stub.slot)]
   const found = new Int32Array(imports.count + 1).fill(-1)
   for (let made = 1; made <= imports.count; made++)
-    if (imports.Use.stub[made] !== 0) found[made] = stubAddress(link, made) - settings.imageBase
+    if (stub[made] !== 0) found[made] = slotAddress(link, slot[stub[made]]) - settings.imageBase
   return found
 }
 

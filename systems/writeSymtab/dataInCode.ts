@@ -2,6 +2,7 @@
 import { BLOCK_FOLDED, BLOCK_LIVE } from '../../components/blocks.ts'
 import { fileText, type Link, locate } from '../../components/link.ts'
 import { readU16, readU32, writeU16, writeU32 } from '../../src/core/bytes.ts'
+import { wholeOf } from '../../src/core/pages.ts'
 import { error } from '../../src/core/messages.ts'
 import { S_ATTR_PURE_INSTRUCTIONS, S_ATTR_SOME_INSTRUCTIONS } from '../../src/formats/macho/constants.ts'
 import { findBlock } from '../kernels/findBlock.ts'
@@ -22,7 +23,8 @@ interface Entry {
 
 export function dataInCode(link: Link): Uint8Array {
   const entries: Entry[] = []
-  for (const file of link.order) if (link.files.Tables.dataInCodeSize[file] > 0) gather(link, file, entries)
+  const size = wholeOf(link.files.Tables.dataInCodeSize)
+  for (const file of link.order) if (size[file] > 0) gather(link, file, entries)
   entries.sort((a, b) => a.offset - b.offset)
   for (let i = 1; i < entries.length; i++) {
     const { offset, file, at } = entries[i]

@@ -34,6 +34,25 @@ forEachTarget((target) => {
   })
 })
 
+forEachTarget((target) => {
+  test(`a patch reads little of output and snapshot (${target.name})`, async () => {
+    const contents = new Uint8Array(1 << 23).fill(1)
+    const program = createProgram(target, { sectCreate: [{ segment: '__DATA', section: '__big', contents }] })
+    await run(program)
+    edit(program, { constant: 2, statements: 4 })
+    const host = { ...program.options.host! }
+    const { readInto } = host
+    let read = 0
+    host.readInto = (path, bytes, at, length, position) => {
+      if (path === program.output || path === program.snapshot) read += length
+      return readInto(path, bytes, at, length, position)
+    }
+    assert.equal((await run(program, { host })).mode, 'patch')
+    assert.ok(read < 1 << 21, `${read} bytes`)
+    assert.ok(readFileSync(program.output).equals(await fresh(program)))
+  })
+})
+
 test('what a patch cannot do is a full link that says why, and the next run patches again', async () => {
   const program = createProgram(createTarget('arm64', 'chained'))
   await run(program)

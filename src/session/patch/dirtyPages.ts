@@ -58,6 +58,7 @@ export function markChanges(link: Link, dirty: DirtyPages, at: number, before: U
 }
 
 export function differs(a: Uint8Array, from: number, b: Uint8Array, start: number, length: number): boolean {
-  for (let i = 0; i < length; i++) if (a[from + i] !== b[start + i]) return true
+  const part = a.subarray(from, from + length)
+  for (let i = 0; i < length; i++) if (part[i] !== b[start + i]) return true
   return false
 }

@@ -63,10 +63,11 @@ export function replaceTable(link: Link, dirty: DirtyPages, name: LinkeditName, 
   now.set(made)
   fillRoom(name, now, made.length)
   const at = offset - link.image.length
+  const before = link.tail.subarray(at, at + now.length)
   let [from, to] = [0, now.length]
-  while (from < to && link.tail[at + from] === now[from]) from++
-  while (to > from && link.tail[at + to - 1] === now[to - 1]) to--
-  link.tail.set(now.subarray(from, to), at + from)
+  while (from < to && before[from] === now[from]) from++
+  while (to > from && before[to - 1] === now[to - 1]) to--
+  before.set(now.subarray(from, to), from)
   markDirty(link, dirty, offset + from, offset + to)
   return true
 }

@@ -41,6 +41,7 @@ export const MOST_OTHERS = 200
 
 /** Relocates blocks of unchanged objects again that refer to what has moved; returns how many have changed. */
 export function relocateOthers(link: Link, touched: Touched, dirty: DirtyPages): number | string {
+  if (touched.size === 0) return 0
   let count = 0
   const at = createRelocating(link)
   for (const [other, what] of touched) {

@@ -39,14 +39,14 @@ const STEP = 4096
 
 /** Writes bytes of __LINKEDIT where they differ. */
 export function replaceBytes(link: Link, dirty: DirtyPages, offset: number, bytes: Uint8Array): void {
-  const { tail } = link
   const at = offset - link.image.length
+  const before = link.tail.subarray(at, at + bytes.length)
   for (let from = 0; from < bytes.length; from += STEP) {
     const to = Math.min(bytes.length, from + STEP)
     let i = from
-    while (i < to && tail[at + i] === bytes[i]) i++
+    while (i < to && before[i] === bytes[i]) i++
     if (i === to) continue
-    tail.set(bytes.subarray(from, to), at + from)
+    before.set(bytes.subarray(from, to), from)
     markDirty(link, dirty, offset + from, offset + to)
   }
 }
