@@ -91,6 +91,7 @@ export interface Host {
    * `path`, where it knows. Throws a HostError when it cannot; `path` is then as it was, and `kept` may be gone.
    */
   exchangeFile?(path: string, kept: string, parts: readonly FilePart[]): FileStat | void
+  /** What cannot be removed stays: nothing depends on it. */
   removeFile?(path: string): void
   /** Makes a folder, and those above it, where there is none. Throws a HostError when it cannot. */
   makeFolder?(path: string): void

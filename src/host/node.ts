@@ -55,7 +55,7 @@ function basicHost(): Host {
     cloneFile,
     keepFile,
     exchangeFile,
-    removeFile: (name) => fs.rmSync(name, { force: true }),
+    removeFile,
     makeFolder,
     realPath,
     resolvePath: (name) => path.resolve(name),
@@ -241,6 +241,14 @@ function replaceFile(name: string, chunks: readonly Uint8Array[], mode: number):
   }
 }
 
+function removeFile(name: string): void {
+  try {
+    fs.rmSync(name, { force: true })
+  } catch {
+    // A directory, or one that others write to.
+  }
+}
+
 function makeFolder(name: string): void {
   try {
     fs.mkdirSync(name, { recursive: true })
@@ -296,6 +304,8 @@ function keepFile(name: string, as?: string): string | null {
     const made = secondName(name, name)
     if (as === undefined) return made
     fs.renameSync(made, as)
+    // Of two names of one file, rename(2) leaves both.
+    removeFile(made)
     return as
   } catch {
     return null

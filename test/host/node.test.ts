@@ -27,6 +27,19 @@ test('an output is made of its chunks, with its mode less the umask', () => {
   assert.deepEqual(leftovers(), [])
 })
 
+test('a second name that the file has already is kept, and no third one', () => {
+  fs.writeFileSync(at('named'), 'x')
+  for (let round = 0; round < 2; round++) assert.equal(host.keepFile!(at('named'), at('second')), at('second'))
+  assert.equal(fs.statSync(at('second')).ino, fs.statSync(at('named')).ino)
+  assert.deepEqual(leftovers(), [])
+})
+
+test('a directory where a file is to be removed stays', () => {
+  fs.mkdirSync(at('folder'))
+  host.removeFile!(at('folder'))
+  assert.ok(fs.statSync(at('folder')).isDirectory())
+})
+
 test('more chunks than one system call takes are all written', () => {
   const chunks = Array.from({ length: 3000 }, (_, i) => new Uint8Array([i & 255]))
   host.writeFile(at('many'), chunks, 0o644)

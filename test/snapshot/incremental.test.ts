@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { appendFileSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { linkIncrementally } from '../../src/incremental.ts'
@@ -213,6 +213,15 @@ test('the command keeps a snapshot beside its output and says what it did', () =
     text,
     /^ld64.colonnade: warning: .*out\.colonnade does not begin as one: everything is linked anew\nincremental: full: /,
   )
+})
+
+test('what stands where the output before the last would be, and cannot be removed, is left alone', async () => {
+  const program = createProgram(createTarget('arm64', 'chained'))
+  mkdirSync(`${program.snapshot}.old`)
+  assert.equal((await runLikeFresh(program))[0], 'full')
+  edit(program, { constant: 2, statements: 4 })
+  assert.equal((await runLikeFresh(program))[0], 'patch')
+  assert.ok(statSync(`${program.snapshot}.old`).isDirectory())
 })
 
 test('a restored file of the last run is used, and one of the run before it is not', async () => {
