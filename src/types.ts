@@ -227,6 +227,8 @@ export interface LinkOptions {
   threads?: number
   /** Bytes of input from which workers are started and memory is collected between systems: tests lower it. */
   threadsFrom?: number
+  /** Bytes of input from which smaller links have one worker for what can be done beside the rest: tests lower it. */
+  asideFrom?: number
   /** A session links anew after each patch and rejects when the bytes are not the same: to look for errors of the linker. */
   checkPatches?: boolean
 }

@@ -9,6 +9,7 @@ import type { Link } from '../components/link.ts'
 import { appendMentions } from '../components/internal.ts'
 import { indexNames, internMentions } from '../components/names.ts'
 import { checkpoint } from '../components/observer.ts'
+import { helpers } from '../src/core/pool.ts'
 import * as macho from '../src/formats/macho/constants.ts'
 import { adoptObject } from './load/adoptObject.ts'
 import { takeRows } from './load/takeRows.ts'
@@ -45,7 +46,7 @@ export async function load(link: Link): Promise<number> {
 function isTogether({ files, pool, settings }: Link, waiting: readonly number[]): boolean {
   if (waiting.length < FILES_TOGETHER) return false
   const bytes = waiting.reduce((sum, file) => sum + files.Source.size[file], 0)
-  return pool.workers.length > 0 || bytes >= (settings.threadsFrom ?? WORTH_SORTING)
+  return helpers(pool) > 0 || bytes >= (settings.threadsFrom ?? WORTH_SORTING)
 }
 
 function listWaiting(link: Link): number[] {

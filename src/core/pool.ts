@@ -32,6 +32,8 @@ export interface Pool {
   workers: HostWorker[]
   /** Started, and kept for the next link that wants some. */
   resting: HostWorker[]
+  /** The workers take only what is started beside the caller (`startChunks`), no part of what it waits for. */
+  isAside: boolean
   /** What the workers have been sent, by part. */
   sent: Map<PropertyKey, unknown>
   jobs: number
@@ -49,6 +51,7 @@ export function createPool(signal?: AbortSignal): Pool {
   const pool: Pool = {
     workers: [],
     resting: [],
+    isAside: false,
     sent: new Map(),
     jobs: 0,
     results: new Map(),
@@ -58,6 +61,11 @@ export function createPool(signal?: AbortSignal): Pool {
     onAbort: () => fail(pool, pool.signal?.reason),
   }
   return pool
+}
+
+/** How many workers share the chunks of what the caller waits for. */
+export function helpers({ workers, isAside }: Pool): number {
+  return isAside ? 0 : workers.length
 }
 
 /** Starts workers, or takes those that rest, until there are `count`; they boot while the caller goes on. Where the host has none or refuses, the pool stays as it is. */
@@ -130,7 +138,7 @@ export type ChunkRun<V, J, R> = [
 export async function runChunks<V extends object, J, R>(...run: ChunkRun<V, J, R>): Promise<R[]> {
   const [pool, view, , , , kernel, job, chunks] = run
   if (pool.failure !== undefined) throw pool.failure
-  if (pool.workers.length === 0 || chunks < 2) return [kernel(view, job, countTo(chunks))]
+  if (helpers(pool) === 0 || chunks < 2) return [kernel(view, job, countTo(chunks))]
   return startChunks(...run)()
 }
 

@@ -105,6 +105,7 @@ const PASSING: readonly string[] = [
   'cache',
   'threads',
   'threadsFrom',
+  'asideFrom',
   'checkPatches',
 ]
 

@@ -1,4 +1,5 @@
 // Literals of equal content become one: each copy's leader is the first live one in command-line order.
+import { helpers } from '../../src/core/pool.ts'
 import { memory } from '../../components/columns.ts'
 import type { Link } from '../../components/link.ts'
 import { runKernel } from '../../components/mirror.ts'
@@ -35,7 +36,7 @@ function createJob(link: Link, sections: Uint32Array): LiteralJob {
     hash: new Uint32Array(memory(bases[sections.length] * 4, link.arenas.shared)),
     step: SECTIONS_A_CHUNK,
     // A shard a thread: each of more passes over all literals' columns misses the caches anew.
-    shardBits: 32 - Math.clz32(link.pool.workers.length),
+    shardBits: 32 - Math.clz32(helpers(link.pool)),
   }
 }
 

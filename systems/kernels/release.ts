@@ -97,13 +97,19 @@ const FORGOTTEN: readonly string[] = ['define', 'prioritize', 'writeIndirect', '
 export function release(link: Link, system: string): void {
   if (!link.keeps || !PATCHED.includes(system)) LAST_READ[system]?.(link)
   if (link.host.collect === undefined || !(link.keeps ? COLLECTED_KEEPING : COLLECTED).includes(system)) return
-  const bytes = link.arenas.list.reduce((sum, { used }) => sum + used, 0)
-  if (!isLarge(link.settings, bytes)) return
+  if (!isWorthCollecting(link, system)) return
   if (system === 'prioritize') releaseTables(link)
   if (system === 'writeIndirect') releaseContents(link)
   if (system === 'writeHeader') releaseInputs(link)
   if (FORGOTTEN.includes(system)) forgetParts(link.pool)
   link.host.collect()
+}
+
+/** With a worker beside it a smaller link is collected too, once, before the tables of `__LINKEDIT` are put together: 283 -> 268 MiB of 75 MB. */
+function isWorthCollecting({ arenas, settings, pool }: Link, system: string): boolean {
+  if (pool.isAside && pool.workers.length > 0 && system === 'writeIndirect') return true
+  const bytes = arenas.list.reduce((sum, { used }) => sum + used, 0)
+  return isLarge(settings, bytes)
 }
 
 function empty(component: Record<string, Column>, names: readonly string[] = Object.keys(component)): void {

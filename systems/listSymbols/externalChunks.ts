@@ -1,4 +1,5 @@
 // Which of the names that are mentioned have a row as definitions: exported ones, and private ones, which are local to the image.
+import { helpers } from '../../src/core/pool.ts'
 import { memory } from '../../components/columns.ts'
 import type { Link } from '../../components/link.ts'
 import { NAME_EXPORTED, WHERE_GLOBAL } from '../../components/names.ts'
@@ -25,7 +26,7 @@ export interface ExternalJob {
 
 export function createExternalJob(link: Link, names: Uint32Array, keeps: Filter): ExternalJob {
   const words = (size: number): Uint32Array => new Uint32Array(memory(size * 4, link.arenas.shared))
-  const step = link.pool.workers.length === 0 ? Math.max(names.length, 1) : NAMES_A_CHUNK
+  const step = helpers(link.pool) === 0 ? Math.max(names.length, 1) : NAMES_A_CHUNK
   const chunks = Math.ceil(names.length / step)
   return {
     names,

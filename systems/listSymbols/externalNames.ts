@@ -1,5 +1,6 @@
 // The names of the externals side by side, as the string table takes them. And the externals in
 // the order of their symbols' rows.
+import { helpers } from '../../src/core/pool.ts'
 import { memory } from '../../components/columns.ts'
 import type { ExternalNames, Link } from '../../components/link.ts'
 import { runKernel } from '../../components/mirror.ts'
@@ -36,7 +37,7 @@ export async function gatherNames(
   const names = { bytes: new Uint8Array(0), offset: words(), length: lengths?.subarray(0, count) ?? words() }
   const size = lengths === null ? placeByFile(link, rows, names) : placeNames(names)
   names.bytes = new Uint8Array(memory(size, shared))
-  const step = link.pool.workers.length === 0 ? count : ROWS_A_CHUNK
+  const step = helpers(link.pool) === 0 ? count : ROWS_A_CHUNK
   const job: NameJob = { rows, names, externals, byRow, ranks, step }
   await runKernel(link, 'nameRowChunks', ['arenas', 'names'], nameRowChunks, job, Math.ceil(count / step))
   return names

@@ -15,7 +15,7 @@ import { collision, createMentions, REGION_BITS, REGIONS, reserveIndex } from '.
 import { checkpoint } from '../../components/observer.ts'
 import { FormatError } from '../../src/core/bytes.ts'
 import { createMessages, error, type Messages } from '../../src/core/messages.ts'
-import { forgetParts } from '../../src/core/pool.ts'
+import { forgetParts, helpers } from '../../src/core/pool.ts'
 import type { ObjectHeader } from '../../src/formats/macho/object.ts'
 import { activateLibraries } from './activateLibraries.ts'
 import { type Filled, fillChunks, type FillJob } from './fillChunks.ts'
@@ -68,7 +68,7 @@ export async function loadTogether(link: Link, waiting: readonly number[]): Prom
 }
 
 function begin(link: Link, waiting: readonly number[]): Loading {
-  const threads = link.pool.workers.length + 1
+  const threads = helpers(link.pool) + 1
   const { shared, count } = link.names
   const { Ranges, Source } = link.files
   let [symbols, bytes] = [count, 0]
@@ -103,7 +103,7 @@ function sortKnown({ names, arenas }: Link, parts: MentionParts): void {
 /** Opens some more of the files that wait, behind those that have been. */
 function openBatch(link: Link, waiting: readonly number[], all: Opened[]): Opened[] {
   const from = all.length
-  let left = BATCH_SYMBOLS * (link.pool.workers.length + 1)
+  let left = BATCH_SYMBOLS * (helpers(link.pool) + 1)
   while (all.length < waiting.length && left > 0) {
     const opened = open(link, waiting[all.length], all.length)
     all.push(opened)

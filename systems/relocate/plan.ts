@@ -1,4 +1,5 @@
 // The input sections in the order of the image, cut into chunks that threads take, each with rows of its own for its fixups.
+import { helpers } from '../../src/core/pool.ts'
 import { memory } from '../../components/columns.ts'
 import type { Link } from '../../components/link.ts'
 import { FILL_INPUTS } from '../../components/outputs.ts'
@@ -23,7 +24,7 @@ export interface RelocateJob {
 /** `taken`: 1 by input section where the image has its bytes already; null: nowhere. */
 export function planRelocation(link: Link, taken: Uint8Array | null = null): RelocateJob {
   const sections = listSections(link, taken)
-  const most = link.pool.workers.length === 0 ? 1 : (link.pool.workers.length + 1) * CHUNKS_A_THREAD
+  const most = helpers(link.pool) === 0 ? 1 : (helpers(link.pool) + 1) * CHUNKS_A_THREAD
   const rows = (): Uint32Array => new Uint32Array(memory((most + 2) * 4, link.arenas.shared))
   const job: RelocateJob = {
     sections,

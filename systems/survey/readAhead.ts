@@ -6,7 +6,7 @@ import type { Link } from '../../components/link.ts'
 import { createMirror, runKernel } from '../../components/mirror.ts'
 import { traceStep } from '../../components/observer.ts'
 import { alignUp } from '../../src/core/align.ts'
-import type { Pool } from '../../src/core/pool.ts'
+import { helpers, type Pool } from '../../src/core/pool.ts'
 import type { Host } from '../../src/host/host.ts'
 import { COUNTS } from './counts.ts'
 import { type ReadJob, readChunks, SKIPPED, SPLIT } from './readChunks.ts'
@@ -27,7 +27,7 @@ const LIBRARY = /\.(tbd|dylib)$/
 /** null where others would not read what this host reads, or where it is not worth it. */
 export function createReadAhead(pool: Pool, host: Host, survey: Survey): ReadAhead | null {
   if (host.workerReadInto === undefined || host.workerReadInto !== host.readInto) return null
-  const threads = pool.workers.length > 0
+  const threads = helpers(pool) > 0
   if (!threads && (host.readFiles === undefined || survey.expected < LEAST_BESIDE)) return null
   const view: Link = { ...createMirror(host), pool, arenas: survey.arenas, observer: survey.observer }
   const batch = {

@@ -1,5 +1,6 @@
 // Rows of the symbol table of what the image defines, and their names: a chunk is a few files' locals, then a range of the externals.
 // With threads the places of the locals' names are known before.
+import { helpers } from '../../src/core/pool.ts'
 import { memory } from '../../components/columns.ts'
 import type { ExternalNames, Link } from '../../components/link.ts'
 import { SYMBOL_DEFINED, SYMBOL_EXTERNAL, SYMBOL_OMITTED } from '../../components/symbols.ts'
@@ -52,7 +53,7 @@ export function createRowJob(link: Link): RowJob {
     externals,
     byRow,
     externalNames,
-    names: link.pool.workers.length === 0 ? null : new Uint32Array(memory(files.length * 4, link.arenas.shared)),
+    names: helpers(link.pool) === 0 ? null : new Uint32Array(memory(files.length * 4, link.arenas.shared)),
     words: new Uint32Array(0),
     localsAt: 0,
     externalsAt: 0,

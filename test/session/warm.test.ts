@@ -118,6 +118,7 @@ forEachTarget((target) => {
     ['with -dead_strip', { deadStrip: true }],
     ['tight', { layout: 'tight' }],
     ['with threads', { threads: 2, threadsFrom: 1 }],
+    ['with a worker beside', { threads: 2, asideFrom: 1 }],
     ['with identical code folded', { icf: 'all' }],
     ['with thunks', { branchReach: 512 }],
   ] as const)
