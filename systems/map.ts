@@ -17,7 +17,8 @@ import {
   FILL_UNWIND_INFO,
 } from '../components/outputs.ts'
 import { CONTENT_COMPACT_UNWIND, CONTENT_CSTRING, CONTENT_EH_FRAME, CONTENT_LITERAL } from '../components/sections.ts'
-import { fileOfSymbol } from './kernels/ranks.ts'
+import { SYMBOL_EXTERNAL } from '../components/symbols.ts'
+import { fileOfRow, fileOfSymbol } from './kernels/ranks.ts'
 import { orderBlocks } from './kernels/orderBlocks.ts'
 import { isHidden } from './kernels/outputKinds.ts'
 import { symbolText } from './kernels/places.ts'
@@ -129,7 +130,8 @@ function mapBlock(mapping: Mapping, block: number, content: number): void {
 
 function mapSymbol(mapping: Mapping, symbol: number, size: number): void {
   const { link } = mapping
-  const file = fileOfSymbol(link, symbol)
+  const isLocal = (link.symbols.Definition.flags[symbol] & SYMBOL_EXTERNAL) === 0
+  const file = isLocal ? fileOfRow(link, symbol) : fileOfSymbol(link, symbol)
   const name = symbolText(link, file, symbol)
   if (size === 0 && /^[lL]/.test(name)) return
   entry(mapping, link.symbols.Reference.address[symbol], size, numberOf(mapping, symbol, file), name)

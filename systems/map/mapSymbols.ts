@@ -36,6 +36,7 @@ export function gatherMapSymbols(link: Link): MapSymbols {
   }
   for (const file of link.order) gatherFile(link, gathered, file)
   gatherFile(link, gathered, link.internal.file)
+  for (const file of link.order) gatherMoved(link, gathered, file)
   gatherTentative(link, gathered)
   for (let i = link.order.length - 1; i >= 0; i--) gatherFolded(link, gathered, link.order[i])
   return gathered
@@ -65,7 +66,7 @@ function gatherFile(link: Link, gathered: MapSymbols, file: number): void {
   const first = link.files.Ranges.symbol[file]
   const found: number[] = []
   for (let symbol = first; symbol < first + link.files.Ranges.symbols[file]; symbol++)
-    if (isInBlock(link, symbol)) found.push(symbol)
+    if (isInBlock(link, symbol) && !isMoved(link, file, symbol)) found.push(symbol)
   const place = (symbol: number): number => start[block[symbol]] + offset[symbol]
   found.sort((a, b) => section[block[a]] - section[block[b]] || place(a) - place(b) || a - b)
   for (let i = found.length - 1; i >= 0; i--) {
@@ -77,6 +78,36 @@ function gatherFile(link: Link, gathered: MapSymbols, file: number): void {
     gathered.next[found[i]] = gathered.first[home]
     gathered.first[home] = found[i]
   }
+}
+
+/** Whether a local symbol names a place in a block of another file: define has moved it there. */
+function isMoved(link: Link, file: number, symbol: number): boolean {
+  const { flags, block } = link.symbols.Definition
+  const home = link.sections.Header.file[link.blocks.Extent.section[block[symbol]]]
+  return (flags[symbol] & SYMBOL_EXTERNAL) === 0 && home !== file && file !== link.internal.file
+}
+
+/** Local symbols beside a weak definition that lost: they stand beside the winner, and have no size. */
+function gatherMoved(link: Link, gathered: MapSymbols, file: number): void {
+  const { flags, block } = link.symbols.Definition
+  const first = link.files.Ranges.symbol[file]
+  for (let symbol = first; symbol < first + link.files.Ranges.symbols[file]; symbol++) {
+    if (!isInBlock(link, symbol) || flags[symbol] & SYMBOL_EXTERNAL || (flags[symbol] & LABEL) === LABEL) continue
+    const lost = link.blocks.Extent.flags[block[symbol]] & BLOCK_COALESCED
+    if (lost) insert(link, gathered, symbol, link.blocks.Placement.leader[block[symbol]])
+    else if (isMoved(link, file, symbol)) insert(link, gathered, symbol, block[symbol])
+  }
+}
+
+/** Behind what the block has at the same place. */
+function insert(link: Link, { first, next, size }: MapSymbols, symbol: number, block: number): void {
+  const { offset } = link.symbols.Definition
+  let before = 0
+  for (let at = first[block]; at !== 0 && offset[at] <= offset[symbol]; at = next[at]) before = at
+  next[symbol] = before === 0 ? first[block] : next[before]
+  if (before === 0) first[block] = symbol
+  else next[before] = symbol
+  size[symbol] = 0
 }
 
 /** A tentative definition belongs to the file whose record won, though its block is the linker's. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { compile } from '../helpers/clang.ts'
+import { assemble, compile } from '../helpers/clang.ts'
 import { colonnade } from '../helpers/colonnade.ts'
 import { lld } from '../helpers/lld.ts'
 import { libSystem, tempFolder } from '../helpers/paths.ts'
@@ -33,4 +33,17 @@ forEachTarget((target) => {
       assert.equal(readFileSync(ours, 'utf8'), readFileSync(theirs, 'utf8'))
     })
   }
+
+  test(`-map gives a local symbol beside a weak definition that lost to its file, as ld64.lld does (${target.name})`, () => {
+    const folder = tempFolder()
+    const weak = (label: string) => `.subsections_via_symbols\n.text\n.p2align 2\n${label}:\n.globl _weak
+      .weak_definition _weak\n_weak: nop\nnop\nret\n.globl _of_${label}\n.p2align 2\n_of_${label}: ret\n`
+    const objects = ['one', 'other'].map((label) => assemble(target.arch, weak(label), { name: label }))
+    const main = compile(target.arch, 'int weak(void); int main(void) { return weak(); }')
+    const args = [...target.flags, main, ...objects, libSystem, '-o', join(folder, 'out')]
+    const [ours, theirs] = [join(folder, 'ours.map'), join(folder, 'theirs.map')]
+    assert.equal(colonnade([...args, '-map', ours]).status, 0)
+    assert.equal(lld([...args, '-map', theirs]).status, 0)
+    assert.equal(readFileSync(ours, 'utf8'), readFileSync(theirs, 'utf8'))
+  })
 })
