@@ -56,8 +56,7 @@ function newest({ list, reserved }: Arenas): number {
  */
 export function tablesBeside(arenas: Arenas, arena: number): number {
   const { list, shared } = arenas
-  if (list[arena].tables === 0)
-    list[arena].tables = list.push({ ...createArena(list[arena].bytes.length, shared), isTables: true }) - 1
+  if (list[arena].tables === 0) list[arena].tables = list.push(createArena(list[arena].bytes.length, shared, true)) - 1
   return list[arena].tables
 }
 
@@ -65,8 +64,8 @@ function addArena(arenas: Arenas, size: number): void {
   arenas.list.push(createArena(alignUp(size + 16, 16), arenas.shared))
 }
 
-/** An empty arena of `size` bytes, a multiple of 16. */
-export function createArena(size: number, shared: boolean): Arena {
+/** An empty arena of `size` bytes, a multiple of 16. All have one hidden class, which loops over inputs are compiled for. */
+export function createArena(size: number, shared: boolean, isTables = false): Arena {
   const buffer = memory(size, shared)
   return {
     bytes: new Uint8Array(buffer),
@@ -74,14 +73,14 @@ export function createArena(size: number, shared: boolean): Arena {
     view: new DataView(buffer),
     used: 0,
     tables: 0,
-    isTables: false,
+    isTables,
   }
 }
 
 /** Frees an arena's memory. Positions in it mean nothing from now on. */
 export function releaseArena(arenas: Arenas, arena: number): void {
   const { used, tables, isTables } = arenas.list[arena]
-  arenas.list[arena] = { ...createArena(0, arenas.shared), used, tables, isTables }
+  arenas.list[arena] = Object.assign(createArena(0, arenas.shared, isTables), { used, tables })
 }
 
 /** An arena of which `size` bytes from `position` on are read, and nothing else: of a snapshot those come from its file at once. */

@@ -14,7 +14,9 @@ export interface LoadScratch extends SplitScratch {
 }
 
 export function createLoadScratch(): LoadScratch {
-  return { ...createSplitScratch(), mentions: createMentions(1024, false) }
+  // Not spread: each spread may have a hidden class of its own, for which what is compiled is thrown away.
+  const { starts, order, keys, frames, names } = createSplitScratch()
+  return { starts, order, keys, frames, names, mentions: createMentions(1024, false) }
 }
 
 export function reserveMentions(scratch: LoadScratch, count: number): void {
