@@ -380,22 +380,26 @@ function fillIndex(names: Names): boolean {
   used.fill(0)
   for (let name = 1; name <= names.count; name++) {
     if (++used[hash[name] >>> (HASH_BITS - REGION_BITS)] >= regionSize(names)) return false
-    addEntry(names, name, hash[name])
+    addToIndex(names, name)
   }
   return true
 }
 
 /** Puts a name that the index does not have into it; its region must have room. */
-export function addEntry(names: Names, name: NameId, hash: number): void {
-  const { index, mask } = names
-  const { arena, offset, length } = names.Text
+export function addToIndex(names: Names, name: NameId): void {
+  const { arena, offset, length, hash } = names.Text
+  addEntry(names, name, hash[name], offset[name], length[name] | (arena[name] << 24))
+}
+
+/** The same, for who has the name's hash and `place`, length | arena << 24, at hand. */
+export function addEntry({ index, mask }: Names, name: NameId, hash: number, offset: number, place: number): void {
   const inRegion = (mask >>> REGION_BITS) * ENTRY
   let at = (hash >>> (Math.clz32(mask) - 1)) * ENTRY
   while (index[at] !== 0) at = (at & ~inRegion) | ((at + ENTRY) & inRegion)
   index[at] = name
   index[at + 1] = hash
-  index[at + 2] = offset[name]
-  index[at + 3] = length[name] | (arena[name] << 24)
+  index[at + 2] = offset
+  index[at + 3] = place
 }
 
 /**

@@ -202,6 +202,7 @@ function createJob({ names, arenas }: Link, { parts, all, filled }: Loading): Na
     numbers: column('u32', entries, shared),
     ids: column('u32', entries, shared),
     hashes: column('u32', entries, shared),
+    places: column('u32', entries * 2 + 1, shared),
     files: filesOf(all),
     order: Uint32Array.from(filled.flat(), ({ index }) => index),
     areaStart: Uint32Array.from(areaStart),

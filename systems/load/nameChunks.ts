@@ -1,6 +1,6 @@
 // Names get their rows in the order of first mention.
 import type { Link } from '../../components/link.ts'
-import { addEntry, createMentions, type Mentions, REGION_BITS } from '../../components/names.ts'
+import { addEntry, addToIndex, createMentions, type Mentions, type Names, REGION_BITS } from '../../components/names.ts'
 import { measureStrings } from '../../src/core/hash.ts'
 import { tablesArena } from '../kernels/symbolTables.ts'
 import { FIRST_MENTION, type FindJob } from './findChunks.ts'
@@ -14,6 +14,8 @@ export interface NameJob extends FindJob {
   fresh: Uint32Array
   /** The next place in the pool of names. */
   pool: Uint32Array
+  /** By number of a name without a row: the two words that say in the index where it lies. */
+  places: Uint32Array
 }
 
 /**
@@ -88,10 +90,15 @@ function makeRows(link: Link, job: NameJob, i: number, { row, start, place, hash
   const target = link.arenas.list[Math.max(pool, 0)].view
   for (let mention = 0; mention < count; mention++) {
     const id = job.fresh[i] + mention + 1
-    job.ids[name[row[mention]] & ~FIRST_MENTION] = id
+    const number = name[row[mention]] & ~FIRST_MENTION
     const [from, length] = [start[mention], place[mention]]
-    Text.arena[id] = to < 0 ? own : pool
-    Text.offset[id] = to < 0 ? from : to
+    const arena = to < 0 ? own : pool
+    const offset = to < 0 ? from : to
+    job.ids[number] = id
+    job.places[number * 2] = offset
+    job.places[number * 2 + 1] = length | (arena << 24)
+    Text.arena[id] = arena
+    Text.offset[id] = offset
     Text.length[id] = length
     Text.hash[id] = hash[mention]
     if (to < 0) continue
@@ -118,14 +125,19 @@ export function giveChunks({ files, symbols }: Link, { files: list, ids }: NameJ
 }
 
 /** Puts the names of the parts that lie in a region into the index, which has none of it yet. */
-export function indexChunks(
-  { names }: Link,
-  { parts, base, names: count, ids, hashes }: NameJob,
-  take: () => number,
-): void {
-  const inRegion = 1 << (parts.bits - REGION_BITS)
+export function indexChunks({ names }: Link, job: NameJob, take: () => number): void {
+  const { bits } = job.parts
+  const inRegion = 1 << (bits - REGION_BITS)
   for (let region = take(); region >= 0; region = take())
-    for (let part = region * inRegion; part < (region + 1) * inRegion; part++)
-      for (let number = 1; number <= count[part]; number++)
-        addEntry(names, ids[base[part] + number], hashes[base[part] + number])
+    for (let part = region * inRegion; part < (region + 1) * inRegion; part++) indexPart(names, job, part)
+}
+
+/** New names' places stand by number: in columns, rows of one part are anywhere. */
+function indexPart(names: Names, { parts, base, names: count, ids, hashes, places }: NameJob, part: number): void {
+  const first = base[part] + 1
+  for (let number = first; number < first + count[part]; number++) {
+    const id = ids[number]
+    if (id <= parts.known) addToIndex(names, id)
+    else addEntry(names, id, hashes[number], places[number * 2], places[number * 2 + 1])
+  }
 }
