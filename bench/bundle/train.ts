@@ -1,6 +1,6 @@
 // Run as a process of its own, `train.js SOURCE CACHE KEY [--incremental]`: links small programs as the command would, and with the
 // last word patches them too, and keeps what V8 has compiled for them. Flags of V8 are part of a code cache, so that this process has none.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,6 +8,7 @@ import { setImmediate } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { Script } from 'node:vm'
 import type { Arch } from '../../src/types.ts'
+import { LARGE_FILE } from '../../systems/survey/readSplit.ts'
 import { editBody } from '../incremental/editBody.ts'
 import { helloInputs } from '../jobs.ts'
 import { writeStub } from '../synthetic.ts'
@@ -25,7 +26,9 @@ for (const more of [[], ['-syslibroot', folder], ['-dead_strip', '-no_fixup_chai
   await run(linkOf('x86_64', more))
 }
 for (const arch of ['arm64', 'x86_64'] as const) {
-  await run(largerLink(arch))
+  const response = join(folder, 'link.rsp')
+  writeFileSync(response, largerLink(arch).join('\n'))
+  await run([`@${response}`])
   if (patches !== undefined) await patchTwice(arch)
 }
 rmSync(folder, { recursive: true })
@@ -38,12 +41,16 @@ function linkOf(arch: Arch, more: readonly string[]): string[] {
   return [...target, ...more, ...helloInputs(arch), '-lSystem', '-o', join(folder, 'out')]
 }
 
-/** A program that goes where large ones go: objects with frames of both kinds, weak definitions, strings in common. */
+/**
+ * A program that goes where large ones go: objects with frames of both kinds, weak definitions, strings in common, a debug map, and
+ * one so large that it is read in parts.
+ */
 function largerLink(arch: Arch): string[] {
   const inputs: string[] = []
-  for (const { name, bytes } of syntheticObjects({ arch, objects: 16, functions: 20 })) {
+  for (const { name, bytes } of syntheticObjects({ arch, objects: 4, functions: 300, debug: true })) {
     inputs.push(join(folder, name))
     writeFileSync(inputs.at(-1)!, bytes)
+    if (inputs.length === 1) truncateSync(inputs[0], LARGE_FILE)
   }
   const target = ['-arch', arch, '-platform_version', 'macos', '13.0', '13.0', '-syslibroot', folder]
   return [...target, '-dylib', ...inputs, '-lSystem', '-o', join(folder, 'out')]
