@@ -2,7 +2,9 @@
 // over becomes nop. Kinds as in <mach-o/loader.h> and LLVM's MCLinkerOptimizationHint.h; what ld64.lld 22 does of them.
 import * as macho from '../formats/macho/constants.ts'
 
-const NOP = 0xd503201f
+const NOP = 0xd503201f | 0
+const ADRP = 0x90000000 | 0
+const ADD = 0x91000000 | 0
 /** adr and ldr (literal) reach 1 MiB either way. */
 const REACH = 0x100000
 
@@ -10,8 +12,8 @@ const REACH = 0x100000
 export const HINT_ARGUMENTS = Uint8Array.of(0, 2, 2, 3, 3, 0, 0, 2, 2)
 
 /**
- * Applies one hint. `at1`..`at3` are byte positions of its instructions in `view`, `shift` is address minus position. Instructions
- * that do not fit the hint, or an address out of reach, leave everything as it is.
+ * Applies one hint. `at1`..`at3` are byte positions of its instructions in `view`, `shift` is address minus position, whole pages
+ * less. Instructions that do not fit the hint, or an address out of reach, leave everything as it is.
  */
 export function applyHint(view: DataView, kind: number, at1: number, at2: number, at3: number, shift: number): void {
   switch (kind) {
@@ -32,16 +34,16 @@ export function applyHint(view: DataView, kind: number, at1: number, at2: number
 }
 
 function word(view: DataView, at: number): number {
-  return view.getUint32(at, true)
+  return view.getInt32(at, true)
 }
 
 function isAdrp(instruction: number): boolean {
-  return (instruction & 0x9f000000) >>> 0 === 0x90000000
+  return (instruction & 0x9f000000) === ADRP
 }
 
 /** add x, x, #imm12, not shifted */
 function isAdd(instruction: number): boolean {
-  return (instruction & 0xffc00000) >>> 0 === 0x91000000
+  return (instruction & 0xffc00000) === ADD
 }
 
 /** log2 of the bytes that a load with unsigned offset loads; -1 for any other instruction. */
@@ -53,11 +55,10 @@ function loadScale(instruction: number): number {
   return opc === 1 ? size : size === 0 && opc === 3 ? 4 : -1
 }
 
-/** The place that adrp and a page offset name together. */
-function pageOf(view: DataView, at: number, shift: number): number {
-  const instruction = word(view, at)
+/** From an adrp, `instruction` at `at`, to the page that it names. */
+function pageDistance(instruction: number, at: number, shift: number): number {
   const pages = (((instruction >>> 5) & 0x7ffff) << 2) | ((instruction >>> 29) & 3)
-  return (Math.floor((at + shift) / 4096) + ((pages << 11) >> 11)) * 4096
+  return ((pages << 11) >> 11) * 4096 - ((at + shift) % 4096)
 }
 
 function immediate(instruction: number): number {
@@ -73,24 +74,25 @@ function base(instruction: number): number {
 }
 
 function nop(view: DataView, at: number): void {
-  view.setUint32(at, NOP, true)
+  view.setInt32(at, NOP, true)
 }
 
 /** adrp x, a; adrp x, b on one page -> adrp x, a; nop */
 function adrpAdrp(view: DataView, at1: number, at2: number, shift: number): void {
   const [first, second] = [word(view, at1), word(view, at2)]
   if (!isAdrp(first) || !isAdrp(second) || target(first) !== target(second)) return
-  if (pageOf(view, at1, shift) === pageOf(view, at2, shift)) nop(view, at2)
+  if (pageDistance(first, at1, shift) + at1 === pageDistance(second, at2, shift) + at2) nop(view, at2)
 }
 
-/** adrp x, a; add y, x, a -> adr y, a; nop */
+/** adrp x, a; add y, x, a -> adr y, a; nop. Most hints are of this kind, in small links before anything is compiled: few calls. */
 function adrpAdd(view: DataView, at1: number, at2: number, shift: number): boolean {
-  const [adrp, add] = [word(view, at1), word(view, at2)]
-  if (!isAdrp(adrp) || !isAdd(add) || target(adrp) !== base(add)) return false
-  const distance = pageOf(view, at1, shift) + immediate(add) - at1 - shift
+  const adrp = view.getInt32(at1, true)
+  const add = view.getInt32(at2, true)
+  if ((adrp & 0x9f000000) !== ADRP || (add & 0xffc00000) !== ADD || (adrp & 0x1f) !== ((add >>> 5) & 0x1f)) return false
+  const distance = pageDistance(adrp, at1, shift) + ((add >>> 10) & 0xfff)
   if (distance < -REACH || distance >= REACH) return false
-  view.setUint32(at1, 0x10000000 | ((distance & 0x1ffffc) << 3) | ((distance & 3) << 29) | target(add), true)
-  nop(view, at2)
+  view.setInt32(at1, 0x10000000 | ((distance & 0x1ffffc) << 3) | ((distance & 3) << 29) | (add & 0x1f), true)
+  view.setInt32(at2, NOP, true)
   return true
 }
 
@@ -101,7 +103,7 @@ function isLiteralDistance(scale: number, distance: number): boolean {
 function writeLiteralLoad(view: DataView, at: number, load: number, scale: number, distance: number): void {
   let code = scale === 4 ? 0x9c000000 : 0x58000000
   if (scale === 2) code = (load >>> 22) & 2 && !(load & 0x04000000) ? 0x98000000 : 0x18000000
-  view.setUint32(at, code | (scale < 4 ? load & 0x04000000 : 0) | ((distance & 0x1ffffc) << 3) | target(load), true)
+  view.setInt32(at, code | (scale < 4 ? load & 0x04000000 : 0) | ((distance & 0x1ffffc) << 3) | target(load), true)
 }
 
 /** adrp x, a; ldr y, [x, a] -> nop; ldr y, a */
@@ -109,7 +111,7 @@ function adrpLdr(view: DataView, at1: number, at2: number, shift: number): void 
   const [adrp, load] = [word(view, at1), word(view, at2)]
   const scale = loadScale(load)
   if (!isAdrp(adrp) || scale < 0 || target(adrp) !== base(load)) return
-  const distance = pageOf(view, at1, shift) + immediate(load) * 2 ** scale - at2 - shift
+  const distance = pageDistance(adrp, at1, shift) + (immediate(load) << scale) + at1 - at2
   if (!isLiteralDistance(scale, distance)) return
   nop(view, at1)
   writeLiteralLoad(view, at2, load, scale, distance)
@@ -126,8 +128,8 @@ function adrpAddLdr(view: DataView, at1: number, at2: number, at3: number, shift
   const [adrp, add, load] = [word(view, at1), word(view, at2), word(view, at3)]
   const scale = loadScale(load)
   if (!isAdrp(adrp) || !isAdd(add) || scale < 0 || target(adrp) !== base(add) || target(add) !== base(load)) return
-  const offset = immediate(load) * 2 ** scale
-  const distance = pageOf(view, at1, shift) + immediate(add) + offset - at3 - shift
+  const offset = immediate(load) << scale
+  const distance = pageDistance(adrp, at1, shift) + immediate(add) + offset + at1 - at3
   if (isLiteralDistance(scale, distance)) {
     nop(view, at1)
     nop(view, at2)
@@ -137,7 +139,7 @@ function adrpAddLdr(view: DataView, at1: number, at2: number, at3: number, shift
   const units = (immediate(add) + offset) / 2 ** scale
   if (!Number.isInteger(units) || units > 0xfff) return
   nop(view, at2)
-  view.setUint32(at3, (load & 0xffc0001f) | (units << 10) | (target(adrp) << 5), true)
+  view.setInt32(at3, (load & 0xffc0001f) | (units << 10) | (target(adrp) << 5), true)
 }
 
 /** The slot's own load, adrp x, a; ldr y, [x, a]; ldr z, [y, #n], or what is left of it when it was relaxed. */

@@ -1,4 +1,5 @@
-// Linker optimization hints of one object (LC_LINKER_OPTIMIZATION_HINT): ULEB128 kind, count, addresses of instructions.
+// Linker optimization hints of one object (LC_LINKER_OPTIMIZATION_HINT): ULEB128 kind, count, addresses of instructions. In small
+// links all of this runs before it is compiled: few calls a hint.
 import { dataViewOf } from '../../src/core/pages.ts'
 import { BLOCK_FOLDED, BLOCK_LIVE } from '../../components/blocks.ts'
 import { FILL_INPUTS } from '../../components/outputs.ts'
@@ -10,14 +11,13 @@ import { LOH_ARM64_ADRP_ADRP } from '../../src/formats/macho/constants.ts'
 import { findBlock } from '../kernels/findBlock.ts'
 
 interface Hinting {
-  bytes: Uint8Array
-  at: number
-  end: number
-  arguments: Float64Array
-  /** The input addresses [from, to) of the block at hand, and what to add for positions in the image, and from there to addresses. */
+  /** Four numbers a hint: its kind and the input addresses of its instructions. */
+  rows: Int32Array
+  /** The input addresses [from, to) of the block at hand, and what to add for positions in the image. */
   from: number
   to: number
   toImage: number
+  /** From positions to addresses, whole pages less. */
   toAddress: number
   /** The block is one of those whose bytes were taken over: what hints change there has changed. */
   isTaken: boolean
@@ -61,11 +61,10 @@ export function reportHints(link: Link, files: Uint32Array, bad: number[]): void
 function applyHints(link: Link, view: DataView, file: number, taken: Uint8Array | null): number {
   const { Tables, Source } = link.files
   const { bytes } = link.arenas.list[Source.arena[file]]
+  const start = Tables.hints[file]
+  const size = Tables.hintsSize[file]
   const hinting: Hinting = {
-    bytes,
-    at: 0,
-    end: 0,
-    arguments: new Float64Array(3),
+    rows: new Int32Array(size),
     from: 0,
     to: 0,
     toImage: 0,
@@ -74,62 +73,78 @@ function applyHints(link: Link, view: DataView, file: number, taken: Uint8Array 
     bad: 0,
     taken,
   }
-  const start = Tables.hints[file]
-  if (walkHints(link, view, file, hinting, start, false)) walkHints(link, view, file, hinting, start, true)
+  const count = readHints(bytes, start, start + size, hinting.rows)
+  if (useHints(link, view, file, hinting, count, false)) useHints(link, view, file, hinting, count, true)
   return hinting.bad
 }
 
-/** Returns whether there are hints of two adrp. */
-function walkHints(link: Link, view: DataView, file: number, hinting: Hinting, start: number, pairs: boolean): boolean {
-  let found = false
-  hinting.at = start
-  hinting.end = start + link.files.Tables.hintsSize[file]
-  while (hinting.at < hinting.end) {
-    const kind = readUleb(hinting)
-    if (kind === 0) break
-    const count = readUleb(hinting)
-    for (let i = 0; i < count && hinting.at < hinting.end; i++) {
-      const address = readUleb(hinting)
-      if (i < 3) hinting.arguments[i] = address
+/**
+ * Writes rows of the hints that are acted on, each of four bytes or more; returns where they end. A number past 2^31, which is no
+ * address of an object, ends the list.
+ */
+function readHints(bytes: Uint8Array, start: number, end: number, rows: Int32Array): number {
+  let [row, value, shift, kind] = [0, 0, 0, 0]
+  // Numbers that were read of a hint, and that it has: kind, count, addresses.
+  let [had, has] = [0, 2]
+  let wanted = false
+  for (let at = start; at < end; at++) {
+    const byte = bytes[at]
+    value |= (byte & 0x7f) << shift
+    if (shift === 28 && byte > 7) break
+    if (byte >= 0x80) {
+      shift += 7
+      continue
     }
+    if (had === 0) {
+      if (value === 0) break
+      kind = value
+    } else if (had === 1) {
+      wanted = value > 0 && HINT_ARGUMENTS[kind] === value
+      has = 2 + value
+    } else if (wanted) rows[row + had - 1] = value
+    value = 0
+    shift = 0
+    if (++had < 2 || had < has) continue
+    if (wanted) {
+      rows[row] = kind
+      row += 4
+    }
+    had = 0
+  }
+  return row
+}
+
+/** Hints of two adrp, or the others. Returns whether there are hints of two adrp. */
+function useHints(link: Link, view: DataView, file: number, hinting: Hinting, end: number, pairs: boolean): boolean {
+  const { rows } = hinting
+  let found = false
+  for (let row = 0; row < end; row += 4) {
+    const kind = rows[row]
+    const at = rows[row + 1]
     if (kind === LOH_ARM64_ADRP_ADRP) found = true
-    if ((kind === LOH_ARM64_ADRP_ADRP) === pairs && HINT_ARGUMENTS[kind] === count)
-      useHint(link, view, file, hinting, kind)
+    if ((kind === LOH_ARM64_ADRP_ADRP) !== pairs) continue
+    if ((at < hinting.from || at >= hinting.to) && !enterBlock(link, file, hinting, at)) continue
+    if (!hinting.isTaken && liesInBlock(hinting, row, HINT_ARGUMENTS[kind])) {
+      const { toImage, toAddress } = hinting
+      applyHint(view, kind, at + toImage, rows[row + 2] + toImage, rows[row + 3] + toImage, toAddress)
+    }
   }
   return found
 }
 
-/** Values past 2^53 lose their low bits; they are no address of an object. */
-function readUleb(hinting: Hinting): number {
-  let [value, scale] = [0, 1]
-  while (hinting.at < hinting.end) {
-    const byte = hinting.bytes[hinting.at++]
-    value += (byte & 0x7f) * scale
-    if (byte < 0x80) break
-    scale *= 128
+/** Whether all instructions of a hint lie in the block of its first one: what names others is bad. */
+function liesInBlock(hinting: Hinting, row: number, count: number): boolean {
+  const { rows, from, to } = hinting
+  let last = rows[row + 1]
+  for (let i = 2; i <= count; i++) {
+    const at = rows[row + i]
+    if (at < from || at >= to) {
+      hinting.bad++
+      return false
+    }
+    if (at > last) last = at
   }
-  return value
-}
-
-function useHint(link: Link, view: DataView, file: number, hinting: Hinting, kind: number): void {
-  const { arguments: places } = hinting
-  if ((places[0] < hinting.from || places[0] >= hinting.to) && !enterBlock(link, file, hinting, places[0])) return
-  if (hinting.isTaken) return
-  const count = HINT_ARGUMENTS[kind]
-  for (let i = 1; i < count; i++) {
-    if (places[i] >= hinting.from && places[i] < hinting.to) continue
-    hinting.bad++
-    return
-  }
-  for (let i = 0; i < count; i++) if (places[i] + 4 > hinting.to) return
-  applyHint(
-    view,
-    kind,
-    places[0] + hinting.toImage,
-    places[1] + hinting.toImage,
-    places[2] + hinting.toImage,
-    hinting.toAddress,
-  )
+  return last + 4 <= to
 }
 
 /** The block that holds an input address: false when it is not in the output. */
@@ -145,12 +160,18 @@ function enterBlock(link: Link, file: number, hinting: Hinting, address: number)
       return false
     const block = findBlock(blocks.Extent.offset, Blocks.first[section], Blocks.count[section], offset)
     if ((blocks.Extent.flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) !== BLOCK_LIVE) return false
-    hinting.from = Header.address[section] + blocks.Extent.offset[block]
+    hinting.from = small(Header.address[section] + blocks.Extent.offset[block])
     hinting.to = hinting.from + blocks.Extent.size[block]
     hinting.isTaken = hinting.taken?.[section] === 1
-    hinting.toAddress = outputs.Extent.address[output] - outputs.Extent.fileOffset[output]
-    hinting.toImage = blocks.Placement.address[block] - hinting.toAddress - hinting.from
+    const toAddress = outputs.Extent.address[output] - outputs.Extent.fileOffset[output]
+    hinting.toImage = small(blocks.Placement.address[block] - toAddress - hinting.from)
+    hinting.toAddress = small(toAddress % 4096)
     return true
   }
   return false
+}
+
+/** The same number: what came of large ones is an allocation each time it is added to, where an integer is none. */
+function small(value: number): number {
+  return (value | 0) === value ? value | 0 : value
 }
