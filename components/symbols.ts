@@ -32,6 +32,8 @@ export const SYMBOL_CODE = 1 << 15
 
 /** High bit of Reference.target: the rest is an import, not a symbol. */
 export const TARGET_IMPORT = 0x80000000
+/** What is above has that bit. V8 keeps this as an integer, and compares it without a call before anything is compiled. */
+export const LAST_TARGET = 0x7fffffff
 
 /** `keeps`: what load has made of the rows stays beside what later systems make of them. */
 export function createSymbols(rows: number, shared: boolean, keeps = false) {

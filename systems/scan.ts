@@ -20,7 +20,13 @@ import type { Link } from '../components/link.ts'
 import { NAME_REPORTED, NAME_WANTED, WHERE_IMPORT, WHERE_UNDEFINED, spawnNames } from '../components/names.ts'
 import { CONTENT_COMPACT_UNWIND, CONTENT_DROPPED, CONTENT_INIT_POINTERS } from '../components/sections.ts'
 import { createStubs } from '../components/stubs.ts'
-import { SYMBOL_ABSOLUTE, SYMBOL_DEFINED, SYMBOL_THREAD_LOCAL, TARGET_IMPORT } from '../components/symbols.ts'
+import {
+  LAST_TARGET,
+  SYMBOL_ABSOLUTE,
+  SYMBOL_DEFINED,
+  SYMBOL_THREAD_LOCAL,
+  TARGET_IMPORT,
+} from '../components/symbols.ts'
 import { R_ADDEND, R_BRANCH, R_GOT, R_POINTER, R_SUBTRAHEND, R_TLV, R_UNSIGNED } from '../src/arch/arch.ts'
 import { error } from '../src/core/messages.ts'
 import { wholeOf } from '../src/core/pages.ts'
@@ -167,7 +173,7 @@ function scanSection(link: Link, state: Scan, section: number): void {
       lastEnd = kind & KIND_ADDEND ? at : next
       if (plain && kind & (KIND_PLAIN | KIND_POINTER) && (word & 0xffffff) < symbolCount) {
         const to = target[firstSymbol + (word & 0xffffff)]
-        if (to !== 0 && (to & TARGET_IMPORT) === 0) {
+        if (to !== 0 && to <= LAST_TARGET) {
           if (kind & KIND_POINTER) pointers++
           continue
         }

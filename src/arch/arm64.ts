@@ -96,15 +96,16 @@ function apply(view: DataView, at: number, type: number, P: number, value: numbe
 
 function applyBranch(view: DataView, at: number, distance: number): number {
   if (distance < BRANCH.low || distance > BRANCH.high) return APPLY_OUT_OF_RANGE
-  view.setUint32(at, (view.getUint32(at, true) & 0xfc000000) | ((distance >> 2) & 0x3ffffff), true)
+  view.setInt32(at, (view.getInt32(at, true) & ~0x3ffffff) | ((distance >> 2) & 0x3ffffff), true)
   return APPLY_OK
 }
 
 function applyPage(view: DataView, at: number, value: number, P: number): number {
-  const pages = Math.floor(value / 4096) - Math.floor(P / 4096)
+  const small = (value | 0) === value && (P | 0) === P
+  const pages = small ? (value >> 12) - (P >> 12) : Math.floor(value / 4096) - Math.floor(P / 4096)
   if (pages < -0x100000 || pages > 0xfffff) return APPLY_OUT_OF_RANGE
-  const instruction = view.getUint32(at, true) & 0x9f00001f
-  view.setUint32(at, instruction | ((pages & 3) << 29) | ((pages & 0x1ffffc) << 3), true)
+  const instruction = view.getInt32(at, true) & ~0x60ffffe0
+  view.setInt32(at, instruction | ((pages & 3) << 29) | ((pages & 0x1ffffc) << 3), true)
   return APPLY_OK
 }
 
@@ -116,11 +117,11 @@ export function accessPow2(instruction: number): number {
 }
 
 function applyPageOffset(view: DataView, at: number, value: number): number {
-  const instruction = view.getUint32(at, true)
+  const instruction = view.getInt32(at, true)
   const scale = accessPow2(instruction)
   const offset = value & 0xfff
   if (offset & ((1 << scale) - 1)) return APPLY_MISALIGNED
-  view.setUint32(at, (instruction & 0xffc003ff) | ((offset >> scale) << 10), true)
+  view.setInt32(at, (instruction & ~0x3ffc00) | ((offset >> scale) << 10), true)
   return APPLY_OK
 }
 

@@ -79,7 +79,8 @@ function nop(view: DataView, at: number): void {
 
 /** adrp x, a; adrp x, b on one page -> adrp x, a; nop */
 function adrpAdrp(view: DataView, at1: number, at2: number, shift: number): void {
-  const [first, second] = [word(view, at1), word(view, at2)]
+  const first = word(view, at1)
+  const second = word(view, at2)
   if (!isAdrp(first) || !isAdrp(second) || target(first) !== target(second)) return
   if (pageDistance(first, at1, shift) + at1 === pageDistance(second, at2, shift) + at2) nop(view, at2)
 }
@@ -108,7 +109,8 @@ function writeLiteralLoad(view: DataView, at: number, load: number, scale: numbe
 
 /** adrp x, a; ldr y, [x, a] -> nop; ldr y, a */
 function adrpLdr(view: DataView, at1: number, at2: number, shift: number): void {
-  const [adrp, load] = [word(view, at1), word(view, at2)]
+  const adrp = view.getInt32(at1, true)
+  const load = view.getInt32(at2, true)
   const scale = loadScale(load)
   if (!isAdrp(adrp) || scale < 0 || target(adrp) !== base(load)) return
   const distance = pageDistance(adrp, at1, shift) + (immediate(load) << scale) + at1 - at2
@@ -125,7 +127,9 @@ function adrpLdrGot(view: DataView, at1: number, at2: number, shift: number): vo
 
 /** adrp x, a; add y, x, a; ldr z, [y, #n] -> nop; nop; ldr z, a + n, or adr y, a; nop; ldr, or adrp x, a; nop; ldr z, [x, a + n] */
 function adrpAddLdr(view: DataView, at1: number, at2: number, at3: number, shift: number): void {
-  const [adrp, add, load] = [word(view, at1), word(view, at2), word(view, at3)]
+  const adrp = word(view, at1)
+  const add = word(view, at2)
+  const load = word(view, at3)
   const scale = loadScale(load)
   if (!isAdrp(adrp) || !isAdd(add) || scale < 0 || target(adrp) !== base(add) || target(add) !== base(load)) return
   const offset = immediate(load) << scale
@@ -144,7 +148,8 @@ function adrpAddLdr(view: DataView, at1: number, at2: number, at3: number, shift
 
 /** The slot's own load, adrp x, a; ldr y, [x, a]; ldr z, [y, #n], or what is left of it when it was relaxed. */
 function adrpLdrGotLdr(view: DataView, at1: number, at2: number, at3: number, shift: number): void {
-  const [second, third] = [word(view, at2), word(view, at3)]
+  const second = word(view, at2)
+  const third = word(view, at3)
   if (isAdd(second)) return adrpAddLdr(view, at1, at2, at3, shift)
   if (loadScale(second) !== 3 || second & 0x04000000 || loadScale(third) < 0 || base(third) !== target(second)) return
   adrpLdr(view, at1, at2, shift)

@@ -63,7 +63,7 @@ function codeRange(link: Link, files: Iterable<number> = link.order): CodeRange 
 }
 
 function startsOfBits(link: Link, range: CodeRange, shared: boolean): Uint8Array {
-  const words = new Uint32Array(((range.end - range.start) >>> 5) + 1)
+  const words = new Int32Array(((range.end - range.start) >>> 5) + 1)
   for (const file of link.order) markCode(link, range, file, words)
   // Two bytes for a distance below 16,384, and for each one more at most 16,384 further on.
   const bytes = new Uint8Array(memory(range.symbols * 2 + (range.end >>> 13) + 16, shared))
@@ -71,7 +71,7 @@ function startsOfBits(link: Link, range: CodeRange, shared: boolean): Uint8Array
   return bytes.subarray(0, alignUp(length + 1, 8))
 }
 
-function markCode(link: Link, range: CodeRange, file: number, words: Uint32Array): void {
+function markCode(link: Link, range: CodeRange, file: number, words: Int32Array): void {
   const { flags, block } = link.symbols.Definition
   const { address } = link.symbols.Reference
   const { flags: blockFlags, section } = link.blocks.Extent
@@ -91,7 +91,7 @@ function markCode(link: Link, range: CodeRange, file: number, words: Uint32Array
 }
 
 /** Returns the bytes written. */
-function encodeBits(words: Uint32Array, start: number, bytes: Uint8Array): number {
+function encodeBits(words: Int32Array, start: number, bytes: Uint8Array): number {
   let at = 0
   let last = 0
   for (let i = 0; i < words.length; i++)

@@ -32,11 +32,13 @@ function ciePointers(link: Link, section: number): CiePointers {
   const found: [number, number][] = []
   for (let i = 0; i + 1 < sections.Relocations.count[section]; i++) {
     const at = words[records + i * 2]
-    const [subtrahend, minuend] = [words[records + i * 2 + 1], words[records + i * 2 + 3]]
+    const subtrahend = words[records + i * 2 + 1]
+    const minuend = words[records + i * 2 + 3]
     const isPair = link.arch.attributes[subtrahend >>> 28] & R_SUBTRAHEND && words[records + i * 2 + 2] === at
     const isWord = ((subtrahend >>> 25) & 3) === 2 && (subtrahend & minuend & 0x08000000) !== 0
     if (!isPair || !isWord || at + 4 > sections.Header.size[section]) continue
-    const [less, more] = [symbolAddress(link, file, subtrahend), symbolAddress(link, file, minuend)]
+    const less = symbolAddress(link, file, subtrahend)
+    const more = symbolAddress(link, file, minuend)
     if (less < 0 || more < 0) continue
     found.push([at, at - (more + view.getInt32(sections.Bytes.position[section] + at, true) - less)])
   }

@@ -20,7 +20,8 @@ export function fileOfSymbol(link: Link, symbol: number): number {
 /** The file in whose range a symbol row is: for an alias, who asked for it; for a tentative definition, not the linker's. */
 export function fileOfRow(link: Link, symbol: number): number {
   const { symbol: starts } = link.files.Ranges
-  let [low, high] = [1, link.files.count]
+  let low = 1
+  let high = link.files.count
   while (low < high) {
     const middle = (low + high + 1) >>> 1
     if (starts[middle] <= symbol) low = middle

@@ -277,13 +277,16 @@ function splitStrings(link: Link, file: number, section: number, block: number):
   return block - start
 }
 
+/** 0x80808080, as an integer that needs no allocation. */
+const HIGH_BITS = -0x7f7f7f80
+
 /** Where the NUL is, or `end`. */
 function endOfString(view: DataView, from: number, end: number): number {
   let at = from
   for (; at + 4 <= end; at += 4) {
     const word = view.getInt32(at, true)
     // The lowest set bit marks the first NUL byte of the word, if any.
-    const nul = (word - 0x01010101) & ~word & 0x80808080
+    const nul = (word - 0x01010101) & ~word & HIGH_BITS
     if (nul !== 0) return at + ((31 - Math.clz32(nul & -nul)) >> 3)
   }
   while (at < end && view.getUint8(at) !== 0) at++

@@ -31,7 +31,8 @@ export function loadRelocations(link: Link, file: number): void {
 
 /** 0 when the records are in neither order. Equal neighbours fit both: they are pairs. */
 function orderOf(words: Uint32Array, at: number, count: number): number {
-  let [ascending, descending] = [true, true]
+  let ascending = true
+  let descending = true
   for (let i = 1; i < count; i++) {
     const step = (words[at + i * 2] | 0) - (words[at + i * 2 - 2] | 0)
     if (step < 0) ascending = false
@@ -59,33 +60,34 @@ function sortRecords(link: Link, section: number, words: Uint32Array): void {
   link.sections.Relocations.order[section] = ORDER_ASCENDING
 }
 
+/** Blocks and records go on side by side: a run for each block that has some. */
 function assign(link: Link, section: number, words: Uint32Array): void {
-  const { Extent, Relocations } = link.blocks
+  const { offset } = link.blocks.Extent
+  const runs = link.blocks.Relocations
   const at = link.sections.Relocations.position[section] / 4
   const count = link.sections.Relocations.count[section]
   const first = link.sections.Blocks.first[section]
   const last = first + link.sections.Blocks.count[section] - 1
   const ascending = link.sections.Relocations.order[section] === ORDER_ASCENDING
-  let block = ascending ? first : last
-  let from = 0
-  for (let i = 0; i < count; i++) {
-    const address = words[at + i * 2]
-    const inside = ascending ? block === last || address < Extent.offset[block + 1] : address >= Extent.offset[block]
-    if (inside) continue
-    setRun(Relocations, block, from, i)
-    from = i
-    if (ascending) while (block < last && address >= Extent.offset[block + 1]) block++
-    else while (block > first && address < Extent.offset[block]) block--
+  let i = 0
+  for (let block = ascending ? first : last; i < count; block += ascending ? 1 : -1) {
+    const from = i
+    if (ascending) i = block === last ? count : endBelow(words, at, from, count, offset[block + 1])
+    else i = block === first ? count : endAbove(words, at, from, count, offset[block])
+    if (i === from) continue
+    runs.first[block] = from
+    runs.count[block] = i - from
   }
-  setRun(Relocations, block, from, count)
 }
 
-function setRun(
-  relocations: { first: Uint32Array; count: Uint32Array },
-  block: number,
-  from: number,
-  to: number,
-): void {
-  relocations.first[block] = from
-  relocations.count[block] = to - from
+/** The first record from `i` on that lies at `limit` or behind it. */
+function endBelow(words: Uint32Array, at: number, i: number, count: number, limit: number): number {
+  while (i < count && words[at + i * 2] < limit) i++
+  return i
+}
+
+/** The first record from `i` on that lies before `limit`. */
+function endAbove(words: Uint32Array, at: number, i: number, count: number, limit: number): number {
+  while (i < count && words[at + i * 2] >= limit) i++
+  return i
 }

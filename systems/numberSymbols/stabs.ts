@@ -105,15 +105,17 @@ function groupByFile(link: Link, wanted: Set<number>): Groups {
   for (const file of wanted) isWanted[file] = 1
   const total = link.table.localCount + link.table.externalCount
   const starts = new Uint32Array(link.files.count + 2)
+  const files = new Uint32Array(total)
   for (let row = 0; row < total; row++) {
     const file = fileWithStab(link, symbolOfRow(link, row))
+    files[row] = file
     if (isWanted[file]) starts[file + 1]++
   }
   for (let file = 1; file < starts.length; file++) starts[file] += starts[file - 1]
   const fill = starts.slice()
   const rows = new Uint32Array(starts[starts.length - 1])
   for (let row = 0; row < total; row++) {
-    const file = fileWithStab(link, symbolOfRow(link, row))
+    const file = files[row]
     if (isWanted[file]) rows[fill[file]++] = row
   }
   return { starts, rows }

@@ -27,7 +27,8 @@ export function measureFile(link: Link, file: number, sizing: Sizing): void {
   groupByBlock(link, sizing, first, count, firstBlock[file], blocks[file])
   const { starts, order, sizes } = sizing
   for (let b = 0; b < blocks[file]; b++) {
-    const [from, to] = [starts[b], starts[b + 1]]
+    const from = starts[b]
+    const to = starts[b + 1]
     if (from === to) continue
     sortByOffset(order, offset, first, from, to)
     for (let i = from; i < to; i++) {
@@ -36,6 +37,8 @@ export function measureFile(link: Link, file: number, sizing: Sizing): void {
     }
   }
 }
+
+const PLACED = SYMBOL_DEFINED | SYMBOL_ABSOLUTE
 
 /** Counting sort of the symbols that lie in the file's blocks; afterwards those of block b are order[starts[b]] to order[starts[b + 1]]. */
 function groupByBlock(
@@ -48,14 +51,16 @@ function groupByBlock(
 ): void {
   const { block, flags } = link.symbols.Definition
   const { starts, order } = sizing
-  const lies = (symbol: number): boolean =>
-    (flags[symbol] & (SYMBOL_DEFINED | SYMBOL_ABSOLUTE)) === SYMBOL_DEFINED &&
-    block[symbol] >= firstBlock &&
-    block[symbol] < firstBlock + blocks
   starts.fill(0, 0, blocks + 2)
-  for (let i = 0; i < count; i++) if (lies(first + i)) starts[block[first + i] - firstBlock + 2]++
+  for (let i = 0; i < count; i++) {
+    const at = block[first + i] - firstBlock
+    if (at >= 0 && at < blocks && (flags[first + i] & PLACED) === SYMBOL_DEFINED) starts[at + 2]++
+  }
   for (let b = 2; b < blocks + 2; b++) starts[b] += starts[b - 1]
-  for (let i = 0; i < count; i++) if (lies(first + i)) order[starts[block[first + i] - firstBlock + 1]++] = i
+  for (let i = 0; i < count; i++) {
+    const at = block[first + i] - firstBlock
+    if (at >= 0 && at < blocks && (flags[first + i] & PLACED) === SYMBOL_DEFINED) order[starts[at + 1]++] = i
+  }
 }
 
 /** Nearly always sorted already; of symbols at one place the later one of the object comes last. */

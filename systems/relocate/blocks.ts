@@ -3,7 +3,7 @@
 import { BLOCK_FOLDED, BLOCK_LIVE } from '../../components/blocks.ts'
 import { FILE_SPECIAL } from '../../components/files.ts'
 import type { Link } from '../../components/link.ts'
-import { TARGET_IMPORT } from '../../components/symbols.ts'
+import { LAST_TARGET } from '../../components/symbols.ts'
 import { APPLY_OK, R_LOAD } from '../../src/arch/arch.ts'
 import { writeRebase } from '../kernels/fixups.ts'
 import { KIND_ADDEND, KIND_BRANCH, KIND_PLAIN, KIND_POINTER } from '../kernels/formKinds.ts'
@@ -35,8 +35,11 @@ export function relocateBlocks(link: Link, at: Relocating, first: number, end: n
         const symbol = firstSymbol + (word & 0xffffff)
         const to = target[symbol]
         let S = -1
-        if (to & TARGET_IMPORT) S = kind & KIND_BRANCH ? calls[to & 0x7fffffff] : -1
-        else if (to !== 0 && address[symbol] >= base) S = (address[symbol] - base) | 0
+        if (to > LAST_TARGET) S = kind & KIND_BRANCH ? calls[to & 0x7fffffff] : -1
+        else if (to !== 0) {
+          const away = address[symbol] - base
+          if (away >= 0) S = away | 0
+        }
         if (S >= 0 && kind & KIND_PLAIN) {
           const A = embedded ? addend + input.getInt32(contents + offset, true) + pcOffsets[type] : addend
           const result = apply(view, P + place, type, P, S + A, (attributes[type] & R_LOAD) !== 0)

@@ -85,6 +85,9 @@ function countLiterals(bytes: Uint8Array, at: number, section: number, size: num
   return 0
 }
 
+/** 0x80808080, as an integer that needs no allocation. */
+const HIGH_BITS = -0x7f7f7f80
+
 /** NUL bytes, four at a time: a word without one (most) is passed over by one test. */
 function countNuls(bytes: Uint8Array, from: number, size: number): number {
   const end = from + size
@@ -94,10 +97,10 @@ function countNuls(bytes: Uint8Array, from: number, size: number): number {
   while (at < end && (absolute + at - from) % 4 !== 0) if (bytes[at++] === 0) count++
   if (at === end) return count
   if (at >= end) return count
-  const words = new Uint32Array(bytes.buffer, bytes.byteOffset + at, (end - at) >>> 2)
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset + at, (end - at) >>> 2)
   for (let i = 0; i < words.length; i++) {
     const word = words[i]
-    if (((word - 0x01010101) & ~word & 0x80808080) === 0) continue
+    if (((word - 0x01010101) & ~word & HIGH_BITS) === 0) continue
     if ((word & 0xff) === 0) count++
     if ((word & 0xff00) === 0) count++
     if ((word & 0xff0000) === 0) count++
