@@ -70,7 +70,7 @@ for (const [name, host] of hosts) {
     const [result, failure] = await next()
     assert.deepEqual([result, (failure as Error).name], [null, 'LinkFailure'])
     put(says('three'), object)
-    assert.equal((await next())[0]?.mode, 'full')
+    assert.equal((await next())[0]?.mode, 'warm')
     assert.equal(runImage(TARGET, options.output!).stdout, 'three\n')
     await session.dispose()
   })
