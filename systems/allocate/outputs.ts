@@ -130,7 +130,7 @@ function tooMany(link: Link, section: number, segments: number): false {
 }
 
 /** A section goes into the output when one of its blocks does. */
-function isKept(link: Link, section: number): boolean {
+export function isKept(link: Link, section: number): boolean {
   const content = link.sections.Header.content[section]
   if (
     content === CONTENT_COMPACT_UNWIND ||

@@ -3,6 +3,7 @@
 import { BLOCK_COALESCED, BLOCK_FOLDED, BLOCK_LIVE } from '../../../components/blocks.ts'
 import type { Link } from '../../../components/link.ts'
 import { CONTENT_CSTRING, CONTENT_LITERAL, CONTENT_RECORDS } from '../../../components/sections.ts'
+import { isKept } from '../../../systems/allocate/outputs.ts'
 import { closeRegion, createRooms, enterBlock, mostAligned } from '../../../systems/allocate/rooms.ts'
 import { poolOf } from '../../../systems/fold/literals.ts'
 import { ranksBefore } from '../../../systems/kernels/ranks.ts'
@@ -192,7 +193,10 @@ export function placeAgain(link: Link, file: number, regions: readonly Region[])
   const { size, alignPow2 } = link.blocks.Extent
   for (const [i, region] of regions.entries()) {
     const output = link.sections.Blocks.output[section[file] + i]
-    if (output === 0) continue
+    if (output === 0) {
+      if (isKept(link, section[file] + i)) return 'has a section of which nothing was in the image'
+      continue
+    }
     const live = liveBlocks(link, section[file] + i)
     const { room, sizes } = measure(link, section[file] + i, live)
     const roomy = link.outputs.Section.room[output] !== 0
