@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { describeMachine, machineLine } from './machine.ts'
+import { flatTable, judgeScale } from './scale/flat.ts'
 import type { SizeResult } from './scale/measureSize.ts'
 import { plot } from './scale/plot.ts'
 import { defaultCache } from './synthetic.ts'
@@ -56,8 +57,10 @@ function main(): number {
     writeFileSync(path, drawing(kind, results))
     console.log(`  plot: ${path}`)
   }
+  const judged = judgeScale(results)
+  console.log(`\n${flatTable(judged)}`)
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(results, null, 2)}\n`)
-  return 0
+  return judged.every(({ flat }) => flat) ? 0 : 1
 }
 
 /** Objects of each program: two sizes a decade. */
