@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { bundleLibrary, type Injection } from './bundleLibrary.ts'
 import { compareScenario } from './compare/compareScenario.ts'
-import { type CountedLink, movedCounters, moveText } from './compare/counters.ts'
+import { type CountedLink, isMoreWork, movedCounters, moveText } from './compare/counters.ts'
 import { isRegression, type ScenarioReport } from './compare/report.ts'
 import { countLink } from './compare/rounds.ts'
 import { makeSides, type Sides, temporaryFolder } from './compare/sides.ts'
@@ -109,7 +109,7 @@ async function findExtraWork(sides: Sides, job: LinkJob): Promise<void> {
   const base: CountedLink = countLink(sides.base.library, job)
   for (const [what, injection] of Object.entries(EXTRA_WORK)) {
     const library = await bundleLibrary(root, join(sides.folder, `${what}.mjs`), injection)
-    const moves = movedCounters(base, countLink(library, job))
+    const moves = movedCounters(base, countLink(library, job)).filter(isMoreWork)
     const texts = moves.map(moveText).join(', ') || 'no counter moved'
     const found =
       moves.length === 1 && `${moves[0].system}.${moves[0].counter}` === what && moves[0].head > moves[0].base

@@ -261,12 +261,13 @@ export interface OutputFile {
 
 /**
  * The work of a system, counted: the same inputs and options give the same numbers on every machine and for any number of
- * threads (`allocated` for one thread only).
+ * threads. But for `allocated`, and where inputs are large enough to be read by ranges or written ahead, `read` and the rows of
+ * `writeAhead` and `output`: those are for one number of threads.
  */
 export interface Counters {
-  /** Files, symbols, blocks, relocations or table entries gone over. */
+  /** Files, symbols, blocks, relocations, table entries, load commands or pages gone over. */
   rows: number
-  /** Bytes taken from inputs. */
+  /** Bytes taken from inputs: of survey those that were read of files, DWARF that is left in them not. */
   read: number
   hashed: number
   /** Bytes put into the image and the tables of __LINKEDIT. */

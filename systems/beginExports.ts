@@ -17,6 +17,7 @@ export function beginExports(link: Link): void {
     return (await finish()).find((made) => made !== null)!
   }
   if (link.settings.functionStarts) beginStarts(link)
+  link.visited.rows += link.table.externals.length + link.reexports.length
 }
 
 function beginStarts(link: Link): void {

@@ -171,6 +171,7 @@ export async function beginOutput(observer: Observer): Promise<void> {
 export function finishOutput(link: Link, started: number, bytes: number): void {
   link.visited = { rows: 0, read: 0, hashed: 0, written: 0, probes: 0, allocated: 0 }
   link.visited.written = bytes
+  link.visited.rows = Math.ceil(bytes / link.settings.pageSize)
   finish(link, 'output', started, link.host.allocated?.() ?? 0, probesOf(link))
 }
 

@@ -20,6 +20,7 @@ export function numberSymbols(link: Link): void {
   const locals = table.room + own
   link.symtab = { locals, externals: table.externalCount, undefineds: table.undefineds.length, strings: 0 }
   numberImports(link)
+  link.visited.rows += link.imports.count + link.thunks.count
 }
 
 /** Those that stand for a definition of the image have its place among the externals so far. */

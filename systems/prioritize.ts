@@ -34,6 +34,7 @@ function readOrderFile(link: Link, path: string): OrderList | null {
     if (stat === null) throw new HostError('ENOENT', 'No such file or directory')
     const bytes = new Uint8Array(stat.size)
     const size = link.host.readInto(path, bytes, 0, stat.size, 0)
+    link.visited.read += size
     link.dependencies.read.push(path)
     return parseOrderFile(toText(bytes, 0, size), link.arch.name)
   } catch (trouble) {

@@ -46,6 +46,7 @@ export function signAgain(link: Link, job: PageDigests, pages: Uint8Array, tail:
     if (!overlaps(tail, parts[i], parts[i + 1])) continue
     hash(link.tail, parts[i], parts[i + 1], digests, job.pages * CS_SHA256_LEN + (i / 2) * CS_SHA256_LEN)
     link.visited.hashed += parts[i + 1] - parts[i]
+    link.visited.rows++
   }
   writeUuid(link, job)
   const changed = link.settings.uuid === 'none' ? [] : [link.uuidAt, link.uuidAt + 16]
@@ -96,6 +97,8 @@ function writeHashes(link: Link, job: HashJob): number {
   // The UUID came after the hashes.
   const headerPages = Math.ceil((link.uuidAt + 16) / 2 ** job.shift)
   hashPages({ bytes: image, offset: 0 }, 0, headerPages, image.length, job.shift, link.host.sha256, tail, hashesAt)
+  link.visited.hashed += Math.min(image.length, headerPages * 2 ** job.shift)
+  link.visited.rows += headerPages
   return hashesAt
 }
 

@@ -365,7 +365,7 @@ function reserve(found: Survey, pool: Pool, keeps: boolean): Link {
     reports: found.searched.length === 0 ? {} : { print_dylib_search: found.searched.join('') },
     dependencies: found.dependencies,
     timings: [],
-    visited: { rows: found.count, read: inputBytes(found), hashed: 0, written: 0, probes: 0, allocated: 0 },
+    visited: { rows: found.count, read: found.bytesRead, hashed: 0, written: 0, probes: 0, allocated: 0 },
   }
   fillFiles(link, found)
   addInternalFile(link)
@@ -383,10 +383,6 @@ function lastOf(kept: Kept | null): Link['last'] {
 /** With those that the next versions of an object may have more than this one. */
 function rowsFor({ rows, spares }: Survey, file: number, count: number): number {
   return spares && rows.kind[file] === FILE_OBJECT && rows.parent[file] === 0 ? count + spareRows(count) : count
-}
-
-function inputBytes(found: Survey): number {
-  return found.arenas.list.reduce((sum, { used }) => sum + used, -found.keptBytes)
 }
 
 function archiveNames(found: Survey): number {

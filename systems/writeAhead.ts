@@ -18,6 +18,7 @@ export function writeAhead(link: Link): void {
   const job: WriteJob = { path: draft.path, ranges }
   const finish = startKernel(link, 'writeChunks', ['image', 'tail'], writeChunks, job, 1)
   draft.ranges = joined(draft.ranges, ranges)
+  link.visited.rows += ranges.length / 2
   draft.pending.push(async () => (await finish()).every((isWritten) => isWritten))
 }
 

@@ -5,13 +5,15 @@
 import { memory } from '../components/columns.ts'
 import type { Link, LinkeditTable } from '../components/link.ts'
 import { alignUp } from '../src/core/align.ts'
-import { fromText } from '../src/core/bytes.ts'
+import { fromText, readU32 } from '../src/core/bytes.ts'
 import { signatureSize } from '../src/formats/codesign.ts'
 import { encodeHeader, entryAddress } from './kernels/commands.ts'
 import { identifier, pageShift } from './kernels/signing.ts'
 
 /** codesign wants the signature at 16. */
 const SIGNATURE_ALIGNMENT = 16
+/** Offset of ncmds in mach_header_64. */
+const COMMAND_COUNT = 16
 
 export function writeHeader(link: Link): void {
   const segment = link.segments.byName.get('__LINKEDIT') ?? 0
@@ -29,6 +31,7 @@ export function writeHeader(link: Link): void {
   link.image.set(header, 0)
   link.tail = endTail(link, strings, Extent.fileOffset[segment], Extent.fileSize[segment])
   link.visited.written += header.length
+  link.visited.rows += readU32(header, COMMAND_COUNT)
 }
 
 /** The strings have moved out of the tail when symbols of an object share so many that they outgrew their room. */

@@ -50,12 +50,30 @@ export function scenarioTable({ scenario, judgements, moves, yardsticks }: Scena
     const cells = [name, String(n), interval(base), interval(head), ratio.toFixed(3), p.toPrecision(2), percent(noise)]
     lines.push(line([...cells, verdictText(found, own)]))
   }
-  lines.push(`  counters: ${moves.length === 0 ? 'none moved' : moves.map(moveText).join(', ')}`)
+  lines.push(...counterLines(moves))
   lines.push(`  geometric mean of the ratios ${meanRatio(judgements).toFixed(3)}`)
   const { peerWall, peerCpu, kernel } = yardsticks
   const peer = peerWall === null ? '' : `, ld64.lld-22 ${digits(peerWall)} ms wall, ${digits(peerCpu!)} ms cpu`
   lines.push(`  yardsticks: kernel ${kernel.toFixed(3)} ms${peer}`)
   return lines.join('\n')
+}
+
+/** Those that rose by themselves, then by system what moved besides. */
+function counterLines(moves: readonly Move[]): string[] {
+  if (moves.length === 0) return ['  counters: none moved']
+  const rose = moves.filter(isMoreWork)
+  const others = moves.filter((move) => !isMoreWork(move))
+  const lines = [
+    `  counters: ${rose.length === 0 ? 'none rose by 0.5 %' : `more work: ${rose.map(moveText).join(', ')}`}`,
+  ]
+  for (const system of new Set(others.map((move) => move.system)))
+    lines.push(
+      `    moved: ${others
+        .filter((move) => move.system === system)
+        .map(moveText)
+        .join(', ')}`,
+    )
+  return lines
 }
 
 export function meanRatio(judgements: readonly Judgement[]): number {

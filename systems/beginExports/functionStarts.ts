@@ -23,6 +23,7 @@ export function functionStartChunks(link: Link, shared: boolean, take: () => num
 export function functionStarts(link: Link, shared = false): Uint8Array {
   const range = codeRange(link)
   const bits = range.end - range.start
+  link.visited.rows += range.symbols
   const marked = bits <= Math.min(range.symbols * SPARSEST * 32, MOST_BITS) && range.end < 0x80000000
   return marked ? startsOfBits(link, range, shared) : startsOfNumbers(link, range)
 }

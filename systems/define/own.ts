@@ -182,7 +182,9 @@ function readWhole(link: Link, path: string): Uint8Array | null {
   try {
     const bytes = new Uint8Array(stat.size)
     link.dependencies.read.push(path)
-    return bytes.subarray(0, link.host.readInto(path, bytes, 0, stat.size, 0))
+    const size = link.host.readInto(path, bytes, 0, stat.size, 0)
+    link.visited.read += size
+    return bytes.subarray(0, size)
   } catch (trouble) {
     if (!(trouble instanceof HostError)) throw trouble
     error(link.messages, 'cannot-open', `cannot open ${path}: ${trouble.message}`, { file: path })

@@ -74,7 +74,8 @@ export function readSkipped(link: Link, section: number): void {
   const from = Bytes.position[section]
   if (from + Header.size[section] > bytes.length) return
   try {
-    link.host.readInto(link.paths[Source.path[file]], bytes, from, Header.size[section], from - Source.position[file])
+    const [path, at] = [link.paths[Source.path[file]], from - Source.position[file]]
+    link.visited.read += link.host.readInto(path, bytes, from, Header.size[section], at)
   } catch (trouble) {
     if (!(trouble instanceof HostError)) throw trouble
   }

@@ -63,6 +63,7 @@ export function hashChanged(link: Link, job: PageDigests, changed: Uint8Array): 
     if (!hasChanged(link, changed, job.shift, from, to)) continue
     hash(link.tail, from, to, job.digests, job.pages * CS_SHA256_LEN + (part / 2) * CS_SHA256_LEN)
     link.visited.hashed += to - from
+    link.visited.rows++
   }
 }
 

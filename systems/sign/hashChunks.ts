@@ -24,6 +24,7 @@ export function hashChunks(link: Link, job: HashJob, take: () => number): void {
     if (chunk * 2 < parts.length) {
       digest(tail, parts[chunk * 2], parts[chunk * 2 + 1], digests, partsAt + chunk * CS_SHA256_LEN)
       link.visited.hashed += parts[chunk * 2 + 1] - parts[chunk * 2]
+      link.visited.rows++
       continue
     }
     const from = (chunk - parts.length / 2) * step
@@ -32,5 +33,6 @@ export function hashChunks(link: Link, job: HashJob, take: () => number): void {
     hashPages(segments, from, Math.min(middle, to), image.length, shift, digest, digests, 0)
     hashPages(linkedit, middle, to, job.end, shift, digest, digests, 0)
     link.visited.hashed += Math.min(job.end, to * 2 ** shift) - from * 2 ** shift
+    link.visited.rows += to - from
   }
 }

@@ -9,4 +9,5 @@ export function hashPage(link: Link, job: PageDigests, page: number): void {
   const end = page < job.imagePages ? image.length : job.end
   hashPages(run, page, page + 1, end, job.shift, digester(link), job.digests, 0)
   link.visited.hashed += 2 ** job.shift
+  link.visited.rows++
 }

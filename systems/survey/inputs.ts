@@ -42,7 +42,10 @@ import { addFile, arenaHint, type Place, type Survey } from './survey.ts'
 
 /** Reads a file, or copies in-memory contents, to a place of its own. Reports and returns null when it cannot. */
 export function readInput(survey: Survey, path: string, contents: Uint8Array | undefined): Place | null {
-  if (contents !== undefined) return copyIn(survey, contents)
+  if (contents !== undefined) {
+    survey.bytesRead += contents.length
+    return copyIn(survey, contents)
+  }
   const stat = survey.stats.get(path) ?? survey.host.stat(path)
   if (stat === null) {
     survey.dependencies.missing.push(path)
@@ -61,7 +64,8 @@ export function readInput(survey: Survey, path: string, contents: Uint8Array | u
     const place = placeInArena(survey.arenas, stat.size, arenaHint(survey))
     survey.expected = Math.max(0, survey.expected - stat.size)
     const started = survey.host.now()
-    const { got, split, skipped } = readWhereItGoes(survey, path, stat.size, place)
+    const { got, split, skipped, left } = readWhereItGoes(survey, path, stat.size, place)
+    survey.bytesRead += got - left
     traceStep(survey.observer, 'Read file', started, path)
     return { ...place, size: got, modified: stat.mtimeSeconds, split, skipped }
   } catch (trouble) {
@@ -79,7 +83,7 @@ function readWhereItGoes(
 ): SplitRead {
   const target = arenas.list[arena]
   if (scratch === null)
-    return { got: host.readInto(path, target.bytes, position, size, 0), split: false, skipped: false }
+    return { got: host.readInto(path, target.bytes, position, size, 0), split: false, skipped: false, left: 0 }
   const tables = splits ? arenas.list[tablesBeside(arenas, arena)] : target
   const read = readSplit(host, path, size, target, tables, position, scratch)
   return { ...read, split: read.split && splits }

@@ -128,6 +128,7 @@ function createJob(
     counted: new Uint8Array(memory(paths.length, shared)),
     counts: new Float64Array(memory(paths.length * COUNTS * 8, shared)),
     split: new Uint8Array(memory(paths.length, shared)),
+    left: new Uint32Array(memory(paths.length * 4, shared)),
     splits,
   }
 }
@@ -139,8 +140,9 @@ export function takeAhead(survey: Survey, path: string, modified: number): Place
   if (ahead === null || row === undefined) return null
   ahead.batch.rows.delete(path)
   const { job, held } = ahead.batch
-  const { arena, position, got, counted, split } = job
+  const { arena, position, got, counted, split, left } = job
   if (got[row] < 0) return null
+  survey.bytesRead += got[row] - left[row]
   if (held !== null) placeHeld(survey, job, held, row)
   const counts = counted[row] === 1 ? row * COUNTS : -1
   return {

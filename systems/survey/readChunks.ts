@@ -23,6 +23,8 @@ export interface ReadJob {
   counts: Float64Array
   /** SPLIT, SKIPPED: how it was read (readSplit.ts). No file is where `splits` is false. */
   split: Uint8Array
+  /** Bytes that were left in the file. */
+  left: Uint32Array
   splits: boolean
 }
 
@@ -52,8 +54,10 @@ function readOne({ host, arenas }: Link, job: ReadJob, i: number, scratch: Uint8
     return arena.bytes
   }
   const tables = arenas.list[arena.tables]
-  const { got, split, skipped } = readSplit(host, job.paths[i], job.size[i], arena, tables, job.position[i], scratch)
+  const read = readSplit(host, job.paths[i], job.size[i], arena, tables, job.position[i], scratch)
+  const { got, split, skipped, left } = read
   job.got[i] = got
+  job.left[i] = left
   job.split[i] = (split ? SPLIT : 0) | (skipped ? SKIPPED : 0)
   return split ? tables.bytes : arena.bytes
 }

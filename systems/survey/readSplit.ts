@@ -25,6 +25,8 @@ export interface SplitRead {
   split: boolean
   /** Something was left in the file (debugSections.ts). */
   skipped: boolean
+  /** Bytes of it. */
+  left: number
 }
 
 /**
@@ -44,17 +46,19 @@ export function readSplit(
   const got = host.readInto(path, scratch, 0, most, 0)
   const header = headerIn(scratch, 0, got, size)
   const point = placeParts(scratch, 0, got, size, arena, tables, position)
-  if (got < most || got === size) return { got, split: point < size, skipped: false }
+  if (got < most || got === size) return { got, split: point < size, skipped: false, left: 0 }
   const ranges = header === null ? [] : skippedRanges(scratch, 0, header)
   const skipped = ranges.length > 0 && ranges[ranges.length - 1] > got
-  let at = got
+  let [at, left] = [got, 0]
   for (let i = 0; i <= ranges.length; i += 2) {
     const to = Math.min(i < ranges.length ? ranges[i] : size, size)
     at = readFrom(host, path, arena, tables, position, point, at, to)
-    if (at < to) return { got: at, split: point < size, skipped }
-    if (i < ranges.length) at = Math.max(at, ranges[i + 1])
+    if (at < to) return { got: at, split: point < size, skipped, left }
+    if (i === ranges.length) break
+    left += Math.max(0, ranges[i + 1] - at)
+    at = Math.max(at, ranges[i + 1])
   }
-  return { got: size, split: point < size, skipped }
+  return { got: size, split: point < size, skipped, left }
 }
 
 /** Reads bytes[at, to) of the file, those from `point` on to `tables`. Returns how far it came. */

@@ -23,7 +23,6 @@ export function takeOver(found: Survey, kept: Kept): void {
   const { list, shared } = arenas
   found.kept = kept
   found.arenas = { list: list.slice(), shared, locals: 0, reserved: [internal.arena, names.pool] }
-  found.keptBytes = list.reduce((sum, { used }) => sum + used, 0)
 }
 
 /** Whether the kept link has the object or archive at `path`, and it is as it was. */

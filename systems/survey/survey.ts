@@ -88,8 +88,8 @@ export interface Survey {
   spares: boolean
   /** The link that inputs are taken over from. */
   kept: Kept | null
-  /** Bytes that its arenas hold. */
-  keptBytes: number
+  /** Bytes taken from inputs so far: read of files, or copied of contents. */
+  bytesRead: number
 }
 
 export interface ReadBatch {
@@ -171,7 +171,7 @@ export function createSurvey(
     slice: 0,
     spares: false,
     kept: null,
-    keptBytes: 0,
+    bytesRead: 0,
   }
 }
 

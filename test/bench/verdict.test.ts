@@ -65,18 +65,34 @@ describe('counters', () => {
   const counters = { rows: 1000, read: 0, hashed: 10_000, written: 0, probes: 3, allocated: 0 }
   const base = [{ system: 'load', ...counters }]
 
-  it('are shown from half a percent on, and more work is a regression by itself', () => {
-    const head = [{ ...base[0], rows: 1005, hashed: 10_049, probes: 2 }]
+  it('are shown whenever they move, and half a percent more work is a regression by itself', () => {
+    const head = [{ ...base[0], rows: 1005, hashed: 10_001, probes: 2 }]
     const moves = movedCounters(base, head)
-    assert.deepEqual(moves.map(moveText), ['load.rows +0.5 %', 'load.probes -33.3 %'])
-    assert.deepEqual(moves.map(isMoreWork), [true, false])
+    assert.deepEqual(moves.map(moveText), [
+      'load.rows +5 (0.5 %)',
+      'load.hashed +1 (below 0.05 %)',
+      'load.probes -1 (33.3 %)',
+    ])
+    assert.deepEqual(moves.map(isMoreWork), [true, false, false])
+    assert.deepEqual(movedCounters(base, [{ ...base[0] }]), [])
   })
 
-  it('that one side does not have, or systems, are left out', () => {
+  it('that one side does not have are left out', () => {
     const { probes, ...older } = base[0]
     assert.deepEqual(movedCounters([older as (typeof base)[0]], base), [])
-    assert.deepEqual(movedCounters(base, [{ ...base[0], system: 'fold', rows: 1 }]), [])
     assert.equal(moveText({ system: 'load', counter: 'read', base: 0, head: 5 }), 'load.read 0 -> 5')
+  })
+
+  it('of systems that one side does not have are moved', () => {
+    const moves = movedCounters(base, [{ ...base[0], system: 'fold', rows: 1, hashed: 0 }])
+    assert.deepEqual(moves.map(moveText), [
+      'fold.rows 0 -> 1, new',
+      'fold.probes 0 -> 3, new',
+      'load.rows 1000 -> 0, gone',
+      'load.hashed 10000 -> 0, gone',
+      'load.probes 3 -> 0, gone',
+    ])
+    assert.deepEqual(moves.map(isMoreWork), [true, true, false, false, false])
   })
 })
 
@@ -98,6 +114,10 @@ describe('the report', () => {
     assert.match(text, /load +12 +10\.0 \[10\.0, 10\.0\] +10\.0 \[10\.0, 10\.0\] +1\.000 .* same/)
     assert.match(text, /undecidable; counters are equal/)
     assert.match(text, /counters: none moved/)
+    const small = { system: 'load', counter: 'rows', base: 1000, head: 1001 } as const
+    const moved = scenarioTable({ ...quiet, moves: [{ ...small, counter: 'read', head: 1010 }, small] })
+    assert.match(moved, /counters: more work: load\.read \+10 \(1\.0 %\)\n {4}moved: load\.rows \+1 \(0\.1 %\)\n/)
+    assert.match(scenarioTable({ ...quiet, moves: [small] }), /none rose by 0\.5 %\n {4}moved: load\.rows/)
     assert.match(text, /geometric mean of the ratios 1\.000/)
   })
 

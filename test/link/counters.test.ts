@@ -19,7 +19,8 @@ test('the same link counts the same work', async () => {
 test('counts rows where rows are visited and bytes where bytes are', async () => {
   const { timings, outputFiles } = await link(LINK)
   const of = (name: string) => timings.find(({ system }) => system === name)!
-  for (const name of ['survey', 'load', 'resolve', 'scan', 'allocate', 'relocate', 'writeIndirect', 'writeSymtab'])
+  const visiting = ['survey', 'load', 'resolve', 'scan', 'allocate', 'numberSymbols', 'beginExports', 'relocate']
+  for (const name of [...visiting, 'writeIndirect', 'writeDyldInfo', 'writeSymtab', 'writeHeader', 'sign'])
     assert.ok(of(name).rows > 0, name)
   for (const name of ['survey', 'load']) assert.ok(of(name).read > 0, name)
   for (const name of ['relocate', 'writeDyldInfo', 'writeSymtab', 'writeHeader']) assert.ok(of(name).written > 0, name)
@@ -34,4 +35,19 @@ test('leaves allocation to hosts that count it', async () => {
   let made = 0
   const counted = await countersOf({ ...LINK, host: { ...createNodeHost(), allocated: () => (made += 10) } })
   assert.ok(counted.every(({ allocated }) => allocated >= 10 && allocated % 10 === 0))
+})
+
+test('header and signature count load commands and pages', async () => {
+  const { timings, outputFiles } = await link(LINK)
+  const of = (name: string) => timings.find(({ system }) => system === name)!
+  const { contents } = outputFiles[0]
+  assert.equal(of('writeHeader').rows, new DataView(contents.buffer, contents.byteOffset).getUint32(16, true))
+  assert.ok(of('sign').rows >= Math.floor(contents.length / 0x4000), `${of('sign').rows}`)
+})
+
+test('the output counts its pages', async () => {
+  const { timings } = await link({ ...LINK, write: true, output: `${tempFolder()}/out` })
+  const { rows, written } = timings.find(({ system }) => system === 'output')!
+  assert.equal(rows, Math.ceil(written / 0x4000))
+  assert.ok(rows > 0)
 })
