@@ -80,8 +80,14 @@ export interface Compiled extends FlushResult {
   compiled: string[]
 }
 
+export interface ToyCompiler {
+  compile(source: string): Compiled
+  /** Removes what the image keeps beside its output. */
+  dispose(): void
+}
+
 /** Compiles sources one after the other into one image, which is written to `output`. */
-export function createToyCompiler(arch: 'arm64' | 'x86_64', output: string): (source: string) => Compiled {
+export function createToyCompiler(arch: 'arm64' | 'x86_64', output: string): ToyCompiler {
   const backend = arch === 'arm64' ? arm64 : x86_64
   const image = createImage({
     arch,
@@ -126,7 +132,7 @@ export function createToyCompiler(arch: 'arm64' | 'x86_64', output: string): (so
     backend.print(code, format, printf)
   })
 
-  return (source) => {
+  const compile = (source: string): Compiled => {
     const lines = new Map([...source.matchAll(/^(\w+) *= *(.*\S)/gm)].map(([, name, text]) => [name, text]))
     const compiled: string[] = []
     for (const [name, text] of lines) {
@@ -145,10 +151,16 @@ export function createToyCompiler(arch: 'arm64' | 'x86_64', output: string): (so
     }
     return { ...image.flush(), compiled }
   }
+  return { compile, dispose: image.dispose }
 }
 
 function main([file, output, arch, watch]: string[]): void {
-  const compile = createToyCompiler(arch === 'x86_64' ? 'x86_64' : 'arm64', output)
+  const { compile, dispose } = createToyCompiler(arch === 'x86_64' ? 'x86_64' : 'arm64', output)
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => {
+      dispose()
+      process.kill(process.pid, signal)
+    })
   const run = () => {
     const { compiled, messages, ranges } = compile(readFileSync(file, 'utf8'))
     for (const { text } of messages) console.error(`error: ${text}`)

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
@@ -14,8 +15,9 @@ const SOURCE = 'seven = 3 + 4\nsquare = seven * seven\nmain = square - seven'
 for (const arch of archs) {
   test(`the toy compiler compiles what changed, and the program does what its source says (${arch})`, () => {
     const target = createTarget(arch, 'chained')
-    const output = join(tempFolder(), 'program')
-    const compile = createToyCompiler(arch, output)
+    const folder = tempFolder()
+    const output = join(folder, 'program')
+    const { compile, dispose } = createToyCompiler(arch, output)
     const outputOf = () => {
       verifyImage(target, output)
       return runImage(target, output).stdout
@@ -33,25 +35,31 @@ for (const arch of archs) {
     assert.equal(outputOf(), '42\n')
     assert.deepEqual(compile('seven = 7\nmain = seven').compiled, ['seven', 'main'])
     assert.equal(outputOf(), '7\n')
+    dispose()
+    assert.deepEqual(readdirSync(folder), ['program'])
   })
 }
 
-test('the toy compiler watches its source', async () => {
-  const folder = tempFolder()
-  const [file, output] = [join(folder, 'source'), join(folder, 'program')]
-  writeFileSync(file, SOURCE)
-  const script = join(root, 'build/examples/toyCompiler.js')
-  const compiler = spawn(process.execPath, [script, file, output, 'x86_64', '--watch'])
-  const target = createTarget('x86_64', 'chained')
-  try {
-    const seen: string[] = []
-    for await (const line of createInterface({ input: compiler.stdout })) {
-      seen.push(line.split(':')[0], runImage(target, output).stdout)
-      if (seen.length >= 4) break
-      writeFileSync(file, SOURCE.replace('3 + 4', '1 + 1'))
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  test(`the toy compiler watches its source until ${signal}, and leaves its output alone there`, async () => {
+    const folder = tempFolder()
+    const [file, output] = [join(folder, 'source'), join(folder, 'program')]
+    writeFileSync(file, SOURCE)
+    const script = join(root, 'build/examples/toyCompiler.js')
+    const compiler = spawn(process.execPath, [script, file, output, 'x86_64', '--watch'])
+    const exit = once(compiler, 'exit')
+    const target = createTarget('x86_64', 'chained')
+    try {
+      const seen: string[] = []
+      for await (const line of createInterface({ input: compiler.stdout })) {
+        seen.push(line.split(':')[0], runImage(target, output).stdout)
+        if (seen.length >= 4) break
+        writeFileSync(file, SOURCE.replace('3 + 4', '1 + 1'))
+      }
+      assert.deepEqual(seen, ['seven square main', '42\n', 'seven', '2\n'])
+    } finally {
+      compiler.kill(signal)
     }
-    assert.deepEqual(seen, ['seven square main', '42\n', 'seven', '2\n'])
-  } finally {
-    compiler.kill()
-  }
-})
+    assert.deepEqual(await exit, [null, signal])
+    assert.deepEqual(readdirSync(folder).sort(), ['program', 'source'])
+  })
