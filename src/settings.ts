@@ -107,7 +107,7 @@ export function settle(options: LinkOptions, arch: Arch, platform: Platform): Se
     outputType,
     pageSize,
     pagezeroSize,
-    imageBase: options.imageBase ?? (outputType === 'execute' ? alignUp(pagezeroSize, pageSize) : 0),
+    imageBase: alignUp(options.imageBase ?? (outputType === 'execute' ? pagezeroSize : 0), pageSize),
     layout: options.layout ?? 'tight',
     headerPad: options.headerPad ?? 32,
     fixupChains,

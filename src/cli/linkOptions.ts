@@ -1,4 +1,5 @@
 // Arguments to LinkOptions. Checks come in ld64.lld's order (lld/MachO/Driver.cpp), so that messages do too.
+import { alignUp } from '../core/align.ts'
 import { type Messages, error, warn } from '../core/messages.ts'
 import type { Host } from '../host/host.ts'
 import type { LinkOptions } from '../types.ts'
@@ -72,6 +73,7 @@ function traceOptions(draft: Draft, args: ArgumentList, messages: Messages): voi
 
 function imageOptions(draft: Draft, args: ArgumentList, messages: Messages): void {
   roundPagezero(draft, messages)
+  roundImageBase(draft, messages)
   const pie = toggle(args, '-pie', '-no_pie')
   if (pie === false && draft.arch === 'arm64') warn(messages, 'no-pie-ignored', '-no_pie ignored for arm64')
   else if (pie === false) draft.pie = false
@@ -94,6 +96,15 @@ function roundPagezero(draft: Draft, messages: Messages): void {
   draft.pagezeroSize = size - (size % page)
   const hex = draft.pagezeroSize.toString(16).toUpperCase()
   warn(messages, 'pagezero-rounded', `__PAGEZERO size is not page aligned, rounding down to 0x${hex}`)
+}
+
+function roundImageBase(draft: Draft, messages: Messages): void {
+  const base = draft.imageBase
+  const page = draft.arch === 'arm64' ? 0x4000 : 0x1000
+  if (base === undefined || base % page === 0) return
+  draft.imageBase = alignUp(base, page)
+  const hex = draft.imageBase.toString(16).toUpperCase()
+  warn(messages, 'image-base-rounded', `image base is not page aligned, rounding up to 0x${hex}`)
 }
 
 function foldingOptions(draft: Draft, args: ArgumentList, messages: Messages): void {

@@ -26,9 +26,11 @@ export function writeRebase(
   target: number,
   tag = 0,
 ): boolean {
-  if (link.settings.pie) link.fixups.Rebase.location[++link.fixups.rebases] = segment * SEGMENT_STRIDE + offset
-  if (link.settings.fixupChains)
-    return writeChainedRebase(view, at, target, tag, POINTER_FORMAT, link.settings.imageBase)
+  const { pie, fixupChains, imageBase } = link.settings
+  // Who is refused may come again: only what is written has a row.
+  if (fixupChains && !writeChainedRebase(view, at, target, tag, POINTER_FORMAT, imageBase)) return false
+  if (pie) link.fixups.Rebase.location[++link.fixups.rebases] = segment * SEGMENT_STRIDE + offset
+  if (fixupChains) return true
   writePointer(view, at, target)
   if (tag !== 0) view.setUint8(at + 7, tag)
   return true
