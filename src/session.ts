@@ -299,8 +299,8 @@ async function linkNow(
   if (options.signal?.aborted === true) forward()
   options.signal?.addEventListener('abort', forward)
   state.kept = kept
-  // Its workers have ended.
-  if (state.pool.failure !== undefined) state.pool = createPool()
+  // Of workers that have ended, what they were sent and may still reply is none of this link's.
+  if (state.pool.resting.length === 0) state.pool = createPool()
   try {
     const recorded = { ...options, host: recordFiles(host, records), signal: abort.signal }
     const linked = await linkKeeping(
