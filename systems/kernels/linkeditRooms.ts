@@ -15,9 +15,12 @@ const POINTERS_STEP = 256
 const STRINGS_STEP = 1024
 /** The smallest step of the symbol table, in rows. */
 const ROW_STEP = 64
-/** Of the names of a file's symbols, in bytes. */
+/**
+ * Of the names of a file's symbols, in bytes. With 64, one more local name of 9 to 21 bytes would change the class of 3 in 10 of lua's
+ * files; with 128, of 1 in 13.
+ */
 const NAME_STEPS = 2
-const NAME_STEP = 64
+const NAME_STEP = 128
 const RANGE_SIZE = 8
 const POINTERS: readonly LinkeditName[] = ['rebase', 'bind', 'weakBind', 'lazyBind', 'chainedFixups']
 
