@@ -26,7 +26,7 @@ import type { Sections } from './sections.ts'
 import type { Stubs } from './stubs.ts'
 import type { Symbols } from './symbols.ts'
 import type { BranchTargets, Thunks } from './thunks.ts'
-import type { GatheredUnwinds, Unwinds } from './unwinds.ts'
+import type { Unwinds } from './unwinds.ts'
 
 /** A dylib that takes part, with how it was asked for. `exporter` is the dylib whose ordinal its symbols get. */
 export interface Dylib {
@@ -288,8 +288,6 @@ export interface Link {
   image: Uint8Array
   tail: Uint8Array
   linkedit: Partial<Record<LinkeditName, LinkeditTable>>
-  /** Gives what has been read of unwind entries, which may be under way; null before and after. */
-  unwindsGathered: (() => Promise<GatheredUnwinds>) | null
   /** What is exported; `finish` waits until it is sorted, which may be under way. null before and once the trie is made. */
   exportOrder: { order: ExportOrder; finish: () => Promise<unknown> } | null
   /** Gives the export trie, which may be under way, and whether it has weak definitions; null before and after. */

@@ -1,5 +1,4 @@
 // Unwind rows: one entity an input compact unwind entry, or an FDE of a function that has none.
-import type { Messages } from '../src/core/messages.ts'
 import { createKind } from '../src/ecs.ts'
 import { columns } from './columns.ts'
 
@@ -23,13 +22,3 @@ export function createUnwinds(rows: number, shared: boolean) {
 }
 
 export type Unwinds = ReturnType<typeof createUnwinds>
-
-/** What reading the entries gives besides rows, of which there are `count`. */
-export interface GatheredUnwinds {
-  count: number
-  /** Blocks of CIEs. */
-  cies: number[]
-  /** Triples (row, block, offset) of personalities that no symbol names. */
-  unnamed: number[]
-  messages: Messages
-}

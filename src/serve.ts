@@ -4,7 +4,6 @@ import type { Link } from '../components/link.ts'
 import { addressChunks } from '../systems/allocate/addressChunks.ts'
 import { branchChunks, measureChunks, unplaceChunks } from '../systems/allocate/branchChunks.ts'
 import { exportChunks } from '../systems/beginExports/exportChunks.ts'
-import { gatherChunks } from '../systems/beginUnwind/gatherChunks.ts'
 import { hashLiteralChunks, leadLiteralChunks } from '../systems/fold/literalChunks.ts'
 import { fillChunks } from '../systems/load/fillChunks.ts'
 import { findChunks } from '../systems/load/findChunks.ts'
@@ -33,7 +32,6 @@ const KERNELS: Readonly<Record<string, unknown>> = {
   fillChunks,
   findChunks,
   functionStartChunks,
-  gatherChunks,
   giveChunks,
   hashChunks,
   hashLiteralChunks,

@@ -3,6 +3,7 @@
 // Reads: names, symbols, dylibs. Writes: names, imports, Reference.target, coalesced blocks; the internal file's rows.
 // After the fixpoint of load and resolve, before anything follows a reference. Cost: one pass over the symbols, a few over the names.
 
+import { FILE_BROKEN, FILE_LOADED, FILE_OBJECT } from '../components/files.ts'
 import type { Link } from '../components/link.ts'
 import { defineAliases } from './define/aliases.ts'
 import { findOverrides } from './define/overrides.ts'
@@ -14,8 +15,10 @@ import { defineMessageStubs, pointMessenger } from './define/messageStubs.ts'
 import { pointSymbols } from './define/pointSymbols.ts'
 import { defineReexports } from './define/reexports.ts'
 import { reportDuplicates } from './kernels/duplicates.ts'
+import { ranksBefore } from './kernels/ranks.ts'
 
 export function define(link: Link): void {
+  link.order = loadedInOrder(link)
   reportLoads(link)
   findOverrides(link)
   defineHeader(link)
@@ -29,4 +32,17 @@ export function define(link: Link): void {
   defineOtherImports(link)
   defineReexports(link)
   pointMessenger(link)
+}
+
+function loadedInOrder(link: Link): Uint32Array {
+  const { files } = link
+  const order: number[] = []
+  for (let file = 1; file <= files.count; file++)
+    if (
+      files.Source.kind[file] === FILE_OBJECT &&
+      (files.Source.flags[file] & (FILE_LOADED | FILE_BROKEN)) === FILE_LOADED
+    )
+      order.push(file)
+  order.sort((a, b) => (ranksBefore(link, a, b) ? -1 : 1))
+  return Uint32Array.from(order)
 }

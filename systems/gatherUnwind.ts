@@ -1,56 +1,63 @@
-// gatherUnwind: takes the unwind rows that beginUnwind has had read: those of functions that lost go from their blocks, personalities
-// become what their symbols refer to.
-// Reads: Reference.target, block flags. Writes: unwinds, Links.unwind, flags of CIEs.
-// After define, which says both; before strip: a live function keeps its personality and language-specific data. Cost: one pass over rows.
+// gatherUnwind: reads __compact_unwind and __eh_frame of every object into unwind rows, each on its function's block.
+// Reads: sections, relocations, frame records. Writes: unwinds, Links.unwind.
+// Before strip, since a live function keeps its personality and language-specific data. Cost: one pass over those sections.
 
-import { BLOCK_COALESCED, BLOCK_LIVE } from '../components/blocks.ts'
+import { BLOCK_COALESCED } from '../components/blocks.ts'
+import { spareRows } from '../components/files.ts'
 import type { Link } from '../components/link.ts'
-import type { GatheredUnwinds } from '../components/unwinds.ts'
+import { CONTENT_COMPACT_UNWIND, CONTENT_EH_FRAME } from '../components/sections.ts'
 import { spawnRange } from '../src/ecs.ts'
-import { type Personalities, personalityOf, unnamedPersonality } from './gatherUnwind/personalities.ts'
+import { createFrame, type EhFrames } from '../src/formats/ehFrame.ts'
+import { gatherCompact } from './gatherUnwind/compact.ts'
+import { gatherFrames } from './gatherUnwind/frames.ts'
+import type { Personalities } from './gatherUnwind/personalities.ts'
+import { createSite, type Site } from './kernels/references.ts'
 
-export async function gatherUnwind(link: Link): Promise<void> {
-  const { unwinds, messages } = link
-  const found = await link.unwindsGathered!()
-  link.unwindsGathered = null
-  unwinds.count = found.count
-  messages.list.push(...found.messages.list)
-  messages.errors += found.messages.errors
-  settleRows(link, found)
+export function gatherUnwind(link: Link): void {
+  const { unwinds } = link
+  const { unwind, unwinds: counts } = link.files.Ranges
+  const site = createSite()
+  const frame = createFrame()
+  const known: Personalities = { symbols: [], targets: [] }
+  for (const file of link.order) {
+    unwind[file] = unwinds.count + 1
+    gatherFile(link, file, site, frame, known)
+    counts[file] = unwinds.count + 1 - unwind[file]
+    if (hasSpareRows(link, file)) unwinds.count += spareRows(counts[file])
+  }
   spawnRange(unwinds.world, unwinds.count, [unwinds.Range, unwinds.Entry])
   link.visited.rows += unwinds.count
 }
 
-/** Gives all rows, just read, the meaning that they have by now. */
-export function settleRows(link: Link, { cies, unnamed }: GatheredUnwinds): void {
-  const known: Personalities = { symbols: [], targets: [] }
-  const { personality } = link.unwinds.Entry
-  detachCoalesced(link)
-  settlePersonalities(link, known)
-  for (let i = 0; i < unnamed.length; i += 3)
-    personality[unnamed[i]] = unnamedPersonality(link, known, unnamed[i + 1], unnamed[i + 2])
-  // ld64.lld keeps CIEs that nothing uses.
-  if (!link.settings.deadStrip) for (const cie of cies) link.blocks.Extent.flags[cie] |= BLOCK_LIVE
+/** Rows without a block, which nobody takes for a function. */
+function hasSpareRows({ keeps, settings, files }: Link, file: number): boolean {
+  return keeps && settings.layout === 'padded' && files.Order.parent[file] === 0
 }
 
-function detachCoalesced({ unwinds, blocks }: Link): void {
-  const { block: blockOf } = unwinds.Range
-  const { flags } = blocks.Extent
-  const { unwind } = blocks.Links
-  for (let row = 1; row <= unwinds.count; row++) if (flags[blockOf[row]] & BLOCK_COALESCED) unwind[blockOf[row]] = 0
+/** Adds the rows of one object. */
+export function gatherFile(link: Link, file: number, site: Site, frame: EhFrames, known: Personalities): void {
+  const { files, sections, unwinds } = link
+  const first = files.Ranges.section[file]
+  const end = first + files.Ranges.sections[file]
+  const start = unwinds.count + 1
+  for (let section = first; section < end; section++)
+    if (sections.Header.content[section] === CONTENT_COMPACT_UNWIND) gatherCompact(link, section, site, known)
+  attach(link, start)
+  const frames = unwinds.count + 1
+  for (let section = first; section < end; section++)
+    if (sections.Header.content[section] === CONTENT_EH_FRAME) gatherFrames(link, section, site, frame)
+  attach(link, frames)
 }
 
-function settlePersonalities(link: Link, known: Personalities): void {
-  const { personality } = link.unwinds.Entry
-  let last = 0
-  let means = 0
-  for (let row = 1; row <= link.unwinds.count; row++) {
-    const symbol = personality[row]
-    if (symbol === 0) continue
-    if (symbol !== last) {
-      last = symbol
-      means = personalityOf(link, known, symbol)
-    }
-    personality[row] = means
+/** Hangs the rows from `start` on their blocks, each block's rows in order. */
+function attach(link: Link, start: number): void {
+  const { block: blockOf, next } = link.unwinds.Range
+  const { unwind } = link.blocks.Links
+  const { flags } = link.blocks.Extent
+  for (let row = link.unwinds.count; row >= start; row--) {
+    const block = blockOf[row]
+    if (block === 0 || flags[block] & BLOCK_COALESCED) continue
+    next[row] = unwind[block]
+    unwind[block] = row
   }
 }

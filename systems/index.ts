@@ -10,7 +10,6 @@ import type { Host } from '../src/host/host.ts'
 import type { Settings } from '../src/settings.ts'
 import { allocate } from './allocate.ts'
 import { beginExports } from './beginExports.ts'
-import { beginUnwind } from './beginUnwind.ts'
 import { categories } from './categories.ts'
 import { define } from './define.ts'
 import { fold } from './fold.ts'
@@ -59,7 +58,6 @@ const SHARES: Readonly<Record<string, number>> = {
 
 /** From resolved names to what goes into the output. */
 const DECIDE: readonly (readonly [string, System])[] = [
-  ['beginUnwind', beginUnwind],
   ['define', define],
   ['gatherUnwind', gatherUnwind],
   ['strip', strip],

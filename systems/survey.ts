@@ -355,7 +355,6 @@ function reserve(found: Survey, pool: Pool, keeps: boolean): Link {
     image: new Uint8Array(0),
     tail: new Uint8Array(0),
     linkedit: {},
-    unwindsGathered: null,
     exportOrder: null,
     exports: null,
     functionStarts: null,

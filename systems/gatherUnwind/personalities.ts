@@ -3,6 +3,7 @@ import { addInternalSymbol, knownName } from '../../components/internal.ts'
 import type { Link } from '../../components/link.ts'
 import { WHERE_GLOBAL, WHERE_IMPORT } from '../../components/names.ts'
 import { SYMBOL_EXTERNAL, TARGET_IMPORT } from '../../components/symbols.ts'
+import type { Landing, Site } from '../kernels/references.ts'
 import { fileOfSymbol } from '../kernels/ranks.ts'
 import { symbolText } from '../kernels/places.ts'
 
@@ -13,7 +14,7 @@ export interface Personalities {
 }
 
 /** What stands for `target` (as in Reference.target), which is known from now on. */
-function knownPersonality(link: Link, known: Personalities, target: number): number {
+export function knownPersonality(link: Link, known: Personalities, target: number): number {
   if (target === 0 || target & TARGET_IMPORT) return target
   const { block, offset } = link.symbols.Definition
   const { leader } = link.blocks.Placement
@@ -41,17 +42,14 @@ function sameNamed(link: Link, symbol: number): number {
   return where[name] === WHERE_IMPORT && imported[name] !== 0 ? (TARGET_IMPORT | imported[name]) >>> 0 : 0
 }
 
-/** What stands for the symbol that an entry names, now that it is known what that means. */
-export function personalityOf(link: Link, known: Personalities, symbol: number): number {
-  const target = link.symbols.Reference.target[symbol]
-  if (target !== 0) return knownPersonality(link, known, target)
-  return link.symbols.Definition.block[symbol] === 0 ? 0 : knownPersonality(link, known, symbol)
-}
-
-/** The personality at a place without a symbol: a known one, or one made for it. */
-export function unnamedPersonality(link: Link, known: Personalities, home: number, at: number): number {
+/** The personality at a place of this object: a known one, a symbol there, or one made for it. */
+export function personalityAt(link: Link, known: Personalities, site: Site, landing: Landing): number {
+  if (landing.block === 0) return 0
   const { block, offset } = link.symbols.Definition
-  const place = known.symbols.findIndex((symbol) => block[symbol] === home && offset[symbol] === at)
+  const isThere = (symbol: number): boolean => block[symbol] === landing.block && offset[symbol] === landing.offset
+  const place = known.symbols.findIndex(isThere)
   if (place >= 0) return known.targets[place]
-  return knownPersonality(link, known, addInternalSymbol(link, 0, home, at, 0))
+  for (let symbol = site.firstSymbol; symbol < site.firstSymbol + site.symbolCount; symbol++)
+    if (isThere(symbol)) return knownPersonality(link, known, link.symbols.Reference.target[symbol] || symbol)
+  return knownPersonality(link, known, addInternalSymbol(link, 0, landing.block, landing.offset, 0))
 }

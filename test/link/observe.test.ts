@@ -25,7 +25,7 @@ async function progressOf(given: LinkOptions): Promise<Progress[]> {
 test('tells of every system, and of files while they are read', async () => {
   const told = await progressOf(options())
   const systems = [...new Set(told.map(({ system }) => system))]
-  assert.deepEqual(systems.slice(0, 4), ['survey', 'load', 'resolve', 'beginUnwind'])
+  assert.deepEqual(systems.slice(0, 4), ['survey', 'load', 'resolve', 'define'])
   assert.deepEqual(systems.slice(-2), ['map', 'output'])
   for (const name of ['survey', 'load']) {
     const files = told.filter(({ system, total }) => system === name && total > OBJECTS)

@@ -151,27 +151,6 @@ test('what is wrong with objects is said in their order', async () => {
   assert.deepEqual(await errorsOf({ ...options, threads: 3, host: watched({}, true) }), alone)
 })
 
-/** Gives the first compact unwind entry of an object a mode that no unwinder knows. */
-function withBadEntry(path: string): Input {
-  const contents = new Uint8Array(readFileSync(path))
-  const name = Buffer.from(contents).indexOf('__compact_unwind')
-  const view = new DataView(contents.buffer)
-  view.setUint32(view.getUint32(name + 48, true) + 12, 0x0f000000, true)
-  return { path, contents }
-}
-
-test('what is wrong with unwind entries is said in the order of the objects, whoever reads them', async () => {
-  const { inputs, stub } = programs.arm64!
-  const kernels = new Set<string>()
-  const host = watched({ posted: ({ kernel }) => kernels.add(kernel) }, true)
-  const bad = inputs.map((path, i) => (i % 9 === 4 ? withBadEntry(path) : path))
-  const options = { ...optionsFor('arm64'), inputs: [...bad, stub] }
-  const alone = await errorsOf({ ...options, threads: 1 })
-  assert.ok(alone.filter(({ id }) => id === 'bad-compact-unwind').length > 3)
-  assert.deepEqual(await errorsOf({ ...options, threads: 3, host }), alone)
-  assert.ok(kernels.has('gatherChunks'))
-})
-
 /** Inputs among the objects that cannot be used, each in its way. */
 function withBadFiles(inputs: readonly string[], stub: string): string[] {
   const folder = tempFolder()

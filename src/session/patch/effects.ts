@@ -5,9 +5,9 @@ import { findGot, type Gots } from '../../../components/gots.ts'
 import { arenaOfFile, type Link } from '../../../components/link.ts'
 import { CONTENT_COMPACT_UNWIND } from '../../../components/sections.ts'
 import { createUnwinds, type Unwinds } from '../../../components/unwinds.ts'
-import { gatherFile } from '../../../systems/beginUnwind/gatherChunks.ts'
-import { createGathering } from '../../../systems/beginUnwind/gathering.ts'
-import { settleRows } from '../../../systems/gatherUnwind.ts'
+import { gatherFile } from '../../../systems/gatherUnwind.ts'
+import { createSite } from '../../../systems/kernels/references.ts'
+import { createFrame } from '../../formats/ehFrame.ts'
 import { COMPACT_UNWIND_ENTRY_SIZE, COMPACT_UNWIND_PERSONALITY } from '../../formats/unwind/compactUnwind.ts'
 import { type Uses, usesOf } from './uses.ts'
 
@@ -74,10 +74,7 @@ export function unwindsOf(
 ): Unwinds {
   const unwinds = createUnwinds(mostUnwinds(link, file), false)
   const blocks = { ...link.blocks, Links: { ...link.blocks.Links, unwind: heads as Column } }
-  const state = createGathering()
-  const view = { ...link, unwinds, blocks }
-  gatherFile(view, file, state)
-  settleRows(view, state)
+  gatherFile({ ...link, unwinds, blocks }, file, createSite(), createFrame(), { symbols: [], targets: [] })
   see(heads)
   for (let row = 1; row <= unwinds.count; row++) heads[unwinds.Range.block[row]] = 0
   return unwinds

@@ -1,23 +1,23 @@
 // FDEs of one `__TEXT,__eh_frame` section: rows for functions that compact unwind does not describe.
+import { BLOCK_LIVE } from '../../components/blocks.ts'
 import type { Link } from '../../components/link.ts'
 import { locate } from '../../components/link.ts'
 import { UNWIND_DWARF } from '../../components/unwinds.ts'
 import { FormatError } from '../../src/core/bytes.ts'
 import { error } from '../../src/core/messages.ts'
-import { EH_FDE, ehPointerWidth, fdeEncodingFor, readEhPointer } from '../../src/formats/ehFrame.ts'
+import { EH_FDE, type EhFrames, ehPointerWidth, fdeEncodingFor, readEhPointer } from '../../src/formats/ehFrame.ts'
 import { S_ATTR_PURE_INSTRUCTIONS, S_ATTR_SOME_INSTRUCTIONS } from '../../src/formats/macho/constants.ts'
 import { follow } from '../kernels/framePointers.ts'
 import { frameRecords, hasDifferences } from '../kernels/frameRecords.ts'
 import { type Encodings, lsdaField, readEncodings } from '../kernels/plainFrames.ts'
 import { enterSection, type Landing, type Site } from '../kernels/references.ts'
-import type { Gathering } from './gathering.ts'
 
-export function gatherFrames(link: Link, section: number, state: Gathering): void {
-  const { site } = state
+/** `frame` is room for one CIE. */
+export function gatherFrames(link: Link, section: number, site: Site, frame: EhFrames): void {
   enterSection(site, link, section)
   try {
-    if (hasDifferences(link, section)) gatherRelocated(link, state, section)
-    else gatherPlain(link, state, section)
+    if (hasDifferences(link, section)) gatherRelocated(link, site, section)
+    else gatherPlain(link, site, section, frame)
   } catch (trouble) {
     if (!(trouble instanceof FormatError)) throw trouble
     const offset = trouble.offset - link.files.Source.position[site.file]
@@ -25,13 +25,13 @@ export function gatherFrames(link: Link, section: number, state: Gathering): voi
   }
 }
 
-function gatherRelocated(link: Link, { site, cies }: Gathering, section: number): void {
+function gatherRelocated(link: Link, site: Site, section: number): void {
   const frames = frameRecords(link, section)
   const landing: Landing = { block: 0, offset: 0 }
   const first = link.sections.Blocks.first[section]
   for (let i = 0; i < frames.count; i++) {
     if (frames.kind[i] !== EH_FDE) {
-      cies.push(first + i)
+      keepCie(link, first + i)
       continue
     }
     const at = frames.at[i]
@@ -43,11 +43,16 @@ function gatherRelocated(link: Link, { site, cies }: Gathering, section: number)
   }
 }
 
+/** ld64.lld keeps CIEs that nothing uses. */
+function keepCie(link: Link, block: number): void {
+  if (!link.settings.deadStrip) link.blocks.Extent.flags[block] |= BLOCK_LIVE
+}
+
 /**
  * Compilers write an FDE for each function and, for nearly all, an entry of compact unwind too: of such a record only the
  * function is read.
  */
-function gatherPlain(link: Link, { site, frame, cies }: Gathering, section: number): void {
+function gatherPlain(link: Link, site: Site, section: number, frame: EhFrames): void {
   const { offset } = link.blocks.Extent
   const { view, contents } = site
   const landing: Landing = { block: 0, offset: 0 }
@@ -60,7 +65,7 @@ function gatherPlain(link: Link, { site, frame, cies }: Gathering, section: numb
     const pointer = at + (view.getUint32(contents + at, true) === 0xffffffff ? 12 : 4)
     const distance = view.getUint32(contents + pointer, true)
     if (distance === 0) {
-      cies.push(block)
+      keepCie(link, block)
       continue
     }
     if (pointer - distance !== cie) {

@@ -13,13 +13,13 @@ import {
 import { S_ATTR_PURE_INSTRUCTIONS, S_ATTR_SOME_INSTRUCTIONS } from '../../src/formats/macho/constants.ts'
 import { UNWIND_PERSONALITY_MASK } from '../../src/formats/unwind/constants.ts'
 import { enterSection, embeddedAddend, landInSection, type Landing, type Site } from '../kernels/references.ts'
-import type { Gathering } from './gathering.ts'
+import { knownPersonality, type Personalities, personalityAt } from './personalities.ts'
 
 const NO_UNWIND_FLAGS = 0
 
-export function gatherCompact(link: Link, section: number, state: Gathering): void {
+/** `known` are the personalities found so far. */
+export function gatherCompact(link: Link, section: number, site: Site, known: Personalities): void {
   const { sections, unwinds } = link
-  const { site } = state
   const size = sections.Header.size[section]
   enterSection(site, link, section)
   if (size % COMPACT_UNWIND_ENTRY_SIZE !== 0) {
@@ -41,15 +41,14 @@ export function gatherCompact(link: Link, section: number, state: Gathering): vo
       site.view.getUint32(at + COMPACT_UNWIND_ENCODING, true) & ~UNWIND_PERSONALITY_MASK
   }
   unwinds.count += entries
-  readPointers(link, section, state, first)
+  readPointers(link, section, site, known, first)
   if ((link.settings.icf ?? 'none') !== 'none') markAbsolute(link, site, first)
   dropFrameEntries(link, first)
   checkEntries(link, site, first)
 }
 
-function readPointers(link: Link, section: number, state: Gathering, first: number): void {
+function readPointers(link: Link, section: number, site: Site, known: Personalities, first: number): void {
   const { Relocations, Header } = link.sections
-  const { site } = state
   const landing: Landing = { block: 0, offset: 0 }
   for (let i = 0; i < Relocations.count[section]; i++) {
     const at = site.words[site.records + i * 2]
@@ -65,7 +64,7 @@ function readPointers(link: Link, section: number, state: Gathering, first: numb
     }
     const entry = (at / COMPACT_UNWIND_ENTRY_SIZE) | 0
     const field = at - entry * COMPACT_UNWIND_ENTRY_SIZE
-    setPointer(link, state, word, first + entry, field, landing)
+    setPointer(link, site, known, word, first + entry, field, landing)
   }
 }
 
@@ -144,35 +143,28 @@ function landNearby(link: Link, site: Site, word: number, at: number, landing: L
   return landInSection(link, site, word, at, landing)
 }
 
-function setPointer(link: Link, state: Gathering, word: number, row: number, field: number, landing: Landing): void {
+function setPointer(
+  link: Link,
+  site: Site,
+  known: Personalities,
+  word: number,
+  row: number,
+  field: number,
+  landing: Landing,
+): void {
   const { Range, Entry } = link.unwinds
   if (field === COMPACT_UNWIND_FUNCTION) {
     Range.block[row] = landing.block
     Range.offset[row] = landing.offset
     Range.flags[row] = NO_UNWIND_FLAGS
   } else if (field === COMPACT_UNWIND_PERSONALITY) {
-    const isNamed = (word & 0x08000000) !== 0
-    const symbol = isNamed ? state.site.firstSymbol + (word & 0xffffff) : symbolAt(link, state, landing)
-    Entry.personality[row] = symbol
-    if (symbol === 0 && landing.block !== 0) state.unnamed.push(row, landing.block, landing.offset)
+    const target = word & 0x08000000 ? link.symbols.Reference.target[site.firstSymbol + (word & 0xffffff)] : 0
+    Entry.personality[row] =
+      target === 0 ? personalityAt(link, known, site, landing) : knownPersonality(link, known, target)
   } else if (field === COMPACT_UNWIND_LSDA) {
     Entry.lsda[row] = landing.block
     Entry.lsdaOffset[row] = landing.offset
   }
-}
-
-/** The first symbol of this object at a place, 0 where there is none. A few places are asked for again and again. */
-function symbolAt(link: Link, { site, last }: Gathering, landing: Landing): number {
-  if (landing.block === 0) return 0
-  if (landing.block === last.block && landing.offset === last.offset) return last.symbol
-  const { block, offset } = link.symbols.Definition
-  const end = site.firstSymbol + site.symbolCount
-  let symbol = site.firstSymbol
-  while (symbol < end && (block[symbol] !== landing.block || offset[symbol] !== landing.offset)) symbol++
-  last.block = landing.block
-  last.offset = landing.offset
-  last.symbol = symbol === end ? 0 : symbol
-  return last.symbol
 }
 
 /** An entry that says "see the FDE" is made from the FDE instead. */
