@@ -17,6 +17,7 @@ import { commandArguments, runCommand } from './incremental/commandRun.ts'
 import { editBody } from './incremental/editBody.ts'
 import { editWinner } from './incremental/editWinner.ts'
 import { addFunction, editCall } from './incremental/editCall.ts'
+import { comparePadded, type PaddedLine } from './incremental/paddedSize.ts'
 import { runOnce } from './measure.ts'
 import { PEER, PEER_COMMAND } from './rivals/contestants.ts'
 import { makePreset, type Preset, presets, type SyntheticFiles } from './synthetic.ts'
@@ -69,6 +70,11 @@ export interface IncrementalLine {
   pagesWritten: number
 }
 
+export interface Rebuilds {
+  lines: IncrementalLine[]
+  padded: PaddedLine[]
+}
+
 interface Program {
   arch: Arch
   size: Preset
@@ -100,13 +106,18 @@ export async function runIncremental(
   sizes: readonly Preset[],
   runs: number,
   cache: string,
-): Promise<IncrementalLine[]> {
-  const lines: IncrementalLine[] = []
-  for (const size of sizes) for (const arch of archs) lines.push(...(await runProgram(arch, size, runs, cache)))
-  return lines
+): Promise<Rebuilds> {
+  const rebuilds: Rebuilds = { lines: [], padded: [] }
+  for (const size of sizes)
+    for (const arch of archs) {
+      const { lines, padded } = await runProgram(arch, size, runs, cache)
+      rebuilds.lines.push(...lines)
+      rebuilds.padded.push(...padded)
+    }
+  return rebuilds
 }
 
-async function runProgram(arch: Arch, size: Preset, runs: number, cache: string): Promise<IncrementalLine[]> {
+async function runProgram(arch: Arch, size: Preset, runs: number, cache: string): Promise<Rebuilds> {
   const program = prepare(arch, size, cache)
   const scenario = `synthetic ${size} ${arch}`
   const session = context(program.options)
@@ -129,11 +140,12 @@ async function runProgram(arch: Arch, size: Preset, runs: number, cache: string)
     }
   }
   await session.rebuild()
-  await checkOutput(program)
+  const bytes = await checkOutput(program)
   await session.dispose()
+  const padded = await comparePadded(scenario, program.options, bytes)
   const whole = median(peer)
   console.log(`  ${`${PEER}, full link`.padEnd(36)}${whole.toFixed(1).padStart(10)} ms`)
-  return works.map((work, i) => report(work, scenario, size, samples[i], whole))
+  return { lines: works.map((work, i) => report(work, scenario, size, samples[i], whole)), padded: [padded] }
 }
 
 /** A program like the preset, but for the objects to be edited, which are copies: the preset's stay as they are. */
@@ -218,17 +230,19 @@ async function timed(session: Session, { writes }: Program): Promise<Sample> {
   return { milliseconds, mode, reason, dirtyBlocks, dirtyPages, bytes, pages }
 }
 
-/** A fast rebuild that is wrong is no result. */
-async function checkOutput({ options, args }: Program): Promise<void> {
-  await checkFile({ ...options, layout: 'padded', write: false })
+/** A fast rebuild that is wrong is no result. Returns the size of the session's output. */
+async function checkOutput({ options, args }: Program): Promise<number> {
+  const size = await checkFile({ ...options, layout: 'padded', write: false })
   runCommand(args)
   await checkFile({ ...options, layout: 'padded', write: false, output: args.at(-1)!, zeroArDate: true })
+  return size
 }
 
-async function checkFile(options: LinkOptions): Promise<void> {
+async function checkFile(options: LinkOptions): Promise<number> {
   const { outputFiles } = await link(options)
   if (!readFileSync(options.output!).equals(outputFiles[0].contents))
     throw new Error(`${options.output}: a fresh link writes something else`)
+  return outputFiles[0].contents.length
 }
 
 function report(work: Work, scenario: string, size: Preset, samples: readonly Sample[], peer: number): IncrementalLine {

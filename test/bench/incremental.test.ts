@@ -4,11 +4,12 @@ import type { BlockEditLine } from '../../bench/blockEdits.ts'
 import { incrementalGoals } from '../../bench/incremental/goals.ts'
 import type { IncrementalLine } from '../../bench/incremental.ts'
 import { goalTable } from '../../bench/rivals/goals.ts'
+import { comparePadded } from '../../bench/incremental/paddedSize.ts'
 import { editBody } from '../../bench/incremental/editBody.ts'
 import { addFunction, editCall } from '../../bench/incremental/editCall.ts'
 import { editWinner } from '../../bench/incremental/editWinner.ts'
 import { syntheticObjects } from '../../bench/synthetic/program.ts'
-import { context, type LinkOptions } from '../../src/node.ts'
+import { context, link, type LinkOptions } from '../../src/node.ts'
 import { archs } from '../helpers/targets.ts'
 
 for (const arch of archs) {
@@ -73,6 +74,20 @@ for (const arch of archs)
     assert.throws(() => editCall(new Uint8Array(Buffer.concat([bytes, bytes]))), /do not come last/)
   })
 
+test('the padded file of a program is compared with the tight one of the same inputs', async (t) => {
+  t.mock.method(console, 'log', () => {})
+  const inputs = [...syntheticObjects({ arch: 'arm64', objects: 4, functions: 50 })].map(({ name, bytes }) => ({
+    path: name,
+    contents: bytes,
+  }))
+  const platform = { name: 'macos', minVersion: 13 << 16, sdkVersion: 13 << 16 } as const
+  const options: LinkOptions = { arch: 'arm64', platform, inputs, outputType: 'dylib', undefined: 'dynamic_lookup' }
+  const { outputFiles } = await link({ ...options, layout: 'padded', write: false })
+  const line = await comparePadded('some', options, outputFiles[0].contents.length)
+  assert.ok(line.ratio > 1 && line.padded > line.tight && line.met, JSON.stringify(line))
+  assert.ok(!(await comparePadded('some', options, line.tight * 1.4)).met)
+})
+
 test('the table of the figures to reach has each rebuild with a figure, and each update of a block, with its verdict', () => {
   const line: IncrementalLine = {
     work: 'one function body',
@@ -99,13 +114,15 @@ test('the table of the figures to reach has each rebuild with a figure, and each
     goal: 2,
     met: true,
   }
+  const padded = { scenario: 'synthetic large arm64', padded: 136, tight: 100, ratio: 1.36, met: false }
   const goals = incrementalGoals(
-    [line, { ...line, work: 'no figure', goal: null, met: null }],
+    { lines: [line, { ...line, work: 'no figure', goal: null, met: null }], padded: [padded] },
     [block, { ...block, edit: 'a function less' }],
   )
   assert.deepEqual(goalTable(goals).replaceAll(/ +/g, ' ').split('\n'), [
     'to reach',
     ' one function body synthetic large arm64 patch, ratio 0.0120 at most 0.01 NOT MET',
+    ' padded file against tight synthetic large arm64 ratio 1.360 at most 1.35 NOT MET',
     ' block-level: another body, flush x86_64 opcodes, to a file 1.23 ms at most 2 ms met',
   ])
 })
