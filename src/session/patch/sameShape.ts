@@ -165,9 +165,9 @@ function otherRooms(whole: Link, file: number, before: Link, after: Link, { move
     if (output === 0 || before.sections.Header.content[section] === CONTENT_DROPPED) continue
     const room = whole.outputs.Section.room[output] !== 0
     const [old, now] = [before, after].map((link) => (room ? places(link, section, output) : shapes(link, section)))
-    if (old.every((place, i) => place === now[i])) continue
-    const same = room && mostAligned(before, [section]) === mostAligned(after, [section])
-    if (!same || old[old.length - 1] !== now[now.length - 1])
+    const aligned = mostAligned(before, [section]) === mostAligned(after, [section])
+    if (aligned && old.every((place, i) => place === now[i])) continue
+    if (!room || !aligned || old[old.length - 1] !== now[now.length - 1])
       return `has blocks of ${whole.outputs.names[output]} that leave their room`
     moved.set(section, now)
   }
