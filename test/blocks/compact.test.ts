@@ -3,15 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { randomFrom } from '../../bench/random.ts'
-import {
-  type BlockHandle,
-  type BlockImage,
-  type BlockUpdate,
-  createImage,
-  type FlushResult,
-  type ImageOptions,
-  openImage,
-} from '../../src/blocks.ts'
+import { type BlockImage, type FlushResult, type ImageOptions, openImage } from '../../src/blocks.ts'
 import { link } from '../../src/node.ts'
 import { readImage } from '../../src/formats/macho/image.ts'
 import { verify } from '../../src/verify.ts'
@@ -22,12 +14,15 @@ import { tempFolder } from '../helpers/paths.ts'
 import { runImage, verifyImage } from '../helpers/run.ts'
 import { createTarget, forEachTarget, type Target } from '../helpers/targets.ts'
 import { functionOf, host, LIBSYSTEM, newImage, save } from './build.ts'
-import { edit, type Editor } from './editModel.ts'
+import { type Editor, editTimes } from './editModel.ts'
+import { linkedDifferences, linkObject, objectOf } from './freshLink.ts'
 import { addImport, buildAfresh, finish, newModel, resultOf } from './model.ts'
 
-/** 8 programs, and with them 104 calls of compact after 100 edits each. */
+/** 8 programs, and with them 104 calls of compact after 100 edits each that change the image. */
 const COMPACTIONS = 13
 const EDITS = 100
+/** Of so many images one is also held against what ld64.lld links. */
+const PEER_EVERY = 4
 
 const CALLER = 'int answer(int); int printf(const char *, ...); int main() { printf("%d\\n", answer(0)); return 0; }'
 
@@ -96,23 +91,25 @@ function isHistory({ kind, subject, ours, theirs }: Difference): boolean {
 }
 
 /** What two images mean differently; an object of the same blocks says what their fields lead to. */
-function symbolicDifferences({ target, editor }: Subject, ours: Uint8Array, theirs: Uint8Array): string[] {
-  const image = createImage({ arch: target.arch, outputType: 'object' })
-  // Without padding, which would count as contents.
-  const object = {
-    ...image,
-    updateBlock: (block: BlockHandle, update: BlockUpdate) => image.updateBlock(block, { ...update, align: 1 }),
-  }
-  finish(editor.model, object, buildAfresh(editor.model, object, editor.random))
-  const inputs = [{ name: 'blocks.o', bytes: flush(object).contents! }]
+function symbolicDifferences(ours: Uint8Array, theirs: Uint8Array, object: Uint8Array): string[] {
+  const inputs = [{ name: 'blocks.o', bytes: object }]
   const { differences, compared } = compareImages(ours, theirs, { inputs })
   assert.ok(compared.symbol! > 20 && compared.field! > 20)
   const others = differences.filter((one) => !LAYOUT.has(one.kind) && !isHistory(one))
   return describeDifferences(others, 20)
 }
 
+/** The image means what linkers make of an object of its blocks. */
+async function checkLinked({ target, options }: Subject, edited: Uint8Array, object: Uint8Array, round: number) {
+  for (const linker of ['ours', 'lld'] as const) {
+    if (linker === 'lld' && round % PEER_EVERY !== 0) continue
+    const linked = await linkObject(target, object, options.installName ?? null, linker)
+    assert.deepEqual(describeDifferences(linkedDifferences(edited, linked, object), 20), [], linker)
+  }
+}
+
 /** The image as it stands is right, and after `compact` it is, byte for byte, what is built at once. */
-async function check(subject: Subject): Promise<void> {
+async function check(subject: Subject, round: number): Promise<void> {
   const { target, options, editor } = subject
   const { model, image, handles, random } = editor
   finish(model, image, handles)
@@ -122,7 +119,11 @@ async function check(subject: Subject): Promise<void> {
 
   const fresh = newImage(target, { ...options, codeSize: 10000, symbolCount: 500 })
   finish(model, fresh, buildAfresh(model, fresh, random))
-  if (!editor.shared) assert.deepEqual(symbolicDifferences(subject, before.contents!, flush(fresh).contents!), [])
+  if (!editor.shared) {
+    const object = objectOf(model, random)
+    assert.deepEqual(symbolicDifferences(before.contents!, flush(fresh).contents!, object), [])
+    await checkLinked(subject, before.contents!, object, round)
+  }
   fresh.compact()
   image.compact()
   const after = flush(image)
@@ -137,8 +138,8 @@ forEachTarget((target) => {
     test(`compacted images are those built afresh (${target.name}, ${outputType}, calls: ${calls})`, async () => {
       const subject = begin(target, outputType, calls, 17)
       for (let round = 0; round < COMPACTIONS; round++) {
-        for (let i = 0; i < EDITS; i++) edit(subject.editor)
-        await check(subject)
+        editTimes(subject.editor, EDITS)
+        await check(subject, round)
       }
     })
   }
@@ -148,8 +149,8 @@ test('compacted images are those built afresh where several blocks have one name
   const subject = begin(createTarget('x86_64', 'opcodes'), 'execute', 'got', 23)
   subject.editor.shared = true
   for (let round = 0; round < COMPACTIONS; round++) {
-    for (let i = 0; i < EDITS; i++) edit(subject.editor)
-    await check(subject)
+    editTimes(subject.editor, EDITS)
+    await check(subject, round)
   }
 })
 
@@ -165,8 +166,8 @@ test('compacted images are those built afresh where branches do not reach', asyn
     for (const [name, library] of subject.editor.model.imports.values())
       addImport(subject.editor.image, subject.editor.handles, name, library)
     for (let round = 0; round < 5; round++) {
-      for (let i = 0; i < EDITS; i++) edit(subject.editor)
-      await check(subject)
+      editTimes(subject.editor, EDITS)
+      await check(subject, round)
     }
     const contents = flush(subject.editor.image).contents!
     const text = readImage(contents).sections.find(({ name }) => name === '__text')!

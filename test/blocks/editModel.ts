@@ -157,47 +157,69 @@ function remove(editor: Editor, number: number): void {
   handles.blocks.delete(number)
 }
 
-function editImports(editor: Editor): void {
+/** Returns whether the image is another now: of an import that is in use only an entry is asked for. */
+function editImports(editor: Editor): boolean {
   const { model, image, handles } = editor
-  if (editor.object) return
+  if (editor.object) return false
   const [name, library] = pick(editor, IMPORTS)
   const key = importKey(name, library)
   if (!model.imports.has(key)) {
     model.imports.set(key, [name, library])
-    return addImport(image, handles, name, library)
+    addImport(image, handles, name, library)
+    return true
   }
   if (below(editor, 2) === 0) image.gotAddressOf(handles.imports.get(key)!)
   else image.stubAddressOf(handles.imports.get(key)!)
-  if ([...model.blocks.values()].some((block) => block.kind === 'variable' && block.pointers.includes(key))) return
+  if ([...model.blocks.values()].some((block) => block.kind === 'variable' && block.pointers.includes(key)))
+    return false
   image.freeImport(handles.imports.get(key)!)
   model.imports.delete(key)
   handles.imports.delete(key)
+  return true
 }
 
-/** One edit of the model and of the image. */
-export function edit(editor: Editor): void {
+/** Exports a block, or exports it no longer; false where another one of its name is. */
+function editExport({ model, image, handles, random }: Editor, number: number): boolean {
+  const block = model.blocks.get(number)!
+  const taken = [...model.blocks.values()].some((other) => other.exported !== null && other.name === block.name)
+  if (block.exported === null && taken) return false
+  block.exported = block.exported === null ? { hidden: random() < 0.25, weak: random() < 0.25 } : null
+  if (block.exported !== null) image.exportSymbol(handles.blocks.get(number)!, block.exported)
+  else image.unexportSymbol(handles.blocks.get(number)!)
+  return true
+}
+
+function askForEntry({ model, image, handles, object }: Editor, number: number): void {
+  if (object) return
+  if (model.blocks.get(number)!.kind === 'function') image.stubAddressOf(handles.blocks.get(number)!)
+  else image.gotAddressOf(handles.blocks.get(number)!)
+}
+
+/** One edit of the model and of the image. Returns whether it changes the image, beside entries that were asked for. */
+export function edit(editor: Editor): boolean {
   const { model, image, handles } = editor
   const numbers = [...model.blocks.keys()]
   const number = numbers.length === 0 ? 0 : pick(editor, numbers)
   const what = below(editor, 12)
-  if (numbers.length < 12 || (what < 2 && numbers.length < MOST)) return fill(editor, declare(editor))
-  const block = model.blocks.get(number)!
-  if (what < 3) {
-    if (plainVariables(model).length > 4) remove(editor, number)
+  if (numbers.length < 12 || (what < 2 && numbers.length < MOST)) fill(editor, declare(editor))
+  else if (what < 3) {
+    if (plainVariables(model).length <= 4) return false
+    remove(editor, number)
   } else if (what === 3) {
-    if (block.exported) return
+    const block = model.blocks.get(number)!
+    if (block.exported) return false
     block.name = nameFor(editor)
     image.renameBlock(handles.blocks.get(number)!, block.name)
-  } else if (what < 6) {
-    const taken = [...model.blocks.values()].some((other) => other.exported !== null && other.name === block.name)
-    if (block.exported === null && taken) return
-    block.exported = block.exported === null ? { hidden: below(editor, 4) === 0, weak: below(editor, 4) === 0 } : null
-    if (block.exported !== null) image.exportSymbol(handles.blocks.get(number)!, block.exported)
-    else image.unexportSymbol(handles.blocks.get(number)!)
-  } else if (what === 6) editImports(editor)
+  } else if (what < 6) return editExport(editor, number)
+  else if (what === 6) return editImports(editor)
   else if (what === 7) {
-    if (editor.object) return
-    if (block.kind === 'function') image.stubAddressOf(handles.blocks.get(number)!)
-    else image.gotAddressOf(handles.blocks.get(number)!)
+    askForEntry(editor, number)
+    return false
   } else fill(editor, number)
+  return true
+}
+
+/** Edits until as many of them have changed the image. */
+export function editTimes(editor: Editor, changes: number): void {
+  for (let changed = 0; changed < changes; ) if (edit(editor)) changed++
 }
