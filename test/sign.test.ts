@@ -176,3 +176,12 @@ test("modules built by Apple's linker are signed anew", () => {
     assert.deepEqual(sign(signed), signed)
   }
 })
+
+test('a universal file that would end past 4 GiB is refused', () => {
+  const thin = targets.filter((target) => target.fixups === 'chained').map((t) => link(t, []))
+  const output = join(tempFolder(), 'universal')
+  mustRun('llvm-lipo-22', ['-create', ...thin, '-output', output])
+  const bytes = bytesOf(output)
+  writeU32be(bytes, 8 + 20 + 16, 32)
+  refuses(bytes, 'sign-too-large')
+})

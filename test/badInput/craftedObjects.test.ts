@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { compile } from '../helpers/clang.ts'
+import { assemble, compile } from '../helpers/clang.ts'
 import { archs } from '../helpers/targets.ts'
 import { type Outcome, attemptObject } from './attempt.ts'
 import { startWatchdog } from './watchdog.ts'
@@ -78,6 +78,12 @@ refuses(
   'zero-fill of 4 GiB in all',
   withMain(...many(3, (i) => ({ segment: '__DATA', name: `__bss${i}`, flags: ZEROFILL, size: 0x7fffffff }))),
   'segment-too-large',
+)
+refuses(
+  'a zero-fill section of 4 GiB',
+  withMain({ segment: '__DATA', name: '__bss', flags: ZEROFILL, size: 16 }),
+  'section-too-large',
+  (_, view) => view.setUint32(32 + 72 + 80 + 44, 1, true),
 )
 refuses(
   'tentative definitions of 8 GiB',
@@ -240,6 +246,13 @@ test('refuses unwind entries for code outside of __TEXT, as ld64.lld does, and l
     )
     assert.deepEqual([linked.verdict, linked.text], ['linked', ''])
   }
+})
+
+test('refuses a frame of __eh_frame that describes data', async () => {
+  const frame = '.cfi_startproc\n.quad 1\n.cfi_escape 0x0f, 0x03, 0x77, 0x08, 0x06\n.quad 2\n.cfi_endproc'
+  const source = `.globl _main\n_main: ret\n.section __DATA,__data\n_x: ${frame}\n`
+  const refused = await attemptObject(new Uint8Array(readFileSync(assemble('x86_64', source))), true)
+  assert.deepEqual([refused.verdict, [...new Set(refused.ids)]], ['refused', ['eh-frame-range']])
 })
 
 const absolute = (name: string, type: number, low: number, high: number): [MadeObject, (view: DataView) => void] => [

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { findSegment, readImage } from '../../src/formats/macho/image.ts'
 import { assemble } from '../helpers/clang.ts'
 import { mustRun } from '../helpers/command.ts'
-import { linkFor } from '../helpers/colonnade.ts'
+import { colonnade, linkFor } from '../helpers/colonnade.ts'
+import { libSystem, tempFolder } from '../helpers/paths.ts'
 import { verifyImage } from '../helpers/run.ts'
 import { forEachTarget } from '../helpers/targets.ts'
 import { CLASS, objectiveC, RUNTIME, sectionSizes } from './objects.ts'
@@ -43,6 +45,15 @@ forEachTarget((target) => {
     const sizes = sectionSizes(image)
     assert.equal(sizes.get('__objc_methlist'), 2 * 8 + 3 * 12)
     assert.equal(sizes.get('__objc_selrefs'), 3 * 8)
+  })
+
+  test(`selectors out of reach of relative lists are an error (${target.name})`, () => {
+    const objects = [objectiveC(target.arch, SOURCE), assemble(target.arch, RUNTIME), libSystem]
+    const args = [...target.flags, ...objects, '-segaddr', '__DATA', '0x300000000', '-o', join(tempFolder(), 'far')]
+    const { status, stderr } = colonnade(args)
+    assert.equal(status, 1)
+    assert.match(stderr, /a relative method list reaches \d+ bytes, .* use -no_objc_relative_method_lists/)
+    assert.equal(colonnade([...args, '-no_objc_relative_method_lists']).stderr, '')
   })
 
   test(`without relative lists they stay as they are (${target.name})`, () => {
