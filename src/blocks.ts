@@ -10,6 +10,7 @@ import { flushImage } from './blocks/flush.ts'
 import { declareBlock } from './blocks/declare.ts'
 import { freeBlock } from './blocks/freeBlock.ts'
 import { isLinked } from './blocks/linked/base.ts'
+import { compactLinked, linkedHandles } from './blocks/linked/compact.ts'
 import { openLinked } from './blocks/linked/openLinked.ts'
 import { restoreLinked, updateLinked } from './blocks/linked/replace.ts'
 import { blockHandle, blockOf, importHandle, importOf, targetOf } from './blocks/handles.ts'
@@ -79,8 +80,18 @@ export function openImage(source: Uint8Array | string, options: OpenOptions = {}
   const note = findRecord(parsed)
   if (note === null) return imageOver(openLinked(bytes, { ...named, ...given }))
   const file = readEdited(parsed, note)
+  if (file.record.linked !== null) return reopenLinked(file, { ...named, ...given })
   const image = createFrom(file, { ...file.options, ...named, ...given })
   fill(image, file)
+  return image
+}
+
+/** The file as it was linked, with its edits made again. */
+function reopenLinked(file: EditedFile, options: OpenOptions): BlockImage {
+  const { linked, output } = file.record
+  const state = openLinked(linked!.bytes!, { output, ...options })
+  const image = imageOver(state)
+  fill(image, file, linkedHandles(state))
   return image
 }
 
@@ -144,13 +155,12 @@ function imageOver(state: State): BlockImage {
     gotAddressOf: (target) => gotAddress(state, gotOf(state, entryOf('gotAddressOf', target))),
     stubAddressOf: (target) => stubAddress(state, stubOf(state, entryOf('stubAddressOf', target))),
     compact: () => {
-      if (state.base !== null) throw new TypeError('compact: what was linked keeps its layout')
-      if (state.object === null) compactImage(state)
+      if (state.base !== null) compactLinked(state, imageOver)
+      else if (state.object === null) compactImage(state)
     },
     lookup: (name) => lookup(state, name),
     flush: ({ record = false } = {}) => {
       if (record && state.object !== null) throw new TypeError('flush: an object has no record')
-      if (record && state.base !== null) throw new TypeError('flush: edits of a linked file have no record')
       return flushImage(state, record)
     },
     debugFile: () => companionOf(state),

@@ -15,7 +15,8 @@ import { forgetName, settleName, wait } from './definitions.ts'
 import { forgetEntry } from './entryPoint.ts'
 import { blockOf } from './handles.ts'
 import { componentsOf } from './layout.ts'
-import { isLinked } from './linked/base.ts'
+import { EXPORT_SYMBOL_FLAGS_KIND_THREAD_LOCAL as THREAD_LOCAL } from '../formats/macho/constants.ts'
+import { isLinked, isLinkedVariable } from './linked/base.ts'
 import { addToIndex, dropFromIndex, findName } from './nameIndex.ts'
 import { routeThroughStub } from './references.ts'
 import { releaseFreed } from './release.ts'
@@ -146,7 +147,8 @@ function setGlobal(state: State, block: number, wanted: number): void {
   touchLines(state, block)
   if (placed) dropSymbol(state, block)
   flags[block] = (flags[block] & ~GLOBAL) | wanted
-  if (state.base !== null && isLinked(state, block)) state.base.exportFlags[block - state.base.firstBlock] = 0
+  if (state.base !== null && isLinked(state, block))
+    state.base.exportFlags[block - state.base.firstBlock] = isLinkedVariable(state, block) ? THREAD_LOCAL : 0
   if (placed) addSymbol(state, block)
   state.stale.exports = true
 }
@@ -171,6 +173,14 @@ export function rename(state: State, block: number, text: string): void {
   }
   if (Place.flags[block] & EDIT_PLACED) writeSymbol(state, block)
   forgetEntry(state, block)
+  const body = bodyOf(state, block)
+  if (body !== 0) rename(state, body, text)
+}
+
+/** The code in the place of a linked function has its name. */
+function bodyOf({ base }: State, block: number): number {
+  if (base === null || block < base.firstBlock) return 0
+  return base.bodies[block - base.firstBlock] ?? 0
 }
 
 function findUndefined(state: State, name: Uint8Array): number {

@@ -59,7 +59,7 @@ export function flushImage(state: State, record = false): FlushResult {
   checkWaiting(state, messages)
   if (state.object !== null) return flushObject(state, state.object, messages)
   checkEntry(state, messages)
-  noteRecord(state, record)
+  noteRecord(state, record, messages)
   for (let round = 0; ; round++) {
     applyDirty(state, messages)
     if (round >= MAX_ROUNDS || !ensureUnwind(state)) break
@@ -78,9 +78,16 @@ export function flushImage(state: State, record = false): FlushResult {
 }
 
 /** The load command that finds the record may need more room than there is. */
-function noteRecord(state: State, record: boolean): void {
+function noteRecord(state: State, record: boolean, messages: Messages): void {
   state.note = record ? { owner: RECORD_OWNER, offset: 0, size: 0 } : null
-  if (record && headerOf(state, 0).length > state.textStart) layOut(state)
+  if (!record || headerOf(state, 0).length <= state.textStart) return
+  if (state.base === null) return layOut(state)
+  state.note = null
+  error(
+    messages,
+    'no-header-room',
+    'the linked file has no room for the load command of a record: open it with headerPad',
+  )
 }
 
 /** All of it; only that it is as it was is worth knowing. */
@@ -234,7 +241,7 @@ function writeTables(state: State): void {
   state.stale.indirect = false
   for (let output = 1; output <= state.outputs.count; output++)
     state.outputs.Extent.size[output] = sectionSize(state, output)
-  replaceTable(state.tables.record, state.note === null ? NO_RECORD : encodeRecord(state))
+  replaceTable(state.tables.record, state.note === null ? NO_RECORD : encodeRecord(state).bytes)
   writeLinkedit(state)
   writeHeader(state)
   if (state.pages.includes(1)) signImage(state)

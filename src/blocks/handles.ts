@@ -13,17 +13,26 @@ export function nextLife(generation: number): number {
   return (generation + 1) & 0x3fffff
 }
 
+/** Ids of handles where they are not those of rows: by row, and back. Those past the end are. */
+export interface HandleIds {
+  ids: Uint32Array
+  rows: Uint32Array
+}
+
 export function blockHandle(state: State, block: number): BlockHandle {
-  return state.blocks.Place.generation[block] * LIFE + block
+  const id = state.handleIds?.blocks.ids[block] ?? block
+  return state.blocks.Place.generation[block] * LIFE + id
 }
 
 export function importHandle(state: State, made: number): ImportHandle {
-  return state.uses.Uses.generation[made] * LIFE + IMPORT + made
+  const id = state.handleIds?.imports.ids[made] ?? made
+  return state.uses.Uses.generation[made] * LIFE + IMPORT + id
 }
 
 /** The block's row. @throws TypeError for what is no handle of a block of this image that is there. */
 export function blockOf(state: State, caller: string, handle: BlockHandle): number {
-  const block = Math.floor(handle % LIFE)
+  const id = Math.floor(handle % LIFE)
+  const block = state.handleIds?.blocks.rows[id] ?? id
   const there = block > 0 && block < IMPORT && entityExists(state.blocks.world, block)
   if (!there || blockHandle(state, block) !== handle || state.blocks.Place.flags[block] & EDIT_FREED)
     throw new TypeError(`${caller}: expected a block of this image, got ${handle}`)
@@ -31,7 +40,8 @@ export function blockOf(state: State, caller: string, handle: BlockHandle): numb
 }
 
 export function importOf(state: State, caller: string, handle: ImportHandle): number {
-  const made = Math.floor(handle % LIFE) - IMPORT
+  const id = Math.floor(handle % LIFE) - IMPORT
+  const made = state.handleIds?.imports.rows[id] ?? id
   if (!(made > 0) || !entityExists(state.imports.world, made) || importHandle(state, made) !== handle)
     throw new TypeError(`${caller}: expected an import of this image, got ${handle}`)
   return made

@@ -78,7 +78,7 @@ export function addSystemImport(state: State, name: string): number {
   return addImport(state, name, system < 0 ? LIBSYSTEM : system + 1, {})
 }
 
-function makeStrong(state: State, made: number): void {
+export function makeStrong(state: State, made: number): void {
   state.imports.Library.flags[made] &= ~IMPORT_WEAK
   writeSymbol(state, (TARGET_IMPORT | made) >>> 0)
   state.stale.bind = state.stale.lazy = state.stale.chains = true

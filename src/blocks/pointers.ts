@@ -36,7 +36,7 @@ export function dropPointer(state: State, at: number): void {
   writePointer(state.view, at, 0)
 }
 
-function setKind(state: State, at: number, kind: number): void {
+export function setKind(state: State, at: number, kind: number): void {
   const place = (at - state.dataStart) >> 2
   const old = state.pointers[place]
   state.pointers[place] = kind

@@ -12,12 +12,15 @@ import { isZeroFillType } from '../../systems/kernels/outputKinds.ts'
 import { ARCHITECTURES } from '../arch/architectures.ts'
 import { fixedName, FormatError, readU64 } from '../core/bytes.ts'
 import * as macho from '../formats/macho/constants.ts'
-import type { Image, LoadCommand } from '../formats/macho/image.ts'
+import type { Image, ImageSection, LoadCommand } from '../formats/macho/image.ts'
+import { SEGMENTS } from './linked/header.ts'
+import { CHANGED_EXPORT, CHANGED_FUNCTION, CHANGED_NAME, type RecordedLinks } from './linked/record.ts'
 import { readOptions } from './readOptions.ts'
 import {
   type EditRecord,
   readRecord,
   type RecordedBlock,
+  type RecordedChange,
   type RecordedImport,
   type RecordedReference,
 } from './readRecord.ts'
@@ -30,6 +33,7 @@ import {
   type BlockSection,
   type BlockUnwind,
   type BlockUpdate,
+  type ExportOptions,
   type ImageOptions,
   type ImportHandle,
   MAX_HINTS,
@@ -37,11 +41,24 @@ import {
 
 const NOTE_SIZE = 40
 
+/** Where the contents of recorded blocks are. */
+export type Contents = Pick<Image, 'bytes'> & {
+  sections: readonly Pick<ImageSection, 'segment' | 'name' | 'flags' | 'offset' | 'size'>[]
+}
+
 export interface EditedFile {
   options: ImageOptions
-  image: Image
+  image: Contents
   record: EditRecord
   recordAt: number
+}
+
+/** Handles of what a linked file brings, by number. */
+export interface LinkedHandles {
+  blockAt: (number: number) => BlockHandle | undefined
+  imports: ImportHandle[]
+  /** Libraries, and imports that are needed. */
+  begin: (links: RecordedLinks) => void
 }
 
 /** The LC_NOTE of an edited image with a record; null where it has none. */
@@ -61,8 +78,10 @@ export function readEdited(image: Image, note: LoadCommand): EditedFile {
       `the record of blocks ends at ${offset + size}, the file at ${bytes.length}`,
       note.at,
     )
-  const known = readOptions(image)
   const record = readRecord(bytes, offset, offset + size)
+  const arch = image.cpuType === macho.CPU_TYPE_ARM64 ? 'arm64' : 'x86_64'
+  if (record.linked !== null) return { options: { arch }, image, record, recordAt: offset }
+  const known = readOptions(image)
   const text = image.sections.find(({ name }) => name === '__text')
   const options: ImageOptions = {
     ...known,
@@ -82,21 +101,75 @@ interface Filling {
   to: BlockImage
   blocks: BlockHandle[]
   imports: ImportHandle[]
+  linked: LinkedHandles | null
   /** By number of the section: bytes that blocks have taken, for no two share any. */
   taken: Float64Array
 }
 
-/** @throws FormatError that names the part of the record which `to` refuses. */
-export function fill(to: BlockImage, file: EditedFile): void {
+/**
+ * Returns the handles by their numbers.
+ * @throws FormatError that names the part of the record which `to` refuses.
+ */
+export function fill(
+  to: BlockImage,
+  file: EditedFile,
+  linked: LinkedHandles | null = null,
+): { blocks: BlockHandle[]; imports: ImportHandle[] } {
   const { record, image } = file
-  const filling: Filling = { file, to, blocks: [], imports: [], taken: new Float64Array(image.sections.length + 1) }
+  const taken = new Float64Array(image.sections.length + 1)
+  const filling: Filling = { file, to, blocks: [], imports: linked?.imports ?? [], linked, taken }
+  const changes = record.linked?.changes ?? []
+  if (record.linked !== null) at({ at: file.recordAt, name: 'its libraries' }, () => linked!.begin(record.linked!))
+  for (const change of changes) at(change, () => hideChanged(filling, change))
+  for (const change of changes) at(change, () => renameChanged(filling, change))
   for (const made of record.imports) at(made, () => filling.imports.push(addImport(to, made)))
   for (const block of record.blocks) at(block, () => filling.blocks.push(declare(filling, block)))
   for (const [number, block] of record.blocks.entries())
     at(block, () => {
       if (block.flags & EDIT_PLACED) to.updateBlock(filling.blocks[number], contentsOf(filling, block))
     })
+  for (const change of changes) at(change, () => fillChanged(filling, change))
   for (const [number, block] of record.blocks.entries()) at(block, () => exportBlock(filling, number, block))
+  for (const change of changes) at(change, () => exportChanged(filling, change))
+  return filling
+}
+
+function blockNumbered({ blocks, linked }: Filling, number: number): BlockHandle {
+  const block = blocks[number] ?? linked?.blockAt(number - blocks.length)
+  if (block === undefined) throw new TypeError(`there is no block ${number}`)
+  return block
+}
+
+function changedBlock({ linked }: Filling, { number }: RecordedChange): BlockHandle {
+  const block = linked!.blockAt(number)
+  if (block === undefined) throw new TypeError(`the linked file has no block ${number}`)
+  return block
+}
+
+/** Names are given up before others take them. */
+function hideChanged(filling: Filling, change: RecordedChange): void {
+  if (change.changes & CHANGED_EXPORT) filling.to.unexportSymbol(changedBlock(filling, change))
+}
+
+function renameChanged(filling: Filling, change: RecordedChange): void {
+  if (change.changes & CHANGED_NAME) filling.to.renameBlock(changedBlock(filling, change), change.name)
+}
+
+function fillChanged(filling: Filling, change: RecordedChange): void {
+  const { contents } = change
+  if (contents === null) return
+  const block = changedBlock(filling, change)
+  if (change.changes & CHANGED_FUNCTION) return filling.to.updateBlock(block, contentsOf(filling, contents))
+  const { offset, size, references } = contents
+  const { bytes } = filling.file.image
+  if (offset + size > bytes.length) throw new TypeError('its contents are past the end of the file')
+  const relocations = relocationsOf(filling, references)
+  filling.to.updateBlock(block, { code: bytes.slice(offset, offset + size), relocations })
+}
+
+function exportChanged(filling: Filling, change: RecordedChange): void {
+  if ((change.changes & CHANGED_EXPORT) === 0 || (change.flags & EDIT_EXPORTED) === 0) return
+  filling.to.exportSymbol(changedBlock(filling, change), exportOptions(filling, change))
 }
 
 /** What the image refuses is the file's fault. */
@@ -120,14 +193,18 @@ function declare({ to, imports }: Filling, { name, flags, import: made }: Record
   return to.declareBlock(name)
 }
 
-function exportBlock({ to, blocks }: Filling, number: number, { flags, resolver }: RecordedBlock): void {
-  if ((flags & (EDIT_EXPORTED | EDIT_REEXPORT)) !== EDIT_EXPORTED) return
+function exportBlock(filling: Filling, number: number, block: RecordedBlock): void {
+  if ((block.flags & (EDIT_EXPORTED | EDIT_REEXPORT)) !== EDIT_EXPORTED) return
+  filling.to.exportSymbol(filling.blocks[number], exportOptions(filling, block))
+}
+
+function exportOptions(filling: Filling, { flags, resolver }: { flags: number; resolver: number }): ExportOptions {
   const options = { hidden: (flags & EDIT_HIDDEN) !== 0, weak: (flags & EDIT_WEAK) !== 0 }
-  to.exportSymbol(blocks[number], resolver === 0 ? options : { ...options, resolver: blocks[resolver - 1] })
+  return resolver === 0 ? options : { ...options, resolver: blockNumbered(filling, resolver - 1) }
 }
 
 function contentsOf(filling: Filling, block: RecordedBlock): BlockUpdate {
-  const { image, options } = filling.file
+  const { image } = filling.file
   const section = image.sections[block.section - 1]
   if (section === undefined) throw new TypeError(`there is no section ${block.section}`)
   const { size, offset, alignPow2 } = block
@@ -137,10 +214,9 @@ function contentsOf(filling: Filling, block: RecordedBlock): BlockUpdate {
   const zero = isZeroFillType(section.flags)
   const start = section.offset + offset
   if (!zero && start + size > image.bytes.length) throw new TypeError('its contents are past the end of the file')
-  const plain = block.references.filter(({ type }) => type < UNWIND_PERSONALITY)
-  const relocations = plain.map((reference) => relocationOf(filling, options, reference))
+  const relocations = relocationsOf(filling, block.references)
   const code = zero ? size : image.bytes.subarray(start, start + size)
-  const name = `${section.segment},${section.name}` as BlockSection
+  const name = `${SEGMENTS[section.segment] ?? section.segment},${section.name}` as BlockSection
   const place = block.flags & RECORD_THREAD_LOCAL ? { threadLocal: true } : { section: name }
   const others = { ...linesOf(filling, block), ...unwindOf(filling, block) }
   return { ...others, ...place, align: 2 ** Math.min(alignPow2, 32), code, relocations }
@@ -163,11 +239,17 @@ function unwindOf(filling: Filling, { unwind: encoding, references }: RecordedBl
   return { unwind }
 }
 
-function handleOf({ blocks, imports }: Filling, target: number): BlockHandle | ImportHandle {
-  const list: readonly (BlockHandle | ImportHandle)[] = target % 2 === 1 ? imports : blocks
-  const handle = list[Math.floor(target / 2)]
-  if (handle === undefined) throw new TypeError(`there is no target ${target}`)
+function handleOf(filling: Filling, target: number): BlockHandle | ImportHandle {
+  const number = Math.floor(target / 2)
+  if (target % 2 === 0) return blockNumbered(filling, number)
+  const handle = filling.imports[number]
+  if (handle === undefined) throw new TypeError(`there is no import ${number}`)
   return handle
+}
+
+function relocationsOf(filling: Filling, references: readonly RecordedReference[]): BlockRelocation[] {
+  const plain = references.filter(({ type }) => type < UNWIND_PERSONALITY)
+  return plain.map((reference) => relocationOf(filling, filling.file.options, reference))
 }
 
 function relocationOf(filling: Filling, { arch }: ImageOptions, reference: RecordedReference): BlockRelocation {

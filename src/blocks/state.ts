@@ -32,6 +32,7 @@ import { addEntity } from '../ecs.ts'
 import type { Sha256 } from '../formats/codesign.ts'
 import { type Settings, settle, version } from '../settings.ts'
 import type { Debug } from './debug.ts'
+import type { HandleIds } from './handles.ts'
 import type { Base } from './linked/base.ts'
 import { createTable, TABLE_ORDER, type Table, type TableName } from './table.ts'
 import type { Unwind } from './unwindLeaves.ts'
@@ -127,6 +128,8 @@ export interface State extends HeaderSource {
   dirtyDescriptors: number[]
   /** What was linked before it is edited; null in an image that began empty. */
   base: Base | null
+  /** Of a linked file that was packed: its rows are others. */
+  handleIds: { blocks: HandleIds; imports: HandleIds } | null
   /** DYLD_CHAINED_PTR_* of its pointers. */
   pointerFormat: number
   /** Null where no block has brought unwind information. */
@@ -222,6 +225,7 @@ export function createState(options: ImageOptions, others = 0): State {
     dirtyStubs: [],
     dirtyDescriptors: [],
     base: null,
+    handleIds: null,
     unwind: null,
     pointerFormat: POINTER_FORMAT,
     debug: null,

@@ -181,7 +181,7 @@ export interface BlockImage {
    * handle, which has no contents and is not exported. `weak` counts with `undefined: 'dynamic_lookup'`.
    */
   declareUndefined(name: string, options?: { weak?: boolean }): BlockHandle
-  /** Of a linked file's function: puts back what was linked. */
+  /** Of a linked file's function or variable: puts back what was linked. */
   freeBlock(block: BlockHandle): void
   renameBlock(block: BlockHandle, name: string): void
   /** Makes the name known to other blocks and images; again, with other options. Of one name one definition may be strong. */
@@ -205,7 +205,8 @@ export interface BlockImage {
   /**
    * Brings the file up to date. With `record` it says of itself what its blocks are and refer to, so that `openImage` can go on with
    * it: some 10 bytes a block and 6 a reference beside its name, and a pass over all of them. Without, a record that was there goes, as
-   * it should before tools that do not know an LC_NOTE (llvm-strip 22 refuses it) see the file.
+   * it should before tools that do not know an LC_NOTE (llvm-strip 22 refuses it) see the file. Of a linked file it also holds what was
+   * linked, as far as the file no longer says it: its tables in __LINKEDIT, for one.
    */
   flush(options?: { record?: boolean }): FlushResult
   /**
@@ -215,6 +216,8 @@ export interface BlockImage {
    * these were declared, changed and filled. Sections, symbols, strings and table entries stand in the order of names (imports of one
    * name by ordinal; blocks of one name as they were declared, which is all that is left of history). Entries of the GOT and stubs
    * that only `gotAddressOf` and `stubAddressOf` asked for go. Addresses change, and the next edits make room again, once.
+   * A linked file keeps its layout, and so do its addresses; its edits, with the room that new ones have, are those of the same file
+   * opened afresh with the same libraries, imports and edits, and compacted.
    */
   compact(): void
   /** DWARF of the image that the last flush gave, as a Mach-O of type MH_DSYM; null where no block has brought lines. */

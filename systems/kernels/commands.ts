@@ -415,7 +415,7 @@ export function place(link: HeaderSource, name: LinkeditName): [number, number] 
 }
 
 /** struct note_command. */
-function note(link: HeaderSource, sink: ByteSink): number {
+export function note(link: HeaderSource, sink: ByteSink): number {
   if (link.note === undefined || link.note === null) return 0
   sink.u32(macho.LC_NOTE)
   sink.u32(40)

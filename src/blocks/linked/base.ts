@@ -5,6 +5,7 @@ import type { BindRows } from '../../formats/dyld/bind.ts'
 import { NLIST_SIZE, S_THREAD_LOCAL_VARIABLES, SECTION_TYPE } from '../../formats/macho/constants.ts'
 import type { Image, ImageSection } from '../../formats/macho/image.ts'
 import type { State } from '../state.ts'
+import type { OpenOptions } from '../types.ts'
 
 /** Offset of n_sect in struct nlist_64. */
 const NLIST_SECTION = 5
@@ -47,11 +48,26 @@ export interface Base {
   lazyBind: Uint8Array
   functionStarts: Uint8Array
   dataInCode: Uint8Array
+  /** The file as it was given, the bytes that were put in front of it, and the options it was opened with. */
+  source: Uint8Array
+  room: number
+  options: OpenOptions
+  /** Names, EDIT_* and flags in the export trie of its blocks, and flags of its imports, before the first edit. */
+  original: { strings: Uint32Array; flags: Uint16Array; importFlags: Uint8Array }
+  /** Its binds before the first edit. */
+  allBinds: BindRows
+  allWeakBinds: BindRows
   /** The name in its signature. */
   identifier: string | null
   libraries: number
   /** Contents of functions and variables before the first edit, to be put back. */
-  saved: Map<number, Uint8Array>
+  saved: Map<number, Saved>
+}
+
+export interface Saved {
+  bytes: Uint8Array
+  /** Of a variable, by 4 bytes: kinds of pointers. */
+  kinds: Uint8Array | null
 }
 
 /** Whether the block is one of the file that was opened. */

@@ -4,6 +4,7 @@ import {
   encodeHeader,
   encodeSegment,
   linkeditData,
+  note,
   place,
   symtab,
   dysymtab,
@@ -21,6 +22,11 @@ const NAMES: Readonly<Record<string, string>> = {
   __DATA_CONST: '__EDIT_CONST',
   __DATA: '__EDIT_DATA',
 }
+
+/** And back. */
+export const SEGMENTS: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries(NAMES).map(([name, edits]) => [edits, name]),
+)
 
 /** They say what is no longer so: where code may be split or relaxed, what was signed with it, what others have put there. */
 const DROPPED: readonly number[] = [
@@ -49,6 +55,7 @@ function linkedHeader(state: State, base: Base): Uint8Array {
     encodeDylib(state, sink, index)
     count++
   }
+  count += note(state, sink)
   if (state.settings.adhocCodesign)
     count += linkeditData(sink, macho.LC_CODE_SIGNATURE, [state.signatureAt, state.signatureSize])
   const bytes = sink.finish()

@@ -30,10 +30,11 @@ const DYLIB_SIZE = 24
 
 /** @throws FormatError where nothing can be added to the file; `no-header-room` says what it lacks. */
 export function openLinked(bytes: Uint8Array, options: OpenOptions): State {
-  const { file, room } = withRoom(readLinked(bytes), options.headerPad)
+  const source = bytes.slice()
+  const { file, room } = withRoom(readLinked(source), options.headerPad)
   const state = createState(optionsOf(file, options), file.segments.length)
   state.settings.imageBase = file.text.vmAddress
-  const base = createBase(file, room)
+  const base = createBase(file, room, source, options)
   state.base = base
   createSections(state, options.codeSize ?? 0, options.symbolCount ?? 0)
   for (const dylib of file.image.dylibs) adoptLibrary(state, file.image, dylib)
@@ -45,10 +46,17 @@ export function openLinked(bytes: Uint8Array, options: OpenOptions): State {
   const find = stringFinder(state)
   const { pointers, pointerFormat, ...fixups } = readFixups(file, find)
   Object.assign(base, fixups)
+  base.allBinds = base.binds
+  base.allWeakBinds = base.weakBinds
   if (pointerFormat !== 0) state.pointerFormat = pointerFormat
   adoptImports(state, base)
   adoptExports(state, base, find, room)
   adoptIndirect(base, rowOwners)
+  base.original = {
+    strings: state.blocks.Entry.string.slice(base.firstBlock, base.firstBlock + base.count) as Uint32Array,
+    flags: state.blocks.Place.flags.slice(base.firstBlock, base.firstBlock + base.count) as Uint16Array,
+    importFlags: state.imports.Library.flags.slice(0, highestId(state.imports.world) + 1) as Uint8Array,
+  }
   replaceTable(state.tables.functionStarts, base.functionStarts)
   replaceTable(state.tables.dataInCode, base.dataInCode)
   state.dataStart = file.dataStart
@@ -86,7 +94,7 @@ function optionsOf(file: LinkedFile, options: OpenOptions): ImageOptions {
   }
 }
 
-function createBase(file: LinkedFile, room: number): Base {
+function createBase(file: LinkedFile, room: number, source: Uint8Array, options: OpenOptions): Base {
   const { image } = file
   const functionStarts = tableOf(image, image.tables.get(macho.LC_FUNCTION_STARTS), 'function starts')
   readFunctionStarts(functionStarts, 0)
@@ -120,6 +128,12 @@ function createBase(file: LinkedFile, room: number): Base {
     lazyBind: new Uint8Array(0),
     functionStarts: slideFunctionStarts(functionStarts, room),
     dataInCode: slideDataInCode(dataInCode, room),
+    source,
+    room,
+    options,
+    original: { strings: new Uint32Array(0), flags: new Uint16Array(0), importFlags: new Uint8Array(0) },
+    allBinds: createBindRows(0),
+    allWeakBinds: createBindRows(0),
     identifier: file.identifier,
     libraries: 0,
     saved: new Map(),

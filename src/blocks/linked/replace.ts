@@ -11,7 +11,7 @@ import { pickBinds } from '../bindRows.ts'
 import { checkRelocations, refuse } from '../checkRelocations.ts'
 import { declareBlock } from '../declare.ts'
 import { freeBlock } from '../freeBlock.ts'
-import { dropPointer, isPointer } from '../pointers.ts'
+import { dropPointer, isPointer, setKind } from '../pointers.ts'
 import { addReferences, dropReferences, markDirty } from '../references.ts'
 import { releaseFreed } from '../release.ts'
 import { markPages, type State } from '../state.ts'
@@ -32,8 +32,9 @@ export function updateLinked(state: State, block: number, update: BlockUpdate): 
   const section = sectionOf(state, base, block)
   if (section === null) refuse(`${nameOf(state, block)} of the linked file has no bytes in a section`)
   if (update.threadLocal === true) refuse('a thread-local variable of the linked file stays as it is')
-  if (section.flags & CODE) replaceFunction(state, base, first(state, base, block), update)
-  else replaceVariable(state, base, block, section, update)
+  const owner = first(state, base, block)
+  if (section.flags & CODE) replaceFunction(state, base, owner, update)
+  else replaceVariable(state, base, owner, section, update)
 }
 
 /** Puts back what was linked. @throws TypeError where nothing has taken its place. */
@@ -42,9 +43,10 @@ export function restoreLinked(state: State, block: number): void {
   const owner = base.saved.has(block) ? block : first(state, base, block)
   const saved = base.saved.get(owner)
   if (saved === undefined) throw new TypeError(`freeBlock: ${nameOf(state, block)} was linked, and stays where it is`)
+  if (saved.kinds !== null) return restoreVariable(state, base, owner)
   dropReferences(state, owner, (target) => releaseFreed(state, target))
   const body = base.bodies[owner - base.firstBlock]
-  write(state, owner, saved)
+  write(state, owner, saved.bytes)
   base.saved.delete(owner)
   base.bodies[owner - base.firstBlock] = 0
   if (body !== 0) freeBlock(state, body)
@@ -80,7 +82,7 @@ function replaceFunction(state: State, base: Base, block: number, update: BlockU
   if (known !== 0) return
   base.bodies[number] = body
   const at = placeOf(state, block)
-  base.saved.set(block, state.bytes.slice(at, at + bytes.length))
+  base.saved.set(block, { bytes: state.bytes.slice(at, at + bytes.length), kinds: null })
   write(state, block, Uint8Array.from(bytes))
   addReferences(state, block, [offset, type, 4, body, 0])
   markDirty(state, block, 0)
@@ -106,9 +108,9 @@ function replaceVariable(
   const { references, pointers } = checkRelocations(state, relocations, code.length, data)
   const address = addressOfLinked(state, block)
   if (pointers && address % 8 !== 0) refuse(`${nameOf(state, block)} at ${address} is not aligned for pointers`)
-  checkCut(state, block, code.length)
-  dropReferences(state, block, (target) => releaseFreed(state, target))
-  dropLinkedPointers(state, base, block, code.length)
+  checkCut(state, base, block, code.length)
+  if (base.saved.has(block)) restoreVariable(state, base, block)
+  saveVariable(state, base, block, code.length)
   write(state, block, code)
   addReferences(state, block, references)
   markDirty(state, block, 0)
@@ -155,24 +157,61 @@ function findBounds(state: State, base: Base): Float64Array {
   return bounds.sort()
 }
 
-/** A pointer is not overwritten by half. */
-function checkCut(state: State, block: number, size: number): void {
+/** A pointer that was linked is not overwritten by half. */
+function checkCut(state: State, { saved, dataStart }: Base, block: number, size: number): void {
   const at = placeOf(state, block)
-  if (isPointer(state, at - 4) || (size % 8 !== 0 && isPointer(state, at + size - 4)))
+  const kinds = saved.get(block)?.kinds ?? new Uint8Array(0)
+  const isLinkedPointer = (place: number) => {
+    const word = (place - at) >> 2
+    if (word >= 0 && word < kinds.length) return place >= dataStart && kinds[word] !== 0
+    return isPointer(state, place)
+  }
+  if (isLinkedPointer(at - 4) || (size % 8 !== 0 && isLinkedPointer(at + size - 4)))
     refuse(`${size} bytes at ${nameOf(state, block)} would leave half a pointer`)
 }
 
-/** dyld is to leave alone what stood there. */
-function dropLinkedPointers(state: State, base: Base, block: number, size: number): void {
+/** Keeps what stands there, which dyld is to leave alone. */
+function saveVariable(state: State, base: Base, block: number, size: number): void {
   const at = placeOf(state, block)
-  for (let place = at; place < at + size; place += 4) if (isPointer(state, place)) dropPointer(state, place)
-  const segment = state.blocks.Place.section[block] - base.firstOutput
-  const offset = state.blocks.Place.offset[block]
-  const left = (rows: BindRows, i: number) =>
-    rows.segments[i] !== segment || rows.offsets[i] < offset || rows.offsets[i] >= offset + size
-  for (const name of ['binds', 'weakBinds'] as const) {
-    const rows = base[name]
-    const kept = [...rows.segments.keys()].filter((i) => left(rows, i))
-    if (kept.length < rows.count) base[name] = pickBinds(rows, kept)
+  const bytes = state.bytes.slice(at, at + size)
+  const kinds = new Uint8Array(Math.ceil(size / 4))
+  for (let i = 0; i < kinds.length; i++) {
+    if (!isPointer(state, at + i * 4)) continue
+    kinds[i] = state.pointers[(at + i * 4 - state.dataStart) >> 2]
+    dropPointer(state, at + i * 4)
   }
+  base.saved.set(block, { bytes, kinds })
+  pickLinkedBinds(state, base)
+}
+
+/** What was linked stands there again. */
+function restoreVariable(state: State, base: Base, block: number): void {
+  const { bytes, kinds } = base.saved.get(block)!
+  const at = placeOf(state, block)
+  dropReferences(state, block, (target) => releaseFreed(state, target))
+  for (let place = at; place < at + bytes.length; place += 4) if (isPointer(state, place)) dropPointer(state, place)
+  write(state, block, bytes)
+  for (let i = 0; i < kinds!.length; i++) if (kinds![i] !== 0) setKind(state, at + i * 4, kinds![i])
+  base.saved.delete(block)
+  pickLinkedBinds(state, base)
+}
+
+/** Those that no variable has taken the place of. */
+function pickLinkedBinds(state: State, base: Base): void {
+  const { section, offset } = state.blocks.Place
+  const taken = [...base.saved].filter(([, { kinds }]) => kinds !== null)
+  const ranges = taken.map(([block, { bytes }]) => {
+    const start = offset[block]
+    return { segment: section[block] - base.firstOutput, start, end: start + bytes.length }
+  })
+  const isLeft = (rows: BindRows, i: number) =>
+    !ranges.some((r) => r.segment === rows.segments[i] && rows.offsets[i] >= r.start && rows.offsets[i] < r.end)
+  const pick = (rows: BindRows) =>
+    pickBinds(
+      rows,
+      [...rows.segments.subarray(0, rows.count).keys()].filter((i) => isLeft(rows, i)),
+    )
+  base.binds = pick(base.allBinds)
+  base.weakBinds = pick(base.allWeakBinds)
+  state.stale.bind = true
 }
