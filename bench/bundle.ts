@@ -1,14 +1,15 @@
-// Makes dist/ld64.js: one file, so that a small link does not wait for module loading; and beside it dist/ld64.cache,
-// what V8 made of it, so that it does not wait for compilation either.
+// Makes dist/ld64.program.js: one file, so that a small link does not wait for module loading; beside it dist/ld64.cache, what V8
+// made of it, so that it does not wait for compilation either; and dist/ld64.js, which starts the one with the other.
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type BuildOptions, build } from 'esbuild'
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..')
 const outfile = resolve(root, 'dist/ld64.js')
+const programFile = resolve(root, 'dist/ld64.program.js')
 
 // CommonJS: Node 20 starts it some 20 ms sooner than a module. The folder says so, since the package itself is of modules.
 mkdirSync(resolve(root, 'dist'), { recursive: true })
@@ -16,12 +17,12 @@ writeFileSync(resolve(root, 'dist/package.json'), '{"type":"commonjs"}\n')
 
 // What is imported lazily is evaluated when it is first asked for, not at start-up.
 const program = `(function(exports,require,module){${await bundle('src/cli/ld64.ts', {})}})`
-// It stands in a line comment. esbuild leaves line breaks in template literals alone, and writes all else in ASCII.
-if (/[\n\r]|[^\0-\x7f]/.test(program)) throw new Error('the program is not one line of ASCII')
+if (/[^\0-\x7f]/.test(program)) throw new Error('the program, which is read byte by byte, is not ASCII')
 const id = createHash('sha256').update(program).digest('hex').slice(0, 16)
 const start = await bundle('bench/bundle/start.ts', { define: { PROGRAM_ID: JSON.stringify(id) } })
-writeFileSync(outfile, `#!/usr/bin/env node\n/*\n${licences()}*/\n${start}\nfunction program(){//${program}\n}`)
+writeFileSync(outfile, `#!/usr/bin/env node\n/*\n${licences()}*/\n${start}\n`)
 chmodSync(outfile, 0o755)
+writeFileSync(programFile, program)
 writeCaches()
 
 async function bundle(entry: string, options: BuildOptions): Promise<string> {
@@ -36,7 +37,6 @@ async function bundle(entry: string, options: BuildOptions): Promise<string> {
     minify: true,
     legalComments: 'none',
     logLevel: 'warning',
-    supported: { 'template-literal': false },
     ...options,
   })
   return outputFiles![0]!.text.replace(/^#!.*\n/, '').trim()
@@ -44,10 +44,8 @@ async function bundle(entry: string, options: BuildOptions): Promise<string> {
 
 /** Two of them: what patches need beside a link would cost every small link 10 ms. */
 function writeCaches(): void {
-  const source = resolve(root, 'dist/program.txt')
-  writeFileSync(source, program)
   const key = `${id} ${process.version} ${process.arch}`
-  const train = [resolve(root, 'build/bench/bundle/train.js'), source]
+  const train = [resolve(root, 'build/bench/bundle/train.js'), programFile]
   const options = { env: { ...process.env, NODE_OPTIONS: '' }, stdio: 'inherit' } as const
   execFileSync(process.execPath, [...train, resolve(root, 'dist/ld64.cache'), key], options)
   execFileSync(
@@ -55,7 +53,6 @@ function writeCaches(): void {
     [...train, resolve(root, 'dist/ld64.incremental.cache'), key, '--incremental'],
     options,
   )
-  rmSync(source)
 }
 
 /** MPL-2.0 asks to say where the source is; ISC asks for its text. */

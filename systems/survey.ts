@@ -83,6 +83,7 @@ export async function survey(
   if (kept !== null) takeOver(found, kept)
   findDirectories(found)
   found.expected = expectedBytes(found, pool)
+  host.foresee?.(found.expected)
   if (keeps && kept === null) found.slice = sliceOf(found.expected)
   if (kept === null) found.arenas.shared = startThreads(pool, settings, host, found.expected)
   found.splits = !keeps && isLarge(settings, found.expected)

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import { setFlagsFromString } from 'node:v8'
+import v8 from 'node:v8'
 import { Script } from 'node:vm'
 import type { Arch } from '../../src/types.ts'
 import { LARGE_FILE } from '../../systems/survey/readSplit.ts'
@@ -15,7 +15,10 @@ import { writeStub } from '../synthetic.ts'
 import { syntheticObjects } from '../synthetic/program.ts'
 
 // What has not run for some collections would be dropped, the program's outermost function too, which V8 then parses whole.
+const { setFlagsFromString } = v8
 setFlagsFromString('--no-flush-bytecode')
+// What the program asks for itself, it asks for once the cache is read.
+v8.setFlagsFromString = () => undefined
 const [source, cache, key, patches] = process.argv.slice(2) as [string, string, string, string?]
 const script = new Script(readFileSync(source, 'latin1'))
 const program = script.runInThisContext()

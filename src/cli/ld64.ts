@@ -2,6 +2,7 @@
 // The command `ld64.colonnade`.
 import type { Host } from '../host/host.ts'
 import { createNodeHost, serveWorker, WORKER_WORD } from '../host/node.ts'
+import { optimizeLate } from './optimizeLate.ts'
 import { programName } from './programName.ts'
 import { removeOnSignal } from './removeOnSignal.ts'
 import { type CommandIo, runLd64 } from './runLd64.ts'
@@ -14,8 +15,10 @@ const SERVE = 'serve'
 const DEFAULT_COLUMNS = 80
 
 function main(): void {
-  const host = removeOnSignal(createNodeHost(process.argv[1]))
   const [argv, { env }] = [process.argv.slice(2), process]
+  const serves = argv[0] === SERVE
+  const made = removeOnSignal(createNodeHost(process.argv[1]))
+  const host = serves ? made : optimizeLate(made)
   const used = new Set<NodeJS.WriteStream>()
   const stdout = (text: string) => write(used, process.stdout, text)
   const stderr = (text: string) => write(used, process.stderr, text)
@@ -31,7 +34,7 @@ function main(): void {
     maker,
     remote: async (words) => (await import('./server/client.ts')).askServer(words, maker(), said),
   }
-  const status = argv[0] === SERVE ? serveLinks(argv.slice(1), io) : runLd64(argv, io)
+  const status = serves ? serveLinks(argv.slice(1), io) : runLd64(argv, io)
   void status.then((code) => {
     process.exitCode = code
     // Else V8 takes down its heap page by page: 5 ms of a small link, 25 of one of 1,000 objects. Pipes may take texts later, and a stream

@@ -32,9 +32,7 @@ function linked(flags: readonly string[] = []): Buffer {
 for (const name of ['ld64.cache', 'ld64.incremental.cache'])
   test(`V8 takes the code cache that the build has made (${name})`, () => {
     const made = readFileSync(join(folder, name))
-    const text = readFileSync(join(folder, 'ld64.js'), 'latin1')
-    const start = 'function program(){//'
-    const source = text.slice(text.indexOf(start) + start.length, -2)
+    const source = readFileSync(join(folder, 'ld64.program.js'), 'latin1')
     const key = new RegExp(`[0-9a-f]{16} ${process.version} ${process.arch}$`).exec(made.toString('latin1'))
     assert.ok(key !== null)
     const script = new Script(source, { cachedData: made.subarray(0, key.index) })
