@@ -5,6 +5,7 @@ import { createKind, spawnRange } from '../src/ecs.ts'
 import type { Arenas } from './arena.ts'
 import { column, columns } from './columns.ts'
 import type { NameId } from './ids.ts'
+import { isWorthSeeking, type NameParts, seekInPart } from './nameParts.ts'
 
 export const WHERE_UNKNOWN = 0
 export const WHERE_UNDEFINED = 1
@@ -59,6 +60,8 @@ export function createNames(rows: number, shared: boolean, keeps = false) {
     index: column('u32', (mask + 1) * ENTRY - 1, shared),
     mask,
     used: column('u32', REGIONS - 1, shared),
+    /** Instead of the index, which is empty then. */
+    parts: null as NameParts | null,
     /** What reading ahead has summed up, so that it is not left out. */
     touched: 0,
     shared,
@@ -119,6 +122,7 @@ export function internName(
 }
 
 function intern(names: Names, arenas: Arenas, start: number, place: number, hash: number): NameId {
+  if (isSought(names)) return seek(names, arenas, start, place, hash) || addName(names, arenas, 0, hash, start, place)
   const at = placeFor(names, arenas, start, place, hash)
   if (names.index[at] !== 0) return names.index[at]
   const name = addName(names, arenas, at, hash, start, place)
@@ -265,7 +269,11 @@ export function internFew(
   const others: number[] = []
   for (let at = 0; at < count; at++) {
     const name = rows.get(hash[at]) ?? 0
-    if (name !== 0 && isText(names, arenas, name, start[at], place[at])) nameOf[row[at]] = name
+    if (
+      name !== 0 &&
+      isText(names, arenas, name, arenas.list[place[at] >>> 24].view, start[at], place[at] & LENGTH_MASK)
+    )
+      nameOf[row[at]] = name
     else others.push(at)
   }
   if (others.length > MOST_SOUGHT) restoreIndex(names)
@@ -280,18 +288,40 @@ export function internFew(
 /** A look at a million hashes takes half a millisecond, an index of them 100. */
 const MOST_SOUGHT = 32
 
+/** Whether this lookup goes without the index, which is made if not. */
+function isSought(names: Names): boolean {
+  if (names.parts === null) return false
+  if (isWorthSeeking(names.parts, names.count)) return true
+  restoreIndex(names)
+  return false
+}
+
 /** The row of a name without the index, or 0. */
 function seek(names: Names, arenas: Arenas, start: number, place: number, hash: number): NameId {
+  return seekText(names, arenas, arenas.list[place >>> 24].view, start, place & LENGTH_MASK, hash)
+}
+
+function seekText(names: Names, arenas: Arenas, view: DataView, from: number, length: number, hash: number): NameId {
+  const { parts } = names
+  const isIt = (name: NameId): boolean => isText(names, arenas, name, view, from, length)
+  const found = parts === null ? 0 : seekInPart(parts, hash, HASH_BITS, isIt)
+  if (found !== 0) return found
   const hashes = names.Text.hash.subarray(0, names.count + 1)
-  let name = hashes.indexOf(hash, 1)
-  while (name > 0 && !isText(names, arenas, name, start, place)) name = hashes.indexOf(hash, name + 1)
+  let name = hashes.indexOf(hash, (parts?.covered ?? 0) + 1)
+  while (name > 0 && !isIt(name)) name = hashes.indexOf(hash, name + 1)
   return Math.max(name, 0)
 }
 
-function isText({ Text }: Names, { list }: Arenas, name: NameId, start: number, place: number): boolean {
-  const length = place & LENGTH_MASK
+function isText(
+  { Text }: Names,
+  { list }: Arenas,
+  name: NameId,
+  view: DataView,
+  from: number,
+  length: number,
+): boolean {
   if (Text.length[name] !== length) return false
-  return sameText(list[Text.arena[name]].view, Text.offset[name], list[place >>> 24].view, start, length)
+  return sameText(list[Text.arena[name]].view, Text.offset[name], view, from, length)
 }
 
 /**
@@ -314,9 +344,11 @@ function touch(names: Names, arenas: Arenas, hash: Uint32Array, from: number, to
 
 /** The row of a name given as bytes, or 0. */
 export function findName(names: Names, arenas: Arenas, bytes: Uint8Array, from: number, length: number): NameId {
-  restoreIndex(names)
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  return names.index[probe(names, arenas, view, from, length, hashBytes(bytes, from, from + length))]
+  const hash = hashBytes(bytes, from, from + length)
+  if (isSought(names)) return seekText(names, arenas, view, from, length, hash)
+  restoreIndex(names)
+  return names.index[probe(names, arenas, view, from, length, hash)]
 }
 
 /** Place of the entry of a name, or of the empty one where it would go. */
@@ -360,6 +392,7 @@ export function collision(count: number): FormatError {
 /** Frees the index, which is larger than any column of the names. It is made anew when a name is looked up. */
 export function releaseIndex(names: Names): void {
   names.index = column('u32', -1, names.shared)
+  names.parts = null
 }
 
 /** Frees what only a link that takes these names over looks at; a patch makes the index anew when it has many names to look up. */
@@ -377,6 +410,7 @@ function fillIndex(names: Names): boolean {
   const { used } = names
   const { hash } = names.Text
   names.index = column('u32', (names.mask + 1) * ENTRY - 1, names.shared)
+  names.parts = null
   used.fill(0)
   for (let name = 1; name <= names.count; name++) {
     if (++used[hash[name] >>> (HASH_BITS - REGION_BITS)] >= regionSize(names)) return false
@@ -415,6 +449,7 @@ export function reserveIndex(names: Names, count: number, used: Uint32Array): vo
   }
   names.mask = mask
   names.used.set(used)
+  names.parts = null
   names.index = column('u32', (mask + 1) * ENTRY - 1, names.shared)
 }
 

@@ -1,7 +1,7 @@
 // Loading many files at once: opened one by one, filled on all threads, and then their names looked up by parts of the hashes, on all
 // threads. Messages come in the order of files, and names get their rows in the order of first mention.
 import { column } from '../../components/columns.ts'
-import { FILE_AGAIN, FILE_BROKEN, FILE_PARSED } from '../../components/files.ts'
+import { FILE_AGAIN, FILE_ARCHIVE, FILE_BROKEN, FILE_LAZY, FILE_PARSED } from '../../components/files.ts'
 import { fileText, type Link, locate } from '../../components/link.ts'
 import {
   createMentionParts,
@@ -11,7 +11,15 @@ import {
   sumEntries,
 } from '../../components/mentionParts.ts'
 import { runKernel, startKernel } from '../../components/mirror.ts'
-import { collision, createMentions, REGION_BITS, REGIONS, reserveIndex } from '../../components/names.ts'
+import {
+  collision,
+  createMentions,
+  type Names,
+  REGION_BITS,
+  REGIONS,
+  releaseIndex,
+  reserveIndex,
+} from '../../components/names.ts'
 import { checkpoint } from '../../components/observer.ts'
 import { FormatError } from '../../src/core/bytes.ts'
 import { createMessages, error, type Messages } from '../../src/core/messages.ts'
@@ -165,19 +173,34 @@ async function nameAll(link: Link, loading: Loading): Promise<void> {
   await runKernel(link, 'numberChunks', NAME_PARTS, numberChunks, job, areaStart.length - 1)
   const total = sumFresh(job.fresh, names.count)
   try {
-    reserveIndex(names, total, regionCounts(job))
+    if (job.isIndexed) reserveIndex(names, total, regionCounts(job))
   } catch (trouble) {
     if (trouble instanceof FormatError) return breakAll(link, loading.all, trouble)
     throw trouble
   }
   names.count = total
+  if (!job.isIndexed) leaveParts(names, job)
   await runKernel(link, 'nameChunks', NAME_PARTS, nameChunks, job, files.length)
   if (names.pool >= 0) {
     const pool = link.arenas.list[names.pool]
     pool.used = Math.min(job.pool[0], pool.bytes.length)
   }
   await runKernel(link, 'giveChunks', NAME_PARTS, giveChunks, job, files.length)
-  await runKernel(link, 'indexChunks', NAME_PARTS, indexChunks, job, REGIONS)
+  if (job.isIndexed) await runKernel(link, 'indexChunks', NAME_PARTS, indexChunks, job, REGIONS)
+}
+
+/** What offers definitions brings all its names, and sessions look up those of objects that change: only these are worth an index. */
+function isIndexWorthIt({ keeps, files }: Link): boolean {
+  const { kind, flags } = files.Source
+  if (keeps) return true
+  for (let file = 1; file <= files.count; file++)
+    if (kind[file] === FILE_ARCHIVE || flags[file] & FILE_LAZY) return true
+  return false
+}
+
+function leaveParts(names: Names, { parts: { bits }, base, names: counts, ids, hashes }: NameJob): void {
+  releaseIndex(names)
+  names.parts = { bits, base, counts, ids, hashes, covered: names.count, sought: 0 }
 }
 
 /** Before names get rows, an index and a pool: 10,000 objects took 1,530 MiB at most with the texts beside them, 1,430 without. */
@@ -189,10 +212,12 @@ function releaseTexts({ host, pool }: Link, parts: MentionParts): void {
   host.collect?.()
 }
 
-function createJob({ names, arenas }: Link, { parts, all, filled }: Loading): NameJob {
+function createJob(link: Link, { parts, all, filled }: Loading): NameJob {
+  const { names, arenas } = link
   const { shared, pool } = names
   const base = column('u32', parts.head.length - 1, shared)
   const entries = sumEntries(parts, base)
+  const isIndexed = isIndexWorthIt(link)
   const areaStart = [0]
   for (const { length } of filled) areaStart.push(areaStart[areaStart.length - 1] + length)
   return {
@@ -202,7 +227,8 @@ function createJob({ names, arenas }: Link, { parts, all, filled }: Loading): Na
     numbers: column('u32', entries, shared),
     ids: column('u32', entries, shared),
     hashes: column('u32', entries, shared),
-    places: column('u32', entries * 2 + 1, shared),
+    places: column('u32', isIndexed ? entries * 2 + 1 : -1, shared),
+    isIndexed,
     files: filesOf(all),
     order: Uint32Array.from(filled.flat(), ({ index }) => index),
     areaStart: Uint32Array.from(areaStart),

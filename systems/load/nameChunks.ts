@@ -14,8 +14,9 @@ export interface NameJob extends FindJob {
   fresh: Uint32Array
   /** The next place in the pool of names. */
   pool: Uint32Array
-  /** By number of a name without a row: the two words that say in the index where it lies. */
+  /** By number of a name without a row: the two words that say in the index where it lies; empty where none is made. */
   places: Uint32Array
+  isIndexed: boolean
 }
 
 /**
@@ -95,8 +96,10 @@ function makeRows(link: Link, job: NameJob, i: number, { row, start, place, hash
     const arena = to < 0 ? own : pool
     const offset = to < 0 ? from : to
     job.ids[number] = id
-    job.places[number * 2] = offset
-    job.places[number * 2 + 1] = length | (arena << 24)
+    if (job.isIndexed) {
+      job.places[number * 2] = offset
+      job.places[number * 2 + 1] = length | (arena << 24)
+    }
     Text.arena[id] = arena
     Text.offset[id] = offset
     Text.length[id] = length

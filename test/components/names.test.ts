@@ -9,6 +9,7 @@ import {
   internFew,
   internMentions,
   internName,
+  type Names,
   releaseIndex,
 } from '../../components/names.ts'
 import { fromText, toText } from '../../src/core/bytes.ts'
@@ -147,4 +148,40 @@ test('few names without the index leave it unmade', () => {
   releaseIndex(names)
   internFew(names, arenas, mentions, 4, found, Uint32Array.of(1))
   assert.deepEqual([[...found], names.index.length, names.count], [[1, 2, 3, 1], 0, 3])
+})
+
+/** The names in parts of their hashes, as load leaves them, instead of the index. */
+function inParts(names: Names, bits: number): void {
+  const { hash } = names.Text
+  const ids = Array.from({ length: names.count }, (_, i) => i + 1).sort((a, b) => hash[a] - hash[b])
+  const counts = new Uint32Array(1 << bits)
+  for (const id of ids) counts[hash[id] >>> (31 - bits)]++
+  const base = new Uint32Array(1 << bits)
+  for (let part = 1; part < base.length; part++) base[part] = base[part - 1] + counts[part - 1]
+  releaseIndex(names)
+  const byNumber = Uint32Array.from([0, ...ids])
+  const parts = { bits, base, counts, ids: byNumber, hashes: byNumber.map((id) => hash[id]) }
+  names.parts = { ...parts, covered: names.count, sought: 0 }
+}
+
+test('names in parts of their hashes are found as by the index, and new ones beside them', () => {
+  fc.assert(
+    fc.property(someTexts, fc.nat(60), fc.integer({ min: 1, max: 9 }), (texts, few, bits) => {
+      const { names, arenas, mentions, found } = mention(texts)
+      const known = Math.max(0, texts.length - few)
+      internMentions(names, arenas, mentions, 0, known, found)
+      inParts(names, bits)
+      internMentions(names, arenas, mentions, known, texts.length, found)
+      const check = (): void =>
+        texts.forEach((text, i) => {
+          assert.equal(findName(names, arenas, fromText(text), 0, fromText(text).length), found[i])
+        })
+      check()
+      assert.deepEqual([[...found], names.index.length], [expected(texts), 0])
+      names.parts!.sought = 1e9
+      check()
+      assert.ok(names.index.length > 0 && names.parts === null)
+    }),
+    { seed: 20261123, numRuns: 25 },
+  )
 })

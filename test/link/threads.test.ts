@@ -7,7 +7,7 @@ import { FORGET, type Request } from '../../src/core/pool.ts'
 import type { Host, HostWorker, WorkerEvents } from '../../src/host/host.ts'
 import { LC_SYMTAB } from '../../src/formats/macho/constants.ts'
 import { createNodeHost, type Input, link, LinkFailure, type LinkOptions, type Message } from '../../src/node.ts'
-import { assemble } from '../helpers/clang.ts'
+import { archive, assemble, compile } from '../helpers/clang.ts'
 import { tempFolder } from '../helpers/paths.ts'
 import { type Arch, archs } from '../helpers/targets.ts'
 
@@ -90,9 +90,25 @@ for (const arch of archs)
     const single = await bytesOf(small)
     assert.ok(single.equals(await bytesOf(optionsFor(arch, { threads: 1 }))))
     assert.ok(single.equals(await bytesOf(optionsFor(arch, { threads: 3, host }))))
-    for (const kernel of ['findChunks', 'nameChunks', 'giveChunks', 'numberChunks', 'indexChunks'])
+    for (const kernel of ['findChunks', 'nameChunks', 'giveChunks', 'numberChunks'])
       assert.ok(kernels.has(kernel), kernel)
+    assert.ok(!kernels.has('indexChunks'), 'without archives few names are looked up')
   })
+
+test('what archives offer is looked up in an index, which all threads fill', async () => {
+  const kernels = new Set<string>()
+  const host = watched({ posted: ({ kernel }) => kernels.add(kernel) }, true)
+  const { inputs, ...options } = optionsFor('arm64', {})
+  const member = compile('arm64', 'int fromArchive(void) { return 1; }')
+  const [library, user] = [
+    archive('from.a', [member]),
+    compile('arm64', 'int fromArchive(void); int user(void) { return fromArchive(); }'),
+  ]
+  const more = [...inputs, { path: user }, { path: library }]
+  const alone = await bytesOf({ ...options, inputs: more, threads: 1, threadsFrom: Infinity })
+  assert.ok(alone.equals(await bytesOf({ ...options, inputs: more, threads: 3, host })))
+  assert.ok(kernels.has('indexChunks'))
+})
 
 test('the same with dead code stripped, identical code folded and far branches', async () => {
   const more = { deadStrip: true, icf: 'all', branchReach: 65536 } as const
