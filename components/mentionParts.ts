@@ -150,7 +150,7 @@ function putMentions(
     const part = hash[i] >>> shift
     const list = first + part
     const length = place[i] & LENGTH_MASK
-    const { view } = arenas.list[place[i] >>> 24]
+    const { view, bytes } = arenas.list[place[i] >>> 24]
     let at = cursor[list]
     if (at + MENTION_WORDS + ((length + 3) >>> 2) > limit[list]) at = addChunk(parts, list, entryWords(length))
     words[at] = hash[i]
@@ -160,15 +160,16 @@ function putMentions(
     let from = start[i]
     const end = from + length
     for (; from + 4 <= end; from += 4) words[at++] = view.getInt32(from, true)
-    if (from < end) words[at++] = lastWord(view, from, end)
+    if (from < end) words[at++] = lastWord(view, bytes.length, from, end)
     cursor[list] = at
     counts[list]++
     if (nameOf !== null) nameOf[row[i]] = part + 1
   }
 }
 
-function lastWord(view: DataView, from: number, end: number): number {
-  if (from + 4 <= view.byteLength) return view.getInt32(from, true) & ((1 << ((end - from) << 3)) - 1)
+/** `size` is that of the arena: a view has to be asked for it by a call. */
+function lastWord(view: DataView, size: number, from: number, end: number): number {
+  if (from + 4 <= size) return view.getInt32(from, true) & ((1 << ((end - from) << 3)) - 1)
   let word = 0
   for (let shift = 0; from < end; from++, shift += 8) word |= view.getUint8(from) << shift
   return word

@@ -167,9 +167,15 @@ export function writeOutput(host: Host, done: Link, messages: Messages): FileSta
   }
 }
 
+function lastPart(path: string): string {
+  return path.replace(/^.*[/\\]/, '')
+}
+
 /** Only what ends in the same name is looked at more closely: a system call an input would be felt. */
 function isInput(host: Host, done: Link, output: string): boolean {
-  const name = output.replace(/^.*[/\\]/, '')
+  const name = lastPart(output)
   const place = host.realPath(output)
-  return done.dependencies.read.some((path) => path.endsWith(name) && host.realPath(path) === place)
+  return done.dependencies.read.some(
+    (path) => path.endsWith(name) && lastPart(path) === name && host.realPath(path) === place,
+  )
 }

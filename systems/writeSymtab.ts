@@ -11,9 +11,15 @@ import { countTo } from '../src/core/pool.ts'
 import * as macho from '../src/formats/macho/constants.ts'
 import { nameRoom, tableRoom } from './kernels/linkeditRooms.ts'
 import { dataInCode } from './writeSymtab/dataInCode.ts'
-import { defineLocals } from './writeSymtab/defined.ts'
-import { addName, addString, nameLocals } from './writeSymtab/names.ts'
-import { createRowJob, measureNameChunks, nameFile, type RowJob, rowChunks } from './writeSymtab/rowChunks.ts'
+import { addName, addString, measureNames } from './writeSymtab/names.ts'
+import {
+  createRowJob,
+  measureNameChunks,
+  nameFile,
+  type RowJob,
+  rowChunks,
+  writeHidden,
+} from './writeSymtab/rowChunks.ts'
 import { reserveTail } from './writeSymtab/reserveTail.ts'
 import { type NameSlots, shareName, shareNames } from './writeSymtab/shareNames.ts'
 
@@ -111,7 +117,7 @@ export function writeNlist(
   writing.at = at + 4
 }
 
-/** The names of locals and thunks, or, where they are measured, their places; the rows of thunks whole. */
+/** The names of locals and thunks, or, where they are measured, their places; the rows of thunks whole, and without threads of private externals. */
 function nameAll(link: Link, job: RowJob, writing: Writing): void {
   const { table } = link
   const { words, strings } = writing
@@ -120,11 +126,20 @@ function nameAll(link: Link, job: RowJob, writing: Writing): void {
   // Private external names, which no file lists.
   const last = job.files[job.files.length - 1]
   const listed = link.files.Rows.local[last] + link.files.Rows.locals[last]
-  const at = job.localsAt + listed * NLIST_WORDS
-  nameLocals(link, job.locals, words, at, strings, listed, table.localCount)
-  defineLocals(link, words, at, table.locals.subarray(listed, table.localCount), table.localCount - listed)
+  job.hidden = table.locals.subarray(listed, table.localCount)
+  job.hiddenAt = job.localsAt + listed * NLIST_WORDS
+  if (job.names === null) writeHidden(link, job, words, strings)
+  else job.hiddenNames = leaveRoom(strings, measureNames(link, job.hidden))
   writing.at += table.localCount * NLIST_WORDS
   for (const thunk of table.thunks) writeThunk(link, writing, thunk)
+}
+
+/** Returns where it begins. */
+function leaveRoom(strings: ByteSink, size: number): number {
+  const start = strings.length
+  strings.reserve(size)
+  strings.length = start + size
+  return start
 }
 
 /** The padded layout has room behind the names of each file. */

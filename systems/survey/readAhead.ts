@@ -3,7 +3,7 @@
 import { ARENA_LIMIT, placeInArena, tablesBeside } from '../../components/arena.ts'
 import { memory } from '../../components/columns.ts'
 import type { Link } from '../../components/link.ts'
-import { createMirror, runKernel } from '../../components/mirror.ts'
+import { createMirror, startKernel } from '../../components/mirror.ts'
 import { traceStep } from '../../components/observer.ts'
 import { alignUp } from '../../src/core/align.ts'
 import { helpers, type Pool } from '../../src/core/pool.ts'
@@ -35,7 +35,7 @@ export function createReadAhead(pool: Pool, host: Host, survey: Survey): ReadAhe
     rows: new Map<string, number>(),
     job: createJob([], [], [], threads, false),
     held: null,
-    done: Promise.resolve(),
+    finish: () => Promise.resolve(),
   }
   return { view, threads, batch, coming: null, spare: [] }
 }
@@ -46,10 +46,9 @@ export async function readAhead(survey: Survey, input: number): Promise<void> {
   if (ahead === null || input < ahead.batch.end) return
   const started = survey.host.now()
   const batch = ahead.coming ?? startBatch(survey, ahead, input)
-  await batch.done
+  await batch.finish()
   ahead.batch = batch
-  ahead.coming =
-    ahead.threads || batch.end === survey.settings.inputs.length ? null : startBatch(survey, ahead, batch.end)
+  ahead.coming = batch.end === survey.settings.inputs.length ? null : startBatch(survey, ahead, batch.end)
   traceStep(survey.observer, 'Read files', started, batch.job.paths[0] ?? '')
 }
 
@@ -62,7 +61,7 @@ function startBatch(survey: Survey, ahead: ReadAhead, from: number): ReadBatch {
       rows,
       job,
       held: null,
-      done: runKernel(ahead.view, 'readChunks', ['arenas'], readChunks, job, paths.length),
+      finish: startKernel(ahead.view, 'readChunks', ['arenas'], readChunks, job, paths.length),
     }
   const held = job.splits ? holdBatch(ahead, job) : null
   const files = paths.map((path, i) => ({
@@ -71,7 +70,8 @@ function startBatch(survey: Survey, ahead: ReadAhead, from: number): ReadBatch {
     at: held === null ? job.position[i] : held.at[i],
     length: job.size[i],
   }))
-  return { end, rows, job, held, done: survey.host.readFiles!(files, job.got) }
+  const done = survey.host.readFiles!(files, job.got)
+  return { end, rows, job, held, finish: () => done }
 }
 
 /** Room for a batch until its files are split. Two are in use in turn: the one that is read, and the one before. */
@@ -87,7 +87,7 @@ function holdBatch(ahead: ReadAhead, { size }: ReadJob): HeldBatch {
   return { bytes, at }
 }
 
-function planBatch(survey: Survey, { threads }: ReadAhead, from: number): Omit<ReadBatch, 'done' | 'held'> {
+function planBatch(survey: Survey, { threads }: ReadAhead, from: number): Omit<ReadBatch, 'finish' | 'held'> {
   const { inputs } = survey.settings
   const [mostBytes, mostFiles] = threads ? [BATCH_BYTES, inputs.length] : [BESIDE_BYTES, BESIDE_FILES]
   const mostSize = !threads && survey.scratch !== null ? LARGE_FILE - 1 : ARENA_LIMIT

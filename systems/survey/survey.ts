@@ -100,7 +100,8 @@ export interface ReadBatch {
   job: ReadJob
   /** Where the files lie until they are taken; null where they are read to their places. */
   held: HeldBatch | null
-  done: Promise<unknown>
+  /** Reads what is left of it. */
+  finish: () => Promise<unknown>
 }
 
 /** `at`: by file of the batch, where it begins. */

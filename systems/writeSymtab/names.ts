@@ -24,6 +24,15 @@ export function nameLocals(
   }
 }
 
+/** Bytes of the names of rows that have one, each with a NUL. */
+export function measureNames({ names, symbols }: Link, rows: Uint32Array): number {
+  const { length } = names.Text
+  const { name } = symbols.Definition
+  let size = rows.length
+  for (let i = 0; i < rows.length; i++) size += length[name[rows[i]]]
+  return size
+}
+
 /** Copies a name's bytes and a NUL; returns where it starts. */
 export function addString(strings: ByteSink, bytes: Uint8Array, from: number, to: number): number {
   const start = strings.length

@@ -1,4 +1,5 @@
-// Rows of the symbol table of what the image defines, and their names: a chunk is a few files' locals, then a range of the externals.
+// Rows of the symbol table of what the image defines, and their names: a chunk is the private externals, then a few files' locals, then a
+// range of the externals.
 // With threads the places of the locals' names are known before.
 import { helpers } from '../../src/core/pool.ts'
 import { memory } from '../../components/columns.ts'
@@ -20,7 +21,7 @@ export interface RowJob {
   /** The loaded objects in order, then the linker's own, whose locals have names of their own. */
   files: Uint32Array
   step: number
-  /** Chunks of files; those of externals come behind. */
+  /** Chunks of files; one of private externals comes before, those of externals come behind. */
   fileChunks: number
   chunks: number
   padded: boolean
@@ -33,6 +34,10 @@ export interface RowJob {
   /** The table, where locals and externals begin in it, the string table, and where the names of externals begin there. */
   words: Uint32Array
   localsAt: number
+  /** Private externals, the word of their first row, and where their names begin; -1 where they have been written before. */
+  hidden: Uint32Array
+  hiddenAt: number
+  hiddenNames: number
   externalsAt: number
   strings: Uint8Array
   externalStrings: number
@@ -47,7 +52,7 @@ export function createRowJob(link: Link): RowJob {
     files,
     step: FILES_A_CHUNK,
     fileChunks,
-    chunks: fileChunks + Math.ceil(externalCount / EXTERNALS_A_CHUNK),
+    chunks: 1 + fileChunks + Math.ceil(externalCount / EXTERNALS_A_CHUNK),
     padded: link.settings.layout === 'padded',
     locals,
     externals,
@@ -56,6 +61,9 @@ export function createRowJob(link: Link): RowJob {
     names: helpers(link.pool) === 0 ? null : new Uint32Array(memory(files.length * 4, link.arenas.shared)),
     words: new Uint32Array(0),
     localsAt: 0,
+    hidden: new Uint32Array(0),
+    hiddenAt: 0,
+    hiddenNames: -1,
     externalsAt: 0,
     strings: new Uint8Array(0),
     externalStrings: 0,
@@ -109,16 +117,28 @@ export function nameFile(
 
 export function rowChunks(link: Link, job: RowJob, take: () => number): void {
   for (let chunk = take(); chunk >= 0; chunk = take()) {
-    if (chunk >= job.fileChunks) writeExternals(link, job, (chunk - job.fileChunks) * EXTERNALS_A_CHUNK)
-    else writeFiles(link, job, chunk * job.step)
+    if (chunk > job.fileChunks) writeExternals(link, job, (chunk - 1 - job.fileChunks) * EXTERNALS_A_CHUNK)
+    else if (chunk > 0) writeFiles(link, job, (chunk - 1) * job.step)
+    else if (job.hiddenNames >= 0) writeHidden(link, job, job.words, stringsAt(job, job.hiddenNames))
   }
+}
+
+function stringsAt({ strings }: RowJob, length: number): ByteSink {
+  const sink = new ByteSink(0)
+  sink.bytes = strings
+  sink.length = length
+  return sink
+}
+
+export function writeHidden(link: Link, { hidden, hiddenAt }: RowJob, words: Uint32Array, strings: ByteSink): void {
+  nameLocals(link, hidden, words, hiddenAt, strings, 0, hidden.length)
+  defineLocals(link, words, hiddenAt, hidden, hidden.length)
 }
 
 function writeFiles(link: Link, job: RowJob, first: number): void {
   const { files, names, words, locals } = job
   const { Rows } = link.files
-  const strings = new ByteSink(0)
-  strings.bytes = job.strings
+  const strings = stringsAt(job, 0)
   const end = Math.min(first + job.step, files.length)
   for (let i = first; i < end; i++) {
     const from = Rows.local[files[i]]
