@@ -249,6 +249,7 @@ function placeSections(state: State, segment: number, start: number): void {
   let inFile = start
   for (let output = 1; output <= outputs.count; output++) {
     if (Section.segment[output] !== segment) continue
+    if (placeLinkedUnwind(state, output)) continue
     const zero = isZeroFillType(Section.flags[output])
     at = alignUp(at, 2 ** alignOf(state, output))
     Extent.address[output] = segments.Extent.address[segment] + at
@@ -259,6 +260,15 @@ function placeSections(state: State, segment: number, start: number): void {
   // An empty segment keeps a page of addresses: no two begin at the same.
   segments.Extent.size[segment] = alignUp(Math.max(at, 1), settings.pageSize)
   segments.Extent.fileSize[segment] = alignUp(inFile, settings.pageSize)
+}
+
+/** What edits add to a linked file's unwind information stands with it, in front of the code. */
+function placeLinkedUnwind({ base, sections, outputs, rooms, settings }: State, output: number): boolean {
+  if (base === null || base.unwind === null || output !== sections.unwind) return false
+  outputs.Extent.fileOffset[output] = base.unwind.offset
+  outputs.Extent.address[output] = settings.imageBase + base.unwind.offset
+  rooms.Room.capacity[output] = base.unwind.room
+  return true
 }
 
 /** The template begins as its most aligned variable does, so that an offset in it is as aligned as an address. */

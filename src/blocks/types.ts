@@ -131,7 +131,10 @@ export interface BlockUpdate {
    */
   lines?: readonly BlockLine[]
   file?: string
-  /** Without it exceptions and backtraces end at the function, as they do where __unwind_info says nothing. */
+  /**
+   * Without it exceptions and backtraces end at the function, as they do where __unwind_info says nothing. The first one that edits of a
+   * linked file bring takes room in front of its code, so that its addresses change.
+   */
   unwind?: BlockUnwind
 }
 

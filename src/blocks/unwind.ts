@@ -19,6 +19,7 @@ import {
 } from '../formats/unwind/constants.ts'
 import { refuse } from './checkRelocations.ts'
 import { targetOf } from './handles.ts'
+import { unwindSectionOf } from './linked/base.ts'
 import { growSection, layOut, numberSections, sectionSize } from './layout.ts'
 import { UNWIND_LSDA, UNWIND_PERSONALITY, type State } from './state.ts'
 import type { BlockUnwind } from './types.ts'
@@ -40,7 +41,8 @@ export function checkUnwind(state: State, block: number, section: number, given?
   const { encoding, personality, lsda } = given
   if (section !== state.sections.text) refuse('unwind information is for code')
   if (state.object !== null) refuse('unwind information is for executables and libraries')
-  if (state.base !== null) refuse('the unwind information of a linked file takes no more')
+  if (state.base !== null && unwindSectionOf(state.base.image) === null)
+    refuse('the linked file has no unwind information that more could be added to')
   checkEncoding(state, encoding)
   const checked = {
     encoding: (encoding & ~(UNWIND_HAS_LSDA | UNWIND_PERSONALITY_MASK)) >>> 0,
@@ -136,7 +138,7 @@ function showUnwind(state: State, there: boolean): void {
 /** Gives the table room for what it is to hold; true where all has moved. */
 export function ensureUnwind(state: State): boolean {
   const { unwind } = state.sections
-  if (sectionSize(state, unwind) <= state.rooms.Room.capacity[unwind]) return false
+  if (state.base !== null || sectionSize(state, unwind) <= state.rooms.Room.capacity[unwind]) return false
   growSection(state, unwind, sectionSize(state, unwind))
   return true
 }

@@ -1,17 +1,23 @@
 // Which blocks of code stand in which page of __unwind_info: a page has room for the blocks of a stretch of code, and is split when that
 // has too many. So a block that comes or goes changes one page, and what leads to pages.
 import { createUnwindLeaves, EDIT_PLACED, type UnwindLeaves } from '../../components/edits.ts'
+import { alignUp } from '../core/align.ts'
 import { aliveCount, highestId, removeEntity } from '../ecs.ts'
 import {
   UNWIND_INDEX_ENTRY_SIZE,
   UNWIND_LSDA_ENTRY_SIZE,
   UNWIND_PAGE_SIZE,
   UNWIND_REGULAR_ENTRIES_MAX,
+  UNWIND_REGULAR_ENTRY_SIZE,
+  UNWIND_REGULAR_HEADER_SIZE,
 } from '../formats/unwind/constants.ts'
+import type { LinkedUnwind } from './linked/base.ts'
 import { type State, takeRow } from './state.ts'
 
-/** Where pages begin: header and personalities stand in front. */
+/** Header and personalities stand in front of all else. */
 export const UNWIND_PAGES_START = 64
+/** A regular page with one entry, from which on there is nothing. */
+export const UNWIND_END_PAGE_SIZE = UNWIND_REGULAR_HEADER_SIZE + UNWIND_REGULAR_ENTRY_SIZE
 
 export interface Unwind {
   leaves: UnwindLeaves
@@ -24,19 +30,35 @@ export interface Unwind {
   /** By index: the target, 0 of one that is free, and how many blocks have it. */
   personalities: number[]
   uses: number[]
+  /** The table of a linked file, in front of that of edits. */
+  linked: LinkedUnwind | null
 }
 
 export function createUnwind(): Unwind {
   const lists = { dirty: [], lsdas: [], personalities: [], uses: [] }
-  return { leaves: createUnwindLeaves(16), first: 0, lsdaCount: 0, ...lists }
+  return { leaves: createUnwindLeaves(16), first: 0, lsdaCount: 0, linked: null, ...lists }
 }
 
 /** Bytes of the section: header, pages, the index with its sentinel, language-specific data. */
 export function unwindSize({ unwind }: State): number {
   if (unwind === null) return 0
-  const { world } = unwind.leaves
-  const index = (aliveCount(world) + 1) * UNWIND_INDEX_ENTRY_SIZE
-  return UNWIND_PAGES_START + highestId(world) * UNWIND_PAGE_SIZE + index + unwind.lsdaCount * UNWIND_LSDA_ENTRY_SIZE
+  const lsdas = (unwind.linked?.lsdaCount ?? 0) + unwind.lsdaCount
+  return indexStart(unwind) + (indexCount(unwind) + 1) * UNWIND_INDEX_ENTRY_SIZE + lsdas * UNWIND_LSDA_ENTRY_SIZE
+}
+
+/** Where pages begin: behind header and personalities, and a linked file's table with a page that ends it. */
+export function pagesStart({ linked }: Unwind): number {
+  if (linked === null) return UNWIND_PAGES_START
+  return alignUp(UNWIND_PAGES_START + linked.table.length, 4) + UNWIND_END_PAGE_SIZE
+}
+
+export function indexStart(unwind: Unwind): number {
+  return pagesStart(unwind) + highestId(unwind.leaves.world) * UNWIND_PAGE_SIZE
+}
+
+/** Entries without the last one, which is the end of all. */
+export function indexCount({ leaves, linked }: Unwind): number {
+  return aliveCount(leaves.world) + (linked === null ? 0 : linked.pages + 1)
 }
 
 export function touchLeaf({ unwind, blocks }: State, block: number): void {

@@ -11,13 +11,21 @@ import {
   UNWIND_SECTION_VERSION,
 } from '../formats/unwind/constants.ts'
 import { TARGET_IMPORT } from '../../components/symbols.ts'
-import { writeU16, writeU32 } from '../core/bytes.ts'
+import { readU32, writeU16, writeU32 } from '../core/bytes.ts'
 import { sameBytes } from '../core/hash.ts'
-import { aliveCount, highestId } from '../ecs.ts'
 import { blockAddress, definitionOf, gotAddress, gotOf, symbolAddress } from './entries.ts'
+import type { LinkedUnwind } from './linked/base.ts'
 import { usedSize } from './space.ts'
 import { markPages, type State, UNWIND_LSDA } from './state.ts'
-import { type Unwind, UNWIND_PAGES_START, unwindSize } from './unwindLeaves.ts'
+import {
+  indexCount,
+  indexStart,
+  pagesStart,
+  type Unwind,
+  UNWIND_END_PAGE_SIZE,
+  UNWIND_PAGES_START,
+  unwindSize,
+} from './unwindLeaves.ts'
 
 /** Bytes that are compared, and written, at once. */
 const PIECE = 4096
@@ -67,7 +75,7 @@ function writeLeaf(state: State, unwind: Unwind, leaf: number): void {
     if (encodings[block] & UNWIND_HAS_LSDA) lsdas.push(start, lsdaOf(state, block) - base)
   }
   unwind.lsdas[leaf] = Uint32Array.from(lsdas)
-  put(state, startOf(state) + UNWIND_PAGES_START + (leaf - 1) * UNWIND_PAGE_SIZE, page)
+  put(state, startOf(state) + pagesStart(unwind) + (leaf - 1) * UNWIND_PAGE_SIZE, page)
 }
 
 function lsdaOf(state: State, block: number): number {
@@ -79,32 +87,42 @@ function lsdaOf(state: State, block: number): number {
   return symbolAddress(state, own)
 }
 
-/** A place of nobody's repeats a personality that is there. */
-function writeHead(state: State, { personalities, leaves }: Unwind): void {
+/** A place of nobody's repeats a personality that is there. Those of a linked file come first, with the entries they had. */
+function writeHead(state: State, unwind: Unwind): void {
+  const { personalities, linked } = unwind
   const head = new Uint8Array(UNWIND_PAGES_START)
   const base = state.settings.imageBase
   const there = personalities.find((target) => target !== 0) ?? 0
   const count = there === 0 ? 0 : personalities.length
-  const index = UNWIND_PAGES_START + highestId(leaves.world) * UNWIND_PAGE_SIZE
-  const words = [UNWIND_SECTION_VERSION, UNWIND_HEADER_SIZE, 0, UNWIND_HEADER_SIZE, count]
-  words.push(index, aliveCount(leaves.world) + 1)
-  for (let i = 0; i < count; i++) words.push(gotAddress(state, gotOf(state, personalities[i] || there)) - base)
+  const commons = linked === null ? UNWIND_HEADER_SIZE : UNWIND_PAGES_START + linked.commons
+  const words = [UNWIND_SECTION_VERSION, commons, linked?.commonCount ?? 0, UNWIND_HEADER_SIZE, count]
+  words.push(indexStart(unwind), indexCount(unwind) + 1)
+  for (let i = 0; i < count; i++) {
+    const own = linked?.personalities[i]
+    words.push(own ?? gotAddress(state, gotOf(state, personalities[i] || there)) - base)
+  }
   words.forEach((word, i) => {
     writeU32(head, i * 4, word)
   })
   put(state, startOf(state), head)
 }
 
-function writeIndex(state: State, { leaves, first, lsdas }: Unwind): void {
-  const { Leaf, world } = leaves
+function writeIndex(state: State, unwind: Unwind): void {
+  const { leaves, first, lsdas, linked } = unwind
+  const { Leaf } = leaves
   const base = state.settings.imageBase
-  const index = UNWIND_PAGES_START + highestId(world) * UNWIND_PAGE_SIZE
+  const index = indexStart(unwind)
   const bytes = new Uint8Array(unwindSize(state) - index)
   let at = 0
-  let data = index + (aliveCount(world) + 1) * UNWIND_INDEX_ENTRY_SIZE
+  let data = index + (indexCount(unwind) + 1) * UNWIND_INDEX_ENTRY_SIZE
+  if (linked !== null) {
+    writeLinkedIndex(state, unwind, linked, bytes, data - index)
+    at = (linked.pages + 1) * UNWIND_INDEX_ENTRY_SIZE
+    data += linked.lsdaCount * UNWIND_LSDA_ENTRY_SIZE
+  }
   for (let leaf = first; leaf !== 0; leaf = Leaf.next[leaf], at += UNWIND_INDEX_ENTRY_SIZE) {
     writeU32(bytes, at, blockAddress(state, Leaf.first[leaf]) - base)
-    writeU32(bytes, at + 4, UNWIND_PAGES_START + (leaf - 1) * UNWIND_PAGE_SIZE)
+    writeU32(bytes, at + 4, pagesStart(unwind) + (leaf - 1) * UNWIND_PAGE_SIZE)
     writeU32(bytes, at + 8, data)
     const pairs = lsdas[leaf]!
     for (let i = 0; i < pairs.length; i++) writeU32(bytes, data - index + i * 4, pairs[i])
@@ -114,4 +132,26 @@ function writeIndex(state: State, { leaves, first, lsdas }: Unwind): void {
   writeU32(bytes, at, state.outputs.Extent.address[text] + usedSize(state, text) - base)
   writeU32(bytes, at + 8, data)
   put(state, startOf(state) + index, bytes)
+}
+
+/** The table as it was, a page without information from where it ends, its index with both, and its language-specific data at `data`. */
+function writeLinkedIndex(state: State, unwind: Unwind, linked: LinkedUnwind, bytes: Uint8Array, data: number): void {
+  const { table, index, pages, lsdas, lsdaCount, codeEnd } = linked
+  const end = pagesStart(unwind) - UNWIND_END_PAGE_SIZE
+  put(state, startOf(state) + UNWIND_PAGES_START, table)
+  const page = new Uint8Array(UNWIND_END_PAGE_SIZE)
+  writeU32(page, 0, UNWIND_SECOND_LEVEL_REGULAR)
+  writeU16(page, 4, UNWIND_REGULAR_HEADER_SIZE)
+  writeU16(page, 6, 1)
+  writeU32(page, UNWIND_REGULAR_HEADER_SIZE, codeEnd)
+  put(state, startOf(state) + end, page)
+  const shift = indexStart(unwind) + data - lsdas
+  for (let i = 0; i <= pages; i++) {
+    const from = index + i * UNWIND_INDEX_ENTRY_SIZE
+    const to = i * UNWIND_INDEX_ENTRY_SIZE
+    writeU32(bytes, to, i === pages ? codeEnd : readU32(table, from))
+    writeU32(bytes, to + 4, i === pages ? end : UNWIND_PAGES_START + readU32(table, from + 4))
+    writeU32(bytes, to + 8, readU32(table, from + 8) + shift)
+  }
+  bytes.set(table.subarray(lsdas, lsdas + lsdaCount * UNWIND_LSDA_ENTRY_SIZE), data)
 }

@@ -13,7 +13,7 @@ import { compile } from '../helpers/clang.ts'
 import { lld } from '../helpers/lld.ts'
 import { libcxx, libSystem, tempFolder } from '../helpers/paths.ts'
 import { runImage } from '../helpers/run.ts'
-import { createTarget, forEachTarget, type Target } from '../helpers/targets.ts'
+import { createTarget, forEachTarget, type Target, targetOptions } from '../helpers/targets.ts'
 import { functionOf, LIBSYSTEM, textOf } from './build.ts'
 import { flushed } from './check.ts'
 
@@ -248,6 +248,24 @@ test('whatever byte of a linked file is wrong, it is told or does no harm', asyn
   }
 })
 
+test('unwind information is refused where a linked file has none, or cannot move', async () => {
+  const target = createTarget('x86_64', 'opcodes')
+  const update = { ...functionOf('x86_64', [{ add: 20 }]), unwind: { encoding: 0x01000000 } }
+  const source = '__attribute__((optnone, noinline)) int step(int x) { return x; } int main() { return step(1); }'
+  const object = compile('x86_64', source, { flags: ['-fno-asynchronous-unwind-tables', '-fno-unwind-tables'] })
+  for (const [options, inputs, text] of [
+    [{}, [object], /has no unwind information/],
+    [{ pie: false }, [compile('x86_64', source)], /takes room in front of the code: .*headerPad/],
+  ] as const) {
+    const output = join(tempFolder(), 'linked')
+    await link({ inputs: [...inputs, libSystem], output, headerPad: 4096, ...targetOptions(target), ...options })
+    const image = openImage(readFileSync(output))
+    assert.throws(() => image.updateBlock(image.lookup('_step')!, update), text)
+    image.updateBlock(image.lookup('_step')!, functionOf('x86_64', [{ add: 20 }]))
+    assert.equal(runImage(target, flushed(target, image)).status, 21)
+  }
+})
+
 test('what cannot be done to a linked file is refused, with the reason', async () => {
   const target = createTarget('arm64', 'chained')
   const image = openImage(await linked(target, PROGRAM))
@@ -255,7 +273,6 @@ test('what cannot be done to a linked file is refused, with the reason', async (
   const code = functionOf('arm64', [])
   assert.throws(() => image.updateBlock(step, { ...code, section: '__DATA,__data' }), /a function is not in/)
   assert.throws(() => image.updateBlock(step, { ...code, threadLocal: true }), /stays as it is/)
-  assert.throws(() => image.updateBlock(step, { ...code, unwind: { encoding: 0x04000000 } }), /takes no more/)
   assert.throws(() => image.updateBlock(step, { code: new Uint8Array(0) }), /at least one byte/)
   assert.throws(() => image.exportSymbol(image.declareBlock('_step')), /exported already/)
   assert.throws(() => image.freeImport(image.addImport('_printf', LIBSYSTEM)), /references to the import are left/)

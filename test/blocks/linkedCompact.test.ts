@@ -16,6 +16,8 @@ import { functionOf, LIBSYSTEM, type Step } from './build.ts'
 import { flushed } from './check.ts'
 import { shuffle } from './model.ts'
 
+/** Unwind encodings of a frame. */
+const FRAME = { arm64: 0x04000000, x86_64: 0x01000000 } as const
 const FUNCTIONS = 12
 const VARIABLES = 6
 const EDITS = 240
@@ -49,7 +51,7 @@ interface Model {
   /** What the first word of a cell is, and which cell a pointer leads to. */
   cells: ({ value: number; size: number } | null)[]
   pointers: (number | null)[]
-  helpers: Map<string, { adds: number[]; exported: boolean }>
+  helpers: Map<string, { adds: number[]; exported: boolean; unwind: boolean }>
   names: Map<string, string>
   hidden: Set<string>
   serial: number
@@ -106,10 +108,11 @@ function applyPointer({ image, linked: own, target }: Edited, model: Model, i: n
 }
 
 function applyHelper({ image, helpers, target }: Edited, model: Model, name: string): void {
-  const { adds, exported } = model.helpers.get(name)!
+  const { adds, exported, unwind } = model.helpers.get(name)!
   if (!helpers.has(name)) helpers.set(name, image.declareBlock(name))
   const steps = adds.map((add) => ({ add }))
-  image.updateBlock(helpers.get(name)!, functionOf(target.arch, steps))
+  const frame = unwind ? { unwind: { encoding: FRAME[target.arch] } } : {}
+  image.updateBlock(helpers.get(name)!, { ...functionOf(target.arch, steps), ...frame })
   if (exported) image.exportSymbol(helpers.get(name)!)
   else image.unexportSymbol(helpers.get(name)!)
 }
@@ -136,12 +139,12 @@ function edit(edited: Edited, model: Model, random: () => number): void {
     applyPointer(edited, model, v)
   } else if (what === 6 || names.length < 2) {
     const name = `_${'helper'.slice(below(6))}${model.serial++}`
-    model.helpers.set(name, { adds: adds(), exported: below(2) === 0 })
+    model.helpers.set(name, { adds: adds(), exported: below(2) === 0, unwind: model.serial > 8 && below(4) === 0 })
     applyHelper(edited, model, name)
   } else if (what === 7) {
     const name = names[below(names.length)]
     if (model.functions.some((one) => one?.calls.includes(name))) {
-      model.helpers.set(name, { adds: adds(), exported: below(2) === 0 })
+      model.helpers.set(name, { adds: adds(), exported: below(2) === 0, unwind: model.serial > 8 && below(4) === 0 })
       return applyHelper(edited, model, name)
     }
     edited.image.freeBlock(edited.helpers.get(name)!)

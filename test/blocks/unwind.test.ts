@@ -6,12 +6,12 @@ import { test } from 'node:test'
 import { randomFrom } from '../../bench/random.ts'
 import type { BlockHandle, BlockImage, BlockUpdate, ImportHandle } from '../../src/blocks.ts'
 import { readImage } from '../../src/formats/macho/image.ts'
-import { decodeUnwindInfo } from '../../src/formats/unwind/decodeUnwindInfo.ts'
+import { decodeUnwindInfo, type UnwindInfo } from '../../src/formats/unwind/decodeUnwindInfo.ts'
 import { createImage, link, openImage } from '../../src/node.ts'
 import { compile } from '../helpers/clang.ts'
 import { libcxx, libSystem, tempFolder } from '../helpers/paths.ts'
 import { runImage } from '../helpers/run.ts'
-import { createTarget, forEachTarget, type Target } from '../helpers/targets.ts'
+import { createTarget, forEachTarget, type Target, targetOptions } from '../helpers/targets.ts'
 import { LIBSYSTEM, newImage } from './build.ts'
 import { flushed } from './check.ts'
 
@@ -207,13 +207,89 @@ forEachTarget((target) => {
     })
 })
 
+const LINKED = `${RUNTIME}
+extern "C" __attribute__((noinline)) int middle(int x) { return thrower(x) + 0; }
+int main() { return run(middle); }`
+
+async function linkedProgram(target: Target, options = {}): Promise<Uint8Array> {
+  const output = join(tempFolder(), 'linked')
+  const inputs = [compile(target.arch, LINKED, { language: 'c++' }), libSystem, libcxx]
+  await link({ inputs, output, adhocCodesign: true, ...targetOptions(target), ...options })
+  return readFileSync(output)
+}
+
+forEachTarget((target) => {
+  test(`exceptions pass what takes the place of linked functions (${target.name})`, async () => {
+    const file = await linkedProgram(target)
+    const open = (bytes: Uint8Array) => {
+      const image = openImage(bytes)
+      const [inner, note] = ['_thrower', '_note'].map((name) => image.lookup(name)!)
+      const resume = image.addImport('__Unwind_Resume', LIBSYSTEM)
+      const personality = image.addImport('___gxx_personality_v0', LIBCXX)
+      return { image, middle: image.lookup('_middle')!, callees: { inner, note, resume }, personality }
+    }
+    const cleaning = ({ image, callees, personality }: ReturnType<typeof open>): BlockUpdate => {
+      const data = image.lookup('_middle_data') ?? image.declareBlock('_middle_data')
+      image.updateBlock(data, cleanupData(target))
+      const update = frameOf(target, callees, true)
+      return { ...update, unwind: { ...update.unwind!, personality, lsda: data } }
+    }
+    const program = open(file)
+    const { image, middle, callees } = program
+    assert.equal(outputOf(target, image), '1002 0\n')
+    const before = rowsOf(image.flush().contents!).size
+    image.updateBlock(middle, frameOf(target, callees, false))
+    assert.equal(outputOf(target, image), '1002 0\n')
+    assert.ok(rowsOf(image.flush().contents!).size > before)
+    image.updateBlock(middle, cleaning(program))
+    assert.equal(outputOf(target, image), '1002 1\n')
+    assert.equal(personalitiesOf(image.flush().contents!), 1)
+    const others = Array.from({ length: 2500 }, (_, i) => image.declareBlock(`_other${i}`))
+    for (const block of others) image.updateBlock(block, frameOf(target, callees, false, 16))
+    assert.equal(outputOf(target, image), '1002 1\n')
+    const again = open(Uint8Array.from(image.flush({ record: true }).contents!))
+    assert.equal(outputOf(target, again.image), '1002 1\n')
+    image.compact()
+    again.image.compact()
+    assert.ok(Buffer.from(again.image.flush().contents!).equals(image.flush().contents!))
+    for (const block of others) image.freeBlock(block)
+    image.compact()
+    const fresh = open(file)
+    fresh.image.updateBlock(fresh.middle, cleaning(fresh))
+    fresh.image.compact()
+    assert.ok(Buffer.from(image.flush().contents!).equals(fresh.image.flush().contents!))
+    assert.equal(outputOf(target, image), '1002 1\n')
+    // What was flushed is a linked file, whose table grows again.
+    const linked = open(Uint8Array.from(image.flush().contents!))
+    linked.image.updateBlock(
+      linked.callees.note,
+      frameOf(target, { ...linked.callees, inner: linked.callees.note }, false),
+    )
+    linked.image.freeBlock(linked.callees.note)
+    assert.equal(outputOf(target, linked.image), '1002 1\n')
+    image.freeBlock(middle)
+    assert.equal(outputOf(target, image), '1002 0\n')
+    image.freeBlock(image.lookup('_middle_data')!)
+    image.compact()
+    assert.equal(rowsOf(image.flush().contents!).size, before)
+  })
+})
+
+function unwindOf(contents: Uint8Array): UnwindInfo | null {
+  const section = readImage(contents).sections.find(({ name }) => name === '__unwind_info')
+  if (section === undefined) return null
+  return decodeUnwindInfo(contents.subarray(section.offset, section.offset + section.size))
+}
+
+function personalitiesOf(contents: Uint8Array): number {
+  return unwindOf(contents)!.personalities.length
+}
+
 /** What __unwind_info says of each block of code, by its address. */
 function rowsOf(contents: Uint8Array): Map<number, [number, number]> {
-  const image = readImage(contents)
-  const base = image.segments.find(({ name }) => name === '__TEXT')!.vmAddress
-  const section = image.sections.find(({ name }) => name === '__unwind_info')
-  if (section === undefined) return new Map()
-  const info = decodeUnwindInfo(contents.subarray(section.offset, section.offset + section.size))
+  const base = readImage(contents).segments.find(({ name }) => name === '__TEXT')!.vmAddress
+  const info = unwindOf(contents)
+  if (info === null) return new Map()
   return new Map(Array.from({ length: info.count }, (_, i) => [base + info.start[i], [info.encoding[i], info.lsda[i]]]))
 }
 

@@ -57,6 +57,8 @@ export interface Base {
   /** Its binds before the first edit. */
   allBinds: BindRows
   allWeakBinds: BindRows
+  /** Its unwind information and room in front of the code for what edits add to it; null where they bring none. */
+  unwind: LinkedUnwind | null
   /** The name in its signature. */
   identifier: string | null
   libraries: number
@@ -64,10 +66,36 @@ export interface Base {
   saved: Map<number, Saved>
 }
 
+/** Words are those of the table's header; `personalities` and the last entry of the index count from the image base. */
+export interface LinkedUnwind {
+  /** Where the section's header is among the load commands; where the new table goes in the file, and its room. */
+  headerAt: number
+  offset: number
+  room: number
+  table: Uint8Array
+  commons: number
+  commonCount: number
+  personalities: number[]
+  index: number
+  /** Of the index, without the last. */
+  pages: number
+  /** From where on it says nothing. */
+  codeEnd: number
+  lsdas: number
+  lsdaCount: number
+}
+
 export interface Saved {
   bytes: Uint8Array
   /** Of a variable, by 4 bytes: kinds of pointers. */
   kinds: Uint8Array | null
+}
+
+/** Where dyld looks for unwind information. */
+export function unwindSectionOf({ sections }: Image): ImageSection | null {
+  return (
+    sections.find(({ segment, name, size }) => segment === '__TEXT' && name === '__unwind_info' && size > 0) ?? null
+  )
 }
 
 /** Whether the block is one of the file that was opened. */

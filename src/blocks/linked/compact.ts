@@ -2,6 +2,7 @@
 // are others then; handles stay.
 import { EDIT_FREED } from '../../../components/edits.ts'
 import { growColumns } from '../../../components/columns.ts'
+import { FormatError } from '../../core/bytes.ts'
 import { highestId } from '../../ecs.ts'
 import { encodeRecord, type Recorded } from '../record.ts'
 import { freeBlock } from '../freeBlock.ts'
@@ -13,13 +14,29 @@ import { type Contents, fill, type LinkedHandles } from '../reopen.ts'
 import type { State } from '../state.ts'
 import type { BlockHandle, BlockImage, ImportHandle } from '../types.ts'
 import { openLinked } from './openLinked.ts'
+import { lacksUnwindRoom, unwindRoomFor } from './unwind.ts'
 
 /** `over` gives the interface of a state. */
 export function compactLinked(state: State, over: (state: State) => BlockImage): void {
+  makeAgain(state, over, unwindRoomFor(state, 0))
+}
+
+/** Where a block that is to come needs room for its unwind information. */
+export function makeUnwindRoom(state: State, over: (state: State) => BlockImage, bringsUnwind: boolean): void {
+  if (!lacksUnwindRoom(state, bringsUnwind)) return
+  try {
+    makeAgain(state, over, unwindRoomFor(state, 1))
+  } catch (trouble) {
+    if (!(trouble instanceof FormatError)) throw trouble
+    throw new TypeError(`updateBlock: unwind information takes room in front of the code: ${trouble.message}`)
+  }
+}
+
+function makeAgain(state: State, over: (state: State) => BlockImage, unwindRoom: number): void {
   const { source, options } = state.base!
   const recorded = encodeRecord(state, false)
   const record = readRecord(recorded.bytes, 0, recorded.bytes.length, false)
-  const fresh = openLinked(source, options)
+  const fresh = openLinked(source, options, unwindRoom)
   fresh.file = state.file
   const file = { options: { arch: state.settings.arch }, image: contentsOf(state), record, recordAt: 0 }
   const filled = fill(over(fresh), file, linkedHandles(fresh))

@@ -10,11 +10,12 @@ import {
   dysymtab,
   table,
 } from '../../../systems/kernels/commands.ts'
-import { ByteSink, readU32, writeU32 } from '../../core/bytes.ts'
+import { ByteSink, readU32, writeU32, writeU64 } from '../../core/bytes.ts'
 import * as macho from '../../formats/macho/constants.ts'
 import type { LoadCommand } from '../../formats/macho/image.ts'
 import type { State } from '../state.ts'
-import type { Base } from './base.ts'
+import { unwindSize } from '../unwindLeaves.ts'
+import type { Base, LinkedUnwind } from './base.ts'
 
 /** What the segments of edits are called in the file. */
 const NAMES: Readonly<Record<string, string>> = {
@@ -98,8 +99,18 @@ function encodeCommand(state: State, base: Base, { cmd, at, size }: LoadCommand,
     default:
       if (DROPPED.includes(cmd)) return 0
   }
+  const start = sink.length
   sink.append(base.header.subarray(at, at + size))
+  if (base.unwind !== null && base.unwind.headerAt > at && base.unwind.headerAt < at + size)
+    moveUnwindSection(state, base.unwind, sink.bytes, start + base.unwind.headerAt - at)
   return 1
+}
+
+/** Address, size and offset of the section with the file's unwind information. */
+function moveUnwindSection(state: State, { offset }: LinkedUnwind, bytes: Uint8Array, at: number): void {
+  writeU64(bytes, at + 32, state.settings.imageBase + offset)
+  writeU64(bytes, at + 40, unwindSize(state))
+  writeU32(bytes, at + 48, offset)
 }
 
 function encodeDyldInfo(state: State, cmd: number, sink: ByteSink): number {

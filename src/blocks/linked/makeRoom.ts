@@ -3,7 +3,7 @@
 // header stays where it was, as what code finds that asks for its own: its addresses are right from its own place.
 import { FormatError, readU16, readU32, readU64, writeU32, writeU64 } from '../../core/bytes.ts'
 import * as macho from '../../formats/macho/constants.ts'
-import type { Image, ImageSection, LoadCommand } from '../../formats/macho/image.ts'
+import type { Image, ImageSection, ImageSegment, LoadCommand } from '../../formats/macho/image.ts'
 import {
   UNWIND_INDEX_ENTRY_SIZE,
   UNWIND_LSDA_ENTRY_SIZE,
@@ -11,6 +11,7 @@ import {
   UNWIND_SECOND_LEVEL_REGULAR,
 } from '../../formats/unwind/constants.ts'
 import { decodeUnwindInfo } from '../../formats/unwind/decodeUnwindInfo.ts'
+import { unwindSectionOf } from './base.ts'
 import { type LinkedFile, readSymbol } from './readLinked.ts'
 
 /** Offsets of file offsets in commands of __LINKEDIT. */
@@ -33,9 +34,15 @@ const SECTIONS_START = macho.SEGMENT_COMMAND_SIZE
 const SYMBOL_VALUE = 8
 /** Rows of the debug map whose value is an address. */
 const WITH_ADDRESS: readonly number[] = [macho.N_FUN, macho.N_STSYM, macho.N_LCSYM, macho.N_BNSYM]
+/** Rows of the debug map that name a section. */
+const WITH_SECTION: readonly number[] = [...WITH_ADDRESS, macho.N_ENSYM]
+const SYMBOL_SECTION = 5
 
-/** The file with `room` bytes in front, a multiple of a page. @throws FormatError where that is not possible. */
-export function makeRoom({ image, text }: LinkedFile, room: number): Uint8Array {
+/**
+ * The file with `room` bytes in front, a multiple of a page. `unwindFirst`: the section of its unwind information becomes the first, as
+ * it will stand in that room. @throws FormatError where that is not possible.
+ */
+export function makeRoom({ image, text }: LinkedFile, room: number, unwindFirst = false): Uint8Array {
   const fixed = image.fileType === macho.MH_EXECUTE && (image.flags & macho.MH_PIE) === 0
   const thread = image.commands.some(({ cmd }) => cmd === macho.LC_UNIXTHREAD || cmd === macho.LC_ROUTINES_64)
   if (fixed || thread)
@@ -46,7 +53,27 @@ export function makeRoom({ image, text }: LinkedFile, room: number): Uint8Array 
   for (const command of image.commands) moveCommand(bytes, command, text.at, room)
   moveSymbols(bytes, image, room, text.vmAddress)
   for (const section of image.sections) moveSection(bytes, image, section, room)
+  if (unwindFirst) putUnwindFirst(bytes, image, text, room)
   return bytes
+}
+
+/** Among the headers of __TEXT, and in the numbers that symbols have for sections. */
+function putUnwindFirst(bytes: Uint8Array, image: Image, text: ImageSegment, room: number): void {
+  const unwind = text.sections.indexOf(unwindSectionOf(image)!)
+  const start = text.at + SECTIONS_START
+  const at = start + unwind * macho.SECTION_SIZE
+  const header = bytes.slice(at, at + macho.SECTION_SIZE)
+  bytes.copyWithin(start + macho.SECTION_SIZE, start, at)
+  bytes.set(header, start)
+  const first = image.sections.indexOf(text.sections[0]) + 1
+  const { symbolOffset, symbolCount } = image.symtab!
+  for (let i = 0; i < symbolCount; i++) {
+    const symbol = symbolOffset + room + i * macho.NLIST_SIZE
+    const { type, section } = readSymbol(bytes, symbol)
+    if (type & macho.N_STAB ? !WITH_SECTION.includes(type) : (type & macho.N_TYPE) !== macho.N_SECT) continue
+    if (section < first || section > first + unwind) continue
+    bytes[symbol + SYMBOL_SECTION] = section === first + unwind ? first : section + 1
+  }
 }
 
 function add32(bytes: Uint8Array, at: number, value: number): void {

@@ -19,19 +19,22 @@ import { headerOf } from './header.ts'
 import { makeRoom } from './makeRoom.ts'
 import { slideDataInCode, slideFunctionStarts, slidePointers } from './slide.ts'
 import { type LinkedFile, readLinked, tableOf } from './readLinked.ts'
+import { beginLinkedUnwind, readUnwind } from './unwind.ts'
 
 /** What segments and all sections of edits take, and a library or three; where there is no room, more of those. */
 const EDIT_COMMANDS = 1408
 const LIBRARY_COMMANDS = 1024
 /** log2: the file grows by as much. */
 const MOST_ALIGN_POW2 = 24
+/** Unwind information begins at a multiple of it, behind the load commands. */
+const COMMANDS_ALIGN = 16
 /** Bytes of a dylib_command before the name. */
 const DYLIB_SIZE = 24
 
 /** @throws FormatError where nothing can be added to the file; `no-header-room` says what it lacks. */
-export function openLinked(bytes: Uint8Array, options: OpenOptions): State {
+export function openLinked(bytes: Uint8Array, options: OpenOptions, unwindRoom = 0): State {
   const source = bytes.slice()
-  const { file, room } = withRoom(readLinked(source), options.headerPad)
+  const { file, room } = withRoom(readLinked(source), options.headerPad, unwindRoom)
   const state = createState(optionsOf(file, options), file.segments.length)
   state.settings.imageBase = file.text.vmAddress
   const base = createBase(file, room, source, options)
@@ -63,17 +66,27 @@ export function openLinked(bytes: Uint8Array, options: OpenOptions): State {
   state.pointers = pointers
   setBytes(state, file.image.bytes.slice(0, file.end))
   if (room > 0) slidePointers(state, room)
+  if (unwindRoom > 0) base.unwind = readUnwind(file, room)
   checkRoom(state, file)
   layOut(state)
+  if (base.unwind !== null) state.unwind = beginLinkedUnwind(state, base, base.unwind)
   return state
 }
 
-/** Where the load commands of edits do not fit, the file has pages of room in front of it. */
-function withRoom(file: LinkedFile, headerPad?: number): { file: LinkedFile; room: number } {
+/** Where the load commands of edits do not fit, or unwind information is to come, the file has pages of room in front of it. */
+function withRoom(
+  file: LinkedFile,
+  headerPad: number | undefined,
+  unwindRoom: number,
+): { file: LinkedFile; room: number } {
   const needed = macho.HEADER_SIZE + file.image.commandsSize + EDIT_COMMANDS + (headerPad ?? 0)
-  if (needed <= file.room) return { file, room: 0 }
-  const room = alignUp(needed + (headerPad === undefined ? LIBRARY_COMMANDS : 0), alignOf(file))
-  return { file: { ...readLinked(makeRoom(file, room)), room }, room }
+  if (needed <= file.room && unwindRoom === 0) return { file, room: 0 }
+  const commands = alignUp(needed + (headerPad === undefined ? LIBRARY_COMMANDS : 0), COMMANDS_ALIGN)
+  const room = alignUp(commands + unwindRoom, alignOf(file))
+  return {
+    file: { ...readLinked(makeRoom(file, room, unwindRoom > 0)), room: unwindRoom === 0 ? room : commands },
+    room,
+  }
 }
 
 /** What may move by this much stays as aligned as its sections say: by pages, or more. */
@@ -134,6 +147,7 @@ function createBase(file: LinkedFile, room: number, source: Uint8Array, options:
     original: { strings: new Uint32Array(0), flags: new Uint16Array(0), importFlags: new Uint8Array(0) },
     allBinds: createBindRows(0),
     allWeakBinds: createBindRows(0),
+    unwind: null,
     identifier: file.identifier,
     libraries: 0,
     saved: new Map(),
