@@ -57,7 +57,7 @@ export async function linkIncrementally(
   if (output.startsWith('/dev/') || host.stat(output)?.isFile === false)
     return { ...(await linkKeeping(options)).result, mode: 'full', reason: 'the output is no file', doubts: [] }
   const before = openBefore(run)
-  const racy = before === null ? 0 : countRacy(before.front.records)
+  const racy = before === null ? 0 : racyBytes(before.front.records)
   const plan = planRun(run, before)
   if (plan.reason === '' && before !== null) return noop(run, before, racy)
   if (before !== null && plan.patch !== null) {
@@ -136,15 +136,20 @@ function full(reason: string): Plan {
   return { reason, patch: null }
 }
 
+/** Reading so many bytes of inputs again takes as long as writing one record of them. */
+const WORTH_A_RECORD = 2048
+
+/** `racy`: bytes of the files whose times did not tell whether they had changed. Those that are settled now are spared the next look. */
 function noop(run: Run, { file, front }: Before, racy: number): IncrementalResult {
-  if (countRacy(front.records) !== racy) keep(run, () => appendFront(run.host, file, packFront(front)))
+  if (racy - racyBytes(front.records) > front.records.size * WORTH_A_RECORD)
+    keep(run, () => appendFront(run.host, file, packFront(front)))
   return resultOf(run, front, 'noop', [])
 }
 
-function countRacy(records: FileRecords): number {
-  let count = 0
-  for (const { racy } of records.values()) if (racy) count++
-  return count
+function racyBytes(records: FileRecords): number {
+  let bytes = 0
+  for (const { racy, stat } of records.values()) if (racy && stat !== null) bytes += stat.size
+  return bytes
 }
 
 function resultOf(run: Run, front: Front, mode: RebuildMode, timings: SystemTiming[]): IncrementalResult {

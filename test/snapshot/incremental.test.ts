@@ -11,6 +11,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { countWrites } from '../../src/host/countWrites.ts'
 import { linkIncrementally } from '../../src/incremental.ts'
 import { LinkFailure, type LinkOptions } from '../../src/types.ts'
 import { colonnade } from '../helpers/colonnade.ts'
@@ -104,6 +105,24 @@ test('other options, inputs, directories and linkers mean a full link', async ()
   const other = await linkIncrementally({ ...program.options, inputs, host }, 'another linker')
   assert.deepEqual([other.mode, other.reason], ['full', 'the linker is another'])
   assert.match(other.doubts.join(), /was written by another build of the linker \(a linker\)/)
+})
+
+test('where nothing changed nothing is written, unless that spares reading much again', async (t) => {
+  const program = createProgram(createTarget('arm64', 'chained'))
+  const { host, writes } = countWrites(program.options.host!)
+  let now = Date.now()
+  t.mock.method(Date, 'now', () => now)
+  for (const [statements, isWritten] of [[4, false] as const, [4000, true] as const]) {
+    edit(program, { constant: 2, statements })
+    now = statSync(program.edited).mtimeMs
+    await run(program)
+    now += 10_000
+    for (const wanted of [isWritten, false]) {
+      const before = writes.bytes
+      assert.equal((await run(program, { host })).mode, 'noop')
+      assert.equal(writes.bytes > before, wanted, `${statements} statements`)
+    }
+  }
 })
 
 test('an output that is gone or that someone else has written is linked anew', async () => {
