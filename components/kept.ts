@@ -1,6 +1,7 @@
 // What a new link takes over of a finished one: bytes, rows and names of the inputs that are as they were.
 import { FILE_ARCHIVE, FILE_BROKEN, FILE_OBJECT } from './files.ts'
 import type { Link } from './link.ts'
+import { putSpare } from './spare.ts'
 
 export interface Kept {
   /** Finished, or as far as a patch of it came. Nothing of it is written but for what its arenas have room for. */
@@ -59,11 +60,13 @@ export interface Past {
 
 /**
  * Lets go of the kept link's columns, tables and image once all inputs are taken over: its arenas are the new link's. What tells where
- * things were stays until relocate has looked, if the image is what was written and blocks stand in the order of the inputs.
+ * things were stays until relocate has looked, if the image is what was written and blocks stand in the order of the inputs. What
+ * links after this one may use goes to `now.spare`.
  */
-export function releaseKept({ link, from, isWritten, inPlace }: Kept): Past | null {
+export function releaseKept(now: Link, { link, from, isWritten, inPlace }: Kept): Past | null {
   const { files, sections, blocks, symbols, names, unwinds, gots, tlvs, stubs, imports, fixups, table } = link
   const stays = isWritten && link.priorities.length === 0
+  if (stays) spareTables(now, link)
   for (const kind of [names, unwinds, fixups, table]) emptyColumns(kind as unknown as Record<string, unknown>)
   if (stays) emptyComponents([symbols.Definition, symbols.Loaded, blocks.Relocations, blocks.Links, blocks.Loaded])
   else
@@ -75,6 +78,24 @@ export function releaseKept({ link, from, isWritten, inPlace }: Kept): Past | nu
   link.linkedit = {}
   link.digests = null
   return stays ? { link, from, inPlace } : null
+}
+
+function spareTables({ spare, names, unwinds, blocks }: Link, old: Link): void {
+  if (spare === null) return
+  putSpare(spare, 'names.Resolution', old.names.Resolution, names.Resolution, old.names.count)
+  putSpare(spare, 'names.Offer', old.names.Offer, names.Offer, old.names.count)
+  putSpare(spare, 'unwinds.Range', old.unwinds.Range, unwinds.Range, old.unwinds.count)
+  putSpare(spare, 'unwinds.Entry', old.unwinds.Entry, unwinds.Entry, old.unwinds.count)
+  putSpare(spare, 'blocks.Links', old.blocks.Links, blocks.Links, old.blocks.count)
+}
+
+/** What tells where things were, once relocate has looked. */
+export function sparePlaces({ past, spare, blocks, symbols }: Link): void {
+  if (past === null || spare === null) return
+  const { blocks: oldBlocks, symbols: oldSymbols } = past.link
+  putSpare(spare, 'blocks.Extent', oldBlocks.Extent, blocks.Extent, oldBlocks.count)
+  putSpare(spare, 'blocks.Placement', oldBlocks.Placement, blocks.Placement, oldBlocks.count)
+  putSpare(spare, 'symbols.Reference', oldSymbols.Reference, symbols.Reference, oldSymbols.count)
 }
 
 /** Of a kind: its columns, those of its components, and what stands beside them. */

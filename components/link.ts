@@ -23,6 +23,7 @@ import type { Observer } from './observer.ts'
 import type { Categories, MessageStubs, MethodLists, Selectors } from './objectiveC.ts'
 import type { SectionNames } from './sectionNames.ts'
 import type { Sections } from './sections.ts'
+import type { Spare } from './spare.ts'
 import type { Stubs } from './stubs.ts'
 import type { Symbols } from './symbols.ts'
 import type { BranchTargets, Thunks } from './thunks.ts'
@@ -174,6 +175,8 @@ export interface Link {
   kept: Kept | null
   /** Where things were in that link, from then on until relocate has looked; null where none was left as it was written. */
   past: Past | null
+  /** Memory that is not in use: of links before, for this one and the next; null where rows were not taken in place. */
+  spare: Spare | null
   settings: Settings
   host: Host
   arch: Arch

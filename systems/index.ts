@@ -135,7 +135,7 @@ async function runSystems(
   while (await run(link, 'resolve', resolve))
   if (kept !== null) {
     dropRows(link, kept)
-    link.past = releaseKept(kept)
+    link.past = releaseKept(link, kept)
   }
   link.kept = null
   if (last === 'load' || last === 'resolve') return link

@@ -4,6 +4,7 @@
 // input sections. Cost: bytes copied, one visit a relocation.
 
 import { memory } from '../components/columns.ts'
+import { sparePlaces } from '../components/kept.ts'
 import type { Link, Spans } from '../components/link.ts'
 import { runKernel } from '../components/mirror.ts'
 import { isCodeFlags } from './kernels/code.ts'
@@ -41,6 +42,7 @@ const PARTS = [
 
 export async function relocate(link: Link): Promise<void> {
   const taken = await takeImage(link, imageSize(link))
+  sparePlaces(link)
   link.past = null
   if (taken === null) link.image = new Uint8Array(memory(imageSize(link), link.arenas.shared))
   const spans = taken?.spans ?? Uint32Array.of(0, link.image.length)

@@ -6,6 +6,7 @@
 import { memory } from '../components/columns.ts'
 import type { Link, PageDigests } from '../components/link.ts'
 import { runKernel } from '../components/mirror.ts'
+import type { Spare } from '../components/spare.ts'
 import { CS_EXECSEG_MAIN_BINARY, CS_SHA256_LEN, hashPages, writeSignature } from '../src/formats/codesign.ts'
 import { digester, identifier, pageShift } from './kernels/signing.ts'
 import { contentDigest, contentParts } from './sign/contentDigest.ts'
@@ -22,10 +23,17 @@ export async function sign(link: Link): Promise<void> {
   link.changed = changedPages(link, job)
   if (link.changed !== null && isFew(link.changed)) hashChanged(link, job, link.changed)
   else await runKernel(link, 'hashChunks', ['settings', 'image', 'tail'], hashChunks, job, countChunks(job))
+  if (link.spare !== null && link.last !== null) spareLast(link.spare, link.last)
   link.last = null
   writeUuid(link, job)
   if (settings.adhocCodesign) writeHashes(link, job)
   if (link.keeps) link.digests = job
+}
+
+/** What it was compared with. */
+function spareLast(spare: Spare, { image, spans, tail }: NonNullable<Link['last']>): void {
+  spare.tail = tail
+  if (spans !== null) spare.parts = image.buffer
 }
 
 /** More are hashed on all threads with those that have not changed. */

@@ -268,6 +268,7 @@ function reserve(found: Survey, pool: Pool, keeps: boolean): Link {
     keeps,
     kept: found.kept,
     past: null,
+    spare: null,
     settings: found.settings,
     host: found.host,
     arch: found.arch,

@@ -5,6 +5,7 @@ import { FILE_LOADED, FILE_OBJECT } from '../../components/files.ts'
 import { internalBytes } from '../../components/internal.ts'
 import type { Kept } from '../../components/kept.ts'
 import type { Link } from '../../components/link.ts'
+import { createSpare, takeSpare } from '../../components/spare.ts'
 import { moveName, restoreIndex, takeNames } from '../../components/names.ts'
 import { unsettleNames } from '../kernels/settled.ts'
 import type { Symbols } from '../../components/symbols.ts'
@@ -13,6 +14,7 @@ type Column = Uint8Array | Uint16Array | Uint32Array | Float64Array
 
 /** Rows that load makes: those of the link's own, and of what it has written there, are made anew. */
 export function takeRows(link: Link, { link: old, from }: Kept): void {
+  takeSpareColumns(link, old)
   takeSymbols(link.symbols, old.symbols)
   takeBlocks(link.blocks, old.blocks)
   takeNames(link.names, old.names)
@@ -34,6 +36,22 @@ export function dropRows(link: Link, { from, inPlace }: Kept): void {
   const { kind, flags } = link.files.Source
   for (let file = 1; file < from.length; file++)
     if (kind[file] === FILE_OBJECT && from[file] !== 0 && (flags[file] & FILE_LOADED) === 0) clearRows(link, file)
+}
+
+/** Of the links before the kept one. */
+function takeSpareColumns(link: Link, old: Link): void {
+  const spare = old.spare ?? createSpare()
+  const { blocks, symbols, names, unwinds } = link
+  takeSpare(spare, 'blocks.Extent', blocks.Extent)
+  takeSpare(spare, 'blocks.Placement', blocks.Placement)
+  takeSpare(spare, 'blocks.Links', blocks.Links)
+  takeSpare(spare, 'symbols.Reference', symbols.Reference)
+  takeSpare(spare, 'names.Resolution', names.Resolution)
+  takeSpare(spare, 'names.Offer', names.Offer)
+  takeSpare(spare, 'unwinds.Range', unwinds.Range)
+  takeSpare(spare, 'unwinds.Entry', unwinds.Entry)
+  link.spare = spare
+  old.spare = null
 }
 
 function clearRows(link: Link, file: number): void {

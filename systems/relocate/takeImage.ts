@@ -7,6 +7,7 @@ import type { Link, Spans } from '../../components/link.ts'
 import { runKernel } from '../../components/mirror.ts'
 import { FILL_INPUTS } from '../../components/outputs.ts'
 import { CONTENT_REGULAR } from '../../components/sections.ts'
+import { takeParts } from '../../components/spare.ts'
 import { isCodeFlags } from '../kernels/code.ts'
 import { compareChunks, createCompareJob } from './compareChunks.ts'
 
@@ -183,7 +184,8 @@ function useImage(link: Link, spans: Spans): void {
   const last = link.last!
   const { image } = last
   const saved = alignSpans(spans, image.length)
-  const bytes = new Uint8Array(spanned(saved))
+  const size = spanned(saved)
+  const bytes = link.spare === null ? new Uint8Array(size) : takeParts(link.spare, size)
   let at = 0
   for (let i = 0; i < saved.length; i += 2) {
     bytes.set(image.subarray(saved[i], saved[i + 1]), at)
