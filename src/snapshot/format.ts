@@ -18,7 +18,7 @@ import { FormatError, fromText, toText } from '../core/bytes.ts'
 import type { Host } from '../host/host.ts'
 import { hashOf } from './chunks.ts'
 
-export const FORMAT = 1
+export const FORMAT = 2
 export const HEADER_BYTES = 72
 const MAGIC = [0x534c4f43, 0x5350414e]
 export const IN_OUTPUT = 0x80000000

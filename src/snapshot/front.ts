@@ -2,7 +2,7 @@
 import type { FileStat, Host } from '../host/host.ts'
 import type { FileRecords } from '../session/fileRecords.ts'
 import type { MemoryDigests } from '../session/plan.ts'
-import type { Dependencies, LinkOptions, Message } from '../types.ts'
+import type { Dependencies, Input, LinkOptions, Message } from '../types.ts'
 import type { OldOutput } from './nextOutput.ts'
 import { CHUNK, hashOf } from './chunks.ts'
 import { damaged } from './format.ts'
@@ -35,15 +35,33 @@ export function packFront(front: Front): unknown {
   const records = [...front.records].map(
     ([path, { stat, racy, digest }]): RecordRow => [path, packStat(stat), racy, toHex(digest)],
   )
+  const places = new Map(Array.from(front.records.keys(), (path, place) => [path, place]))
+  const dependencies = packDependencies(front.dependencies, places)
   const memory = [...front.memory].map(([name, digest]) => [name, toHex(digest)])
   const old = front.old && [packStat(front.old.stat), front.old.behind]
-  return { ...front, options: packOptions(front.options), records, memory, output: packStat(front.output), old }
+  const options = packOptions(front.options, places)
+  return { ...front, options, records, memory, dependencies, output: packStat(front.output), old }
+}
+
+/** A path that has a record stands there once, and everywhere else is its place among them: most of the front are paths. */
+type Places = ReadonlyMap<string, number>
+
+function packDependencies({ read, missing, ...others }: Dependencies, places: Places): unknown {
+  const pack = (path: string) => places.get(path) ?? path
+  return { ...others, read: read.map(pack), missing: missing.map(pack) }
+}
+
+/** An input that is nothing but a path. */
+function packInput(input: string | Input, places: Places): unknown {
+  if (typeof input === 'string' || input.path === undefined || Object.keys(input).length > 1) return input
+  return places.get(input.path) ?? input
 }
 
 /** Contents are compared by their digests, and the others do not change what is written. */
-function packOptions(options: LinkOptions): unknown {
+function packOptions(options: LinkOptions, places: Places): unknown {
   const { host, signal, onProgress, cache, ...kept } = options
-  return JSON.parse(JSON.stringify(kept, (_, part) => (ArrayBuffer.isView(part) ? '' : part)))
+  const inputs = options.inputs.map((input) => packInput(input, places))
+  return JSON.parse(JSON.stringify({ ...kept, inputs }, (_, part) => (ArrayBuffer.isView(part) ? '' : part)))
 }
 
 /** @throws FormatError for values that `packFront` has not made */
@@ -58,11 +76,33 @@ export function unpackFront(values: unknown): Front {
     const output = unpackStat(packed.output as StatRow)
     const [oldStat, behind] = (packed.old as [StatRow, number[]] | null) ?? [null, []]
     const old = oldStat === null ? null : { stat: unpackStat(oldStat), behind: Array.from(behind) }
-    return { ...packed, records, memory, output, old } as unknown as Front
+    const paths = [...records.keys()]
+    const options = unpackOptions(packed.options as PackedOptions, paths)
+    const dependencies = unpackDependencies(packed.dependencies as PackedDependencies, paths)
+    return { ...packed, options, records, memory, dependencies, output, old } as unknown as Front
   } catch (trouble) {
     if (trouble instanceof TypeError) throw damaged('has a front of another kind', 0)
     throw trouble
   }
+}
+
+type PackedOptions = { inputs: (number | string | Input)[] }
+type PackedDependencies = { read: (number | string)[]; missing: (number | string)[] }
+
+function unpackOptions(options: PackedOptions, paths: readonly string[]): unknown {
+  const inputs = options.inputs.map((input) => (typeof input === 'number' ? { path: pathAt(paths, input) } : input))
+  return { ...options, inputs }
+}
+
+function unpackDependencies({ read, missing, ...others }: PackedDependencies, paths: readonly string[]): unknown {
+  const unpack = (path: number | string) => (typeof path === 'number' ? pathAt(paths, path) : path)
+  return { ...others, read: read.map(unpack), missing: missing.map(unpack) }
+}
+
+function pathAt(paths: readonly string[], place: number): string {
+  const path = paths[place]
+  if (path === undefined) throw new TypeError('no such path')
+  return path
 }
 
 function packStat(stat: FileStat | null): StatRow | null {
