@@ -83,9 +83,10 @@ export async function survey(
   if (kept !== null) takeOver(found, kept)
   findDirectories(found)
   found.expected = expectedBytes(found, pool)
-  host.foresee?.(found.expected)
+  const ends = host.foresee?.(found.expected, settings.adhocCodesign) === true
   if (keeps && kept === null) found.slice = sliceOf(found.expected)
-  if (kept === null) found.arenas.shared = startThreads(pool, settings, host, found.expected)
+  // V8 does not count shared memory, nor collect for it: of sqlite a whole collection took 7 ms.
+  if (kept === null) found.arenas.shared = startThreads(pool, settings, host, found.expected) || (ends && !keeps)
   found.splits = !keeps && isLarge(settings, found.expected)
   if (found.splits || (!keeps && hasLargeFile(found))) found.scratch = createReadScratch()
   found.ahead = createReadAhead(pool, host, found)

@@ -106,8 +106,11 @@ export interface Host {
   random(into: Uint8Array): void
   /** Resolves once the event loop has run what waits there; without it nothing else runs during a link. */
   turn?(): Promise<void>
-  /** Told once a link, before it reads its inputs, how many bytes they have. */
-  foresee?(bytes: number): void
+  /**
+   * Told once a link, before it reads its inputs, how many bytes they have, and whether it will ask for `sha256`. Returns whether the
+   * process ends with the link, so that none of its memory need be collected.
+   */
+  foresee?(bytes: number, signs: boolean): boolean
   /** Frees the memory of buffers that nothing refers to. */
   collect?(): void
   /** Bytes of memory that the process uses now, and the most it has used. */

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { helloInputs } from '../../bench/jobs.ts'
 import { optimizeLate } from '../../src/cli/optimizeLate.ts'
 import { createNodeHost } from '../../src/host/node.ts'
+import { linkKeeping } from '../../src/link.ts'
 import { link } from '../../src/node.ts'
 
 const MACOS_13 = 0x000d0000
@@ -21,7 +22,7 @@ test('a host is told the size of the inputs before any is read', async () => {
     arch: 'arm64',
     platform: { name: 'macos', minVersion: MACOS_13, sdkVersion: MACOS_13 },
     inputs: [...inputs.map((path) => ({ path })), { library: 'System' }],
-    host: { ...node, readInto, foresee: (bytes) => void told.push(bytes) },
+    host: { ...node, readInto, foresee: (bytes) => told.push(bytes) > 0 },
     write: false,
   })
   assert.ok(told[0]! >= size && told[0]! < size + 64 * inputs.length)
@@ -31,8 +32,34 @@ test('a host is told the size of the inputs before any is read', async () => {
 test('V8 optimizes later for inputs of some megabytes, and for no others', () => {
   const set: string[] = []
   const { foresee } = optimizeLate(createNodeHost(), (flags) => set.push(flags))
-  for (const megabytes of [0.1, 48, 800]) foresee!(megabytes * 2 ** 20)
+  for (const megabytes of [0.1, 48, 800]) foresee!(megabytes * 2 ** 20, true)
   assert.deepEqual(set, [])
-  foresee!(4 * 2 ** 20)
+  foresee!(4 * 2 ** 20, false)
   assert.match(set.join(), /^--interrupt-budget=\d+$/)
+})
+
+test('what hashes is loaded before V8 has other flags', () => {
+  const done: string[] = []
+  const node = createNodeHost()
+  const host = { ...node, sha256: () => void done.push('sha256') }
+  optimizeLate(host, () => done.push('flags')).foresee!(4 * 2 ** 20, true)
+  assert.deepEqual(done, ['sha256', 'flags'])
+})
+
+test('memory is shared where the process ends with the link, and the output is the same', async () => {
+  const options = {
+    arch: 'arm64' as const,
+    platform: { name: 'macos' as const, minVersion: MACOS_13, sdkVersion: MACOS_13 },
+    inputs: [...helloInputs('arm64').map((path) => ({ path })), { library: 'System' }],
+    write: false,
+  }
+  const node = createNodeHost()
+  const plain = await linkKeeping({ ...options, host: node })
+  const ending = await linkKeeping({ ...options, host: { ...node, foresee: () => true } })
+  const kept = await linkKeeping({ ...options, host: { ...node, foresee: () => true } }, true)
+  assert.deepEqual(
+    [plain, ending, kept].map(({ done }) => done.arenas.shared),
+    [false, true, false],
+  )
+  assert.deepEqual(ending.result.outputFiles, plain.result.outputFiles)
 })
