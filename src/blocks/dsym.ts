@@ -12,6 +12,8 @@ import { PLATFORM_NUMBERS } from '../formats/tbd/platforms.ts'
 import { type FilePart, type Host, HostError } from '../host/host.ts'
 import { isSameFile } from '../session/fileRecords.ts'
 import { type Debug, type DwarfSection, filesWithUnits, newUnit, PRODUCER, type UnitPlaces } from './debug.ts'
+import type { Base } from './linked/base.ts'
+import { linkedSegment, segmentName } from './linked/header.ts'
 import { signatureName } from './linkedit.ts'
 import { UUID_SIZE } from './sign.ts'
 import type { State } from './state.ts'
@@ -22,6 +24,8 @@ const MODE = 0o644
 /** LC_UUID stands in front. */
 const UUID_AT = macho.HEADER_SIZE + 8
 const SYMTAB_AT = macho.HEADER_SIZE + 24 + 24
+const SEGMENT_FILE_OFFSET = 40
+const SECTION_FILE_OFFSET = 48
 
 const PARTS = ['lines', 'info', 'ranges', 'addresses'] as const
 const NAMES = {
@@ -124,18 +128,32 @@ function commands(
   const sink = new ByteSink()
   const segments = state.segmentOrder
   for (const word of [macho.MH_MAGIC_64, arch.cputype, arch.cpusubtype, macho.MH_DSYM]) sink.u32(word)
-  for (const word of [segments.length + 4, 0, 0, 0]) sink.u32(word)
+  for (const word of [segments.length + (state.base?.segments ?? 0) + 4, 0, 0, 0]) sink.u32(word)
   for (const word of [macho.LC_UUID, 8 + UUID_SIZE]) sink.u32(word)
   sink.append(bytes.subarray(uuidAt, uuidAt + UUID_SIZE))
   const { name, minVersion, sdkVersion } = settings.platform
   for (const word of [macho.LC_BUILD_VERSION, 24, PLATFORM_NUMBERS[name], minVersion, sdkVersion, 0]) sink.u32(word)
   const symbolsEnd = linkedit + symbols * macho.NLIST_SIZE
   for (const word of [macho.LC_SYMTAB, 24, linkedit, symbols, symbolsEnd, strings]) sink.u32(word)
+  if (state.base !== null) appendLinkedSegments(state, state.base, sink)
   for (const segment of segments) imageSegment(state, sink, segment, linkedit, symbolsEnd + strings - linkedit)
   dwarfSegment(state, sink, sections)
   const made = sink.finish()
   writeU32(made, 20, made.length - macho.HEADER_SIZE)
   return made
+}
+
+/** Those of a linked file, whose symbols number their sections. */
+function appendLinkedSegments(state: State, base: Base, sink: ByteSink): void {
+  for (const { at, size } of base.image.commands
+    .filter(({ cmd }) => cmd === macho.LC_SEGMENT_64)
+    .slice(0, base.segments)) {
+    const command = linkedSegment(state, base, at, size)
+    command.fill(0, SEGMENT_FILE_OFFSET, SEGMENT_FILE_OFFSET + 16)
+    for (let section = macho.SEGMENT_COMMAND_SIZE; section < size; section += macho.SECTION_SIZE)
+      command.fill(0, section + SECTION_FILE_OFFSET, section + SECTION_FILE_OFFSET + 4)
+    sink.append(command)
+  }
 }
 
 /** Only __LINKEDIT has something in this file. */
@@ -149,13 +167,14 @@ function imageSegment(state: State, sink: ByteSink, segment: number, at: number,
   outputs.sort((a, b) => Section.index[a] - Section.index[b])
   sink.u32(macho.LC_SEGMENT_64)
   sink.u32(macho.SEGMENT_COMMAND_SIZE + outputs.length * macho.SECTION_SIZE)
-  name16(sink, names[segment])
+  const name = segmentName(state, segment)
+  name16(sink, name)
   for (const value of [Extent.address[segment], Extent.size[segment], own ? at : 0, own ? size : 0]) sink.u64(value)
   for (const word of [Segment.maxProtection[segment], Segment.protection[segment], outputs.length, 0]) sink.u32(word)
   for (const output of outputs) {
     const { address, size: sizes } = state.outputs.Extent
     name16(sink, state.outputs.names[output])
-    name16(sink, names[segment])
+    name16(sink, name)
     sink.u64(address[output])
     sink.u64(sizes[output])
     for (const word of [0, Section.alignPow2[output], 0, 0, Section.flags[output]]) sink.u32(word)

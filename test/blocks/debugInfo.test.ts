@@ -5,11 +5,13 @@ import { test } from 'node:test'
 import { randomFrom } from '../../bench/random.ts'
 import type { BlockImage, BlockUpdate } from '../../src/blocks.ts'
 import { readImage } from '../../src/formats/macho/image.ts'
+import { link, openImage } from '../../src/node.ts'
+import { compile } from '../helpers/clang.ts'
 import { command } from '../helpers/command.ts'
-import { tempFolder } from '../helpers/paths.ts'
+import { libSystem, tempFolder } from '../helpers/paths.ts'
 import { runImage, verifyImage } from '../helpers/run.ts'
-import { createTarget, forEachTarget } from '../helpers/targets.ts'
-import { functionOf, newImage, type Step } from './build.ts'
+import { createTarget, forEachTarget, targetOptions } from '../helpers/targets.ts'
+import { functionOf, host, newImage, type Step } from './build.ts'
 
 const adds = (count: number): Step[] => Array(count).fill({ add: 1 })
 
@@ -118,6 +120,38 @@ forEachTarget((target) => {
     image.updateBlock(plain, functionOf(arch, adds(3)))
     flush(image)
     checkDwarf(output)
+    image.dispose()
+  })
+
+  test(`lines of edits of a linked file go into a bundle that has its segments (${target.name})`, async () => {
+    const folder = tempFolder()
+    const [linked, output] = [join(folder, 'linked'), join(folder, 'program')]
+    const source = '__attribute__((optnone, noinline)) int step(int x) { return x; } int main() { return step(1); }'
+    await link({ inputs: [compile(arch, source), libSystem], output: linked, ...targetOptions(target) })
+    const image = openImage(linked, { host, output, write: true })
+    const [step, helper] = [image.lookup('_step')!, image.declareBlock('_helper')]
+    const frame = { unwind: { encoding: arch === 'arm64' ? 0x04000000 : 0x01000000 } }
+    image.updateBlock(helper, withLines(functionOf(arch, adds(2)), '/src/main.toy', 100))
+    for (const unwind of [{}, frame]) {
+      image.updateBlock(step, { ...withLines(functionOf(arch, [{ call: helper }]), '/src/main.toy', 10), ...unwind })
+      flush(image)
+      verifyImage(target, output)
+      assert.equal(runImage(target, output).status, 3)
+      checkDwarf(output)
+      const path = dwarfOf(output)
+      assert.equal(lookup(path, image.addressOf(helper) + 8), 'helper main.toy:102')
+      const [own, companion] = [output, path].map((file) => readImage(readFileSync(file)))
+      const places = ({ segments }: typeof own) =>
+        segments.flatMap(({ name, vmAddress, sections }) => [
+          `${name} ${vmAddress}`,
+          ...sections.map((one) => `${one.segment},${one.name} ${one.address} ${one.size}`),
+        ])
+      const wanted = places(own)
+      assert.deepEqual(places(companion).slice(0, wanted.length), wanted)
+      const names = command('llvm-nm-22', [path]).stdout
+      assert.match(names, new RegExp(`${image.addressOf(image.lookup('_main')!).toString(16)} T _main`))
+      assert.match(names, new RegExp(`${image.addressOf(helper).toString(16)} s _helper`))
+    }
     image.dispose()
   })
 

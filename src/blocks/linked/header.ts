@@ -15,7 +15,7 @@ import * as macho from '../../formats/macho/constants.ts'
 import type { LoadCommand } from '../../formats/macho/image.ts'
 import type { State } from '../state.ts'
 import { unwindSize } from '../unwindLeaves.ts'
-import type { Base, LinkedUnwind } from './base.ts'
+import type { Base } from './base.ts'
 
 /** What the segments of edits are called in the file. */
 const NAMES: Readonly<Record<string, string>> = {
@@ -99,18 +99,25 @@ function encodeCommand(state: State, base: Base, { cmd, at, size }: LoadCommand,
     default:
       if (DROPPED.includes(cmd)) return 0
   }
-  const start = sink.length
-  sink.append(base.header.subarray(at, at + size))
-  if (base.unwind !== null && base.unwind.headerAt > at && base.unwind.headerAt < at + size)
-    moveUnwindSection(state, base.unwind, sink.bytes, start + base.unwind.headerAt - at)
+  sink.append(cmd === macho.LC_SEGMENT_64 ? linkedSegment(state, base, at, size) : base.header.subarray(at, at + size))
   return 1
 }
 
-/** Address, size and offset of the section with the file's unwind information. */
-function moveUnwindSection(state: State, { offset }: LinkedUnwind, bytes: Uint8Array, at: number): void {
-  writeU64(bytes, at + 32, state.settings.imageBase + offset)
-  writeU64(bytes, at + 40, unwindSize(state))
-  writeU32(bytes, at + 48, offset)
+/** Name of a segment of edits. */
+export function segmentName({ segments, base }: State, segment: number): string {
+  const name = segments.names[segment]
+  return base === null ? name : (NAMES[name] ?? name)
+}
+
+/** A copy of a segment's command, with the unwind information where it stands now. */
+export function linkedSegment(state: State, base: Base, at: number, size: number): Uint8Array {
+  const command = base.header.slice(at, at + size)
+  if (base.unwind === null || base.unwind.headerAt < at || base.unwind.headerAt >= at + size) return command
+  const section = base.unwind.headerAt - at
+  writeU64(command, section + 32, state.settings.imageBase + base.unwind.offset)
+  writeU64(command, section + 40, unwindSize(state))
+  writeU32(command, section + 48, base.unwind.offset)
+  return command
 }
 
 function encodeDyldInfo(state: State, cmd: number, sink: ByteSink): number {
