@@ -54,12 +54,13 @@ function fillRows(link: Link, made: UnwindTable): void {
     const target = Entry.fde[row] === 0 ? Entry.personality[row] : 0
     if (target !== 0 && !ids.has(target)) ids.set(target, link.personalities.push(target) - 1)
     made.block[at] = Range.block[row]
-    made.offset[at] = Range.offset[row]
     made.row[at] = row
     made.length[at] = Range.length[row]
     made.encoding[at] = Entry.encoding[row]
-    made.personality[at] = target === 0 ? 0 : ids.get(target)!
-    made.lsda[at] = Entry.lsda[row]
+    // Most have none of these, and pages that nothing is written to cost nothing.
+    if (Range.offset[row] !== 0) made.offset[at] = Range.offset[row]
+    if (target !== 0) made.personality[at] = ids.get(target)!
+    if (Entry.lsda[row] !== 0) made.lsda[at] = Entry.lsda[row]
   }
 }
 

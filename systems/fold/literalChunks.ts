@@ -56,7 +56,13 @@ function hashSection(link: Link, { sections, pools, poolBits, bases, hash }: Lit
 export function leadLiteralChunks(link: Link, job: LiteralJob, take: () => number): void {
   for (let shard = take(); shard >= 0; shard = take()) {
     const table = createTable(job, shard)
-    for (let i = 0; i < job.sections.length; i++) leadSection(link, job, table, i)
+    for (let i = 0; i < job.sections.length; i++)
+      for (let row = job.bases[i]; row < job.bases[i + 1]; row += AHEAD) {
+        const end = Math.min(row + AHEAD, job.bases[i + 1])
+        touchEntries(job, table, row, end)
+        touchTexts(link, job, table, row, end)
+        leadRows(link, job, table, i, row, end)
+      }
   }
 }
 
@@ -68,6 +74,9 @@ const ENTRY = 4
 /** Sizes from here on are told apart by the column. */
 const LARGE = 0xffffff
 
+/** Literals that are looked up together: reads of their entries and texts, which miss the caches, overlap. */
+const AHEAD = 256
+
 interface LiteralTable {
   shard: number
   /** A hash shifted by so much gives its shard. */
@@ -75,6 +84,8 @@ interface LiteralTable {
   entries: Uint32Array
   /** Of hashes without the pool's number. */
   mask: number
+  /** What reading ahead has summed up, so that it is not left out. */
+  touched: number
 }
 
 function createTable({ hash, shardBits }: LiteralJob, shard: number): LiteralTable {
@@ -83,10 +94,35 @@ function createTable({ hash, shardBits }: LiteralJob, shard: number): LiteralTab
   for (let row = 0; row < hash.length; row++) if (hash[row] >>> shift === shard) count++
   let size = 1024
   while (size < count * 2) size *= 2
-  return { shard, shift, entries: new Uint32Array(size * ENTRY), mask: size - 1 }
+  return { shard, shift, entries: new Uint32Array(size * ENTRY), mask: size - 1, touched: 0 }
 }
 
-function leadSection(link: Link, job: LiteralJob, table: LiteralTable, i: number): void {
+function touchEntries({ hash, poolBits }: LiteralJob, table: LiteralTable, from: number, end: number): void {
+  const { shard, shift, entries, mask } = table
+  let sum = 0
+  for (let row = from; row < end; row++)
+    if (hash[row] >>> shift === shard) sum += entries[((hash[row] >>> poolBits) & mask) * ENTRY]
+  table.touched = sum
+}
+
+function touchTexts(
+  { arenas: { list } }: Link,
+  { hash, poolBits }: LiteralJob,
+  table: LiteralTable,
+  from: number,
+  end: number,
+): void {
+  const { shard, shift, entries, mask } = table
+  let sum = 0
+  for (let row = from; row < end; row++) {
+    if (hash[row] >>> shift !== shard) continue
+    const at = ((hash[row] >>> poolBits) & mask) * ENTRY
+    if (entries[at + 1] === hash[row]) sum += list[entries[at + 3] >>> 24].bytes[entries[at + 2]]
+  }
+  table.touched = sum
+}
+
+function leadRows(link: Link, job: LiteralJob, table: LiteralTable, i: number, from: number, end: number): void {
   const { flags, alignPow2, offset } = link.blocks.Extent
   const { leader } = link.blocks.Placement
   const { shard, shift } = table
@@ -95,8 +131,7 @@ function leadSection(link: Link, job: LiteralJob, table: LiteralTable, i: number
   const before = link.sections.Blocks.first[section] - job.bases[i]
   const arena = arenaOf(link, section)
   const base = link.sections.Bytes.position[section]
-  const end = job.bases[i + 1]
-  for (let row = job.bases[i]; row < end; row++) {
+  for (let row = from; row < end; row++) {
     if (hash[row] >>> shift !== shard) continue
     const block = before + row
     const leads = findLiteral(link, table, block, hash[row], poolBits, arena, base + offset[block])
