@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // The command `ld64.colonnade`.
+import { hashBytes } from '../core/hash.ts'
 import type { Host } from '../host/host.ts'
 import { createNodeHost, serveWorker, WORKER_WORD } from '../host/node.ts'
 import { optimizeLate } from './optimizeLate.ts'
@@ -54,10 +55,13 @@ async function serveLinks(words: readonly string[], { stderr, env, host, maker, 
   return serve(words, { stderr, env, host, maker: maker!(), program: program! })
 }
 
-/** Version, size and time of the command's file. */
+/** Version, size, time and hash of the command's file: packages may give all files one time, and it holds the hash of the program. */
 function makerOf(host: Host, path: string): string {
   const stat = host.stat(path)
-  return stat === null ? VERSION : `${VERSION} ${stat.size}-${stat.mtimeSeconds}`
+  if (stat === null) return VERSION
+  const bytes = new Uint8Array(stat.size)
+  const size = host.readInto(path, bytes, 0, bytes.length, 0)
+  return `${VERSION} ${stat.size}-${stat.mtimeSeconds}-${hashBytes(bytes, 0, size).toString(16)}`
 }
 
 /** The same file is what workers run. Only its argument is looked at: loading node:worker_threads takes milliseconds. */

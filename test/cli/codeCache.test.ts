@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -58,4 +58,20 @@ test('the command links the same bytes whatever stands in the place of its code 
     readdirSync(folder),
     names.filter((name) => name !== 'ld64.cache'),
   )
+})
+
+test('a build whose files have the size and the time of another is told apart by what goes on from its snapshots', () => {
+  const args = ['-arch', 'arm64', '-platform_version', 'macos', '13.0', '13.0', ...helloInputs('arm64'), '-lSystem']
+  const link = [join(folder, 'ld64.js'), ...args, '-o', join(folder, 'kept'), '--incremental']
+  const run = () => spawnSync(process.execPath, link, { encoding: 'utf8' })
+  assert.equal(run().stderr, '')
+  assert.equal(run().stderr, '')
+  const path = join(folder, 'ld64.js')
+  const { atime, mtime } = statSync(path)
+  const text = readFileSync(path, 'utf8')
+  const id = /[0-9a-f]{16}(?= )/.exec(text)![0]
+  writeFileSync(path, text.replace(id, '0123456789abcdef'))
+  utimesSync(path, atime, mtime)
+  assert.match(run().stderr, /was written by another build of the linker/)
+  writeFileSync(path, text)
 })
