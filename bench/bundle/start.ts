@@ -6,13 +6,15 @@
 //   dist/ld64.cache       V8's code cache of the program, then the key. Without it, or when the key or V8 refuses it
 //                         (another Node, other flags), the program is compiled from its text.
 //   dist/ld64.incremental.cache  the same with what patches run: twice as large, and read where they are asked for.
-import { readFileSync } from 'node:fs'
+import { readFileSync, realpathSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { Script } from 'node:vm'
 
 /** Hash of the program: of the text V8 compares the length alone. */
 declare const PROGRAM_ID: string
 
-const stem = `${__dirname}/ld64`
+// With --preserve-symlinks-main this is where a link to it stands.
+const stem = `${dirname(realpathSync(__filename))}/ld64`
 const filename = `${stem}.program.js`
 const script = new Script(readFileSync(filename, 'latin1'), {
   filename,

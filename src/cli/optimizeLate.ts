@@ -13,10 +13,18 @@ const LEAST_BYTES = 1 << 20
 /** More input pays back what is optimized early (75 MB: 2 to 4 % slower), and workers with other flags of V8 could not take the code cache. */
 const MOST_BYTES = 32 << 20
 
+/** V8 that has the flag. It tells on standard error of one that it does not have. */
+const LAST_MAJOR = 13
+
 /** The host of a command that links once: with inputs of that size, this process optimizes later. */
-export function optimizeLate(host: Host, setFlags: (flags: string) => void = setV8Flags): Host {
+export function optimizeLate(
+  host: Host,
+  setFlags: (flags: string) => void = setV8Flags,
+  version: string = process.versions.v8,
+): Host {
   const foresee = (bytes: number, signs: boolean) => {
     if (bytes < LEAST_BYTES || bytes >= MOST_BYTES) return false
+    if (Number.parseInt(version) > LAST_MAJOR) return true
     // Node's own code cache is of no use under other flags: node:crypto would take 4.5 ms to load, not 1.7.
     if (signs) host.sha256(new Uint8Array(0), 0, 0, new Uint8Array(SHA256_SIZE), 0)
     setFlags(`--interrupt-budget=${PATIENCE}`)

@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -58,6 +68,13 @@ test('the command links the same bytes whatever stands in the place of its code 
     readdirSync(folder),
     names.filter((name) => name !== 'ld64.cache'),
   )
+})
+
+test('the command finds its program from links to it, also where Node leaves them as they are', () => {
+  const path = join(mkdtempSync(join(folder, 'bin-')), 'ld64.js')
+  symlinkSync(join(folder, 'ld64.js'), path)
+  for (const flags of [[], ['--preserve-symlinks-main']])
+    assert.match(execFileSync(process.execPath, [...flags, path, '--version'], { encoding: 'utf8' }), /colonnade/i)
 })
 
 test('a build whose files have the size and the time of another is told apart by what goes on from its snapshots', () => {

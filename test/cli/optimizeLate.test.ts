@@ -38,6 +38,16 @@ test('V8 optimizes later for inputs of some megabytes, and for no others', () =>
   assert.match(set.join(), /^--interrupt-budget=\d+$/)
 })
 
+test('V8 that may not know the flag is left as it is', () => {
+  const set: string[] = []
+  const told = ['11.3.244.8-node.38', '13.6.233.10-node.26', '14.1.146.11-node.9'].map((version) => {
+    const { foresee } = optimizeLate(createNodeHost(), () => set.push(version), version)
+    return foresee!(4 * 2 ** 20, false)
+  })
+  assert.deepEqual(told, [true, true, true])
+  assert.deepEqual(set, ['11.3.244.8-node.38', '13.6.233.10-node.26'])
+})
+
 test('what hashes is loaded before V8 has other flags', () => {
   const done: string[] = []
   const node = createNodeHost()
