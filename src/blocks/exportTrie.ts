@@ -151,10 +151,11 @@ function exportAddress(state: State, block: number): number {
 
 function exportFlags(state: State, block: number): number {
   const { Place, Entry } = state.blocks
-  if (state.base !== null && isLinked(state, block)) return state.base.exportFlags[block - state.base.firstBlock]
   if (Place.flags[block] & EDIT_REEXPORT) return EXPORT_SYMBOL_FLAGS_REEXPORT
   const weak = Place.flags[block] & EDIT_WEAK ? EXPORT_SYMBOL_FLAGS_WEAK_DEFINITION : 0
   const resolved = Entry.resolver[block] === 0 ? 0 : EXPORT_SYMBOL_FLAGS_STUB_AND_RESOLVER
+  if (state.base !== null && isLinked(state, block))
+    return state.base.exportFlags[block - state.base.firstBlock] | weak | resolved
   return weak | resolved | (Entry.descriptor[block] === 0 ? 0 : EXPORT_SYMBOL_FLAGS_KIND_THREAD_LOCAL)
 }
 

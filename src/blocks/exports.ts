@@ -16,12 +16,12 @@ import { forgetEntry } from './entryPoint.ts'
 import { blockOf } from './handles.ts'
 import { componentsOf } from './layout.ts'
 import { EXPORT_SYMBOL_FLAGS_KIND_THREAD_LOCAL as THREAD_LOCAL } from '../formats/macho/constants.ts'
-import { isLinked, isLinkedVariable } from './linked/base.ts'
+import { isBoundByName, isLinked, isLinkedVariable } from './linked/base.ts'
 import { addToIndex, dropFromIndex, findName } from './nameIndex.ts'
 import { routeThroughStub } from './references.ts'
 import { releaseFreed } from './release.ts'
 import { type State, takeRow } from './state.ts'
-import { addString, checkName, freeString, stringBytes } from './strings.ts'
+import { addString, checkName, freeString, stringBytes, stringText } from './strings.ts'
 import { addSymbol, dropSymbol, writeSymbol } from './symbols.ts'
 import type { ExportOptions } from './types.ts'
 
@@ -64,7 +64,8 @@ export function exportBlock(state: State, block: number, options: ExportOptions)
   if ((flags[block] & GLOBAL) === wanted && resolvers[block] === resolver) return
   const flagged = (flags[block] & ~GLOBAL) | wanted
   checkStrong(state, 'exportSymbol', block, stringBytes(state, string[block]), flagged, section[block])
-  unexport(state, block)
+  checkBound(state, 'exportSymbol', block)
+  withdraw(state, block)
   setResolver(state, block, resolver)
   setGlobal(state, block, wanted)
   addToIndex(state, block)
@@ -106,6 +107,19 @@ export function unexport(state: State, block: number): void {
   const { flags } = state.blocks.Place
   if ((flags[block] & EDIT_EXPORTED) === 0) return
   if (flags[block] & EDIT_REEXPORT) throw new TypeError('unexportSymbol: a re-export is freed')
+  checkBound(state, 'unexportSymbol', block)
+  withdraw(state, block)
+}
+
+/** @throws TypeError for what dyld finds by its name for the linked file itself. */
+function checkBound(state: State, caller: string, block: number): void {
+  if (!isLinked(state, block) || !isBoundByName(state, block)) return
+  const name = stringText(state, state.blocks.Entry.string[block])
+  throw new TypeError(`${caller}: the linked file finds ${name} by its name, as it is weak`)
+}
+
+function withdraw(state: State, block: number): void {
+  if ((state.blocks.Place.flags[block] & EDIT_EXPORTED) === 0) return
   forgetName(state, block)
   setResolver(state, block, 0)
   setGlobal(state, block, 0)
@@ -147,10 +161,18 @@ function setGlobal(state: State, block: number, wanted: number): void {
   touchLines(state, block)
   if (placed) dropSymbol(state, block)
   flags[block] = (flags[block] & ~GLOBAL) | wanted
-  if (state.base !== null && isLinked(state, block))
-    state.base.exportFlags[block - state.base.firstBlock] = isLinkedVariable(state, block) ? THREAD_LOCAL : 0
+  if (isLinked(state, block)) setLinkedFlags(state, block)
   if (placed) addSymbol(state, block)
   state.stale.exports = true
+}
+
+/** Of what is exported as it was linked those of the file, which `compact` has. */
+function setLinkedFlags(state: State, block: number): void {
+  const { exportFlags, original, firstBlock } = state.base!
+  const number = block - firstBlock
+  const asLinked = (state.blocks.Place.flags[block] & GLOBAL) === (original.flags[number] & GLOBAL)
+  const kind = isLinkedVariable(state, block) ? THREAD_LOCAL : 0
+  exportFlags[number] = asLinked ? original.exportFlags[number] : kind
 }
 
 export function rename(state: State, block: number, text: string): void {
@@ -160,6 +182,7 @@ export function rename(state: State, block: number, text: string): void {
   if (Place.flags[block] & EDIT_UNDEFINED && findUndefined(state, name) !== 0)
     throw new TypeError(`renameBlock: ${text} is a name already`)
   checkStrong(state, 'renameBlock', block, name, Place.flags[block], Place.section[block])
+  checkBound(state, 'renameBlock', block)
   if (Place.flags[block] & EDIT_REEXPORT) dropFromIndex(state, block)
   else if (known) forgetName(state, block)
   forgetEntry(state, block)

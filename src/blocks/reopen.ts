@@ -56,6 +56,8 @@ export interface EditedFile {
 /** Handles of what a linked file brings, by number. */
 export interface LinkedHandles {
   blockAt: (number: number) => BlockHandle | undefined
+  /** Empty where there is none. */
+  nameAt: (number: number) => string
   imports: ImportHandle[]
   /** Libraries, and imports that are needed. */
   begin: (links: RecordedLinks) => void
@@ -120,7 +122,8 @@ export function fill(
   const filling: Filling = { file, to, blocks: [], imports: linked?.imports ?? [], linked, taken }
   const changes = record.linked?.changes ?? []
   if (record.linked !== null) at({ at: file.recordAt, name: 'its libraries' }, () => linked!.begin(record.linked!))
-  for (const change of changes) at(change, () => hideChanged(filling, change))
+  const wanted = new Set(changes.map(({ name }) => name))
+  for (const change of changes) at(change, () => hideChanged(filling, change, wanted))
   for (const change of changes) at(change, () => renameChanged(filling, change))
   for (const made of record.imports) at(made, () => filling.imports.push(addImport(to, made)))
   for (const block of record.blocks) at(block, () => filling.blocks.push(declare(filling, block)))
@@ -146,9 +149,15 @@ function changedBlock({ linked }: Filling, { number }: RecordedChange): BlockHan
   return block
 }
 
-/** Names are given up before others take them. */
-function hideChanged(filling: Filling, change: RecordedChange): void {
-  if (change.changes & CHANGED_EXPORT) filling.to.unexportSymbol(changedBlock(filling, change))
+/** Names are given up before others take them: those that go from one block to another have one that nobody wants in between. */
+function hideChanged(filling: Filling, change: RecordedChange, wanted: ReadonlySet<string>): void {
+  const { to, linked } = filling
+  const { changes, number } = change
+  if (changes & CHANGED_EXPORT) to.unexportSymbol(changedBlock(filling, change))
+  if ((changes & CHANGED_NAME) === 0 || !wanted.has(linked!.nameAt(number))) return
+  let name = `${number}`
+  while (wanted.has(name) || to.lookup(name) !== null) name += '_'
+  to.renameBlock(changedBlock(filling, change), name)
 }
 
 function renameChanged(filling: Filling, change: RecordedChange): void {

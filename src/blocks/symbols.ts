@@ -130,9 +130,11 @@ function writeLinkedSymbol(state: State, at: number, owner: number): void {
   const { bytes } = state.tables.symbols
   bytes.set(rows.subarray(from, from + macho.NLIST_SIZE), at)
   const external = groupOf(state, owner) === EXTERNAL
-  const known = external ? macho.N_EXT : state.blocks.Place.flags[owner] & EDIT_HIDDEN ? macho.N_PEXT : 0
+  const flags = state.blocks.Place.flags[owner]
+  const known = external ? macho.N_EXT : flags & EDIT_HIDDEN ? macho.N_PEXT : 0
   writeU32(bytes, at, state.strings.Text.offset[state.blocks.Entry.string[owner]])
   bytes[at + 4] = (bytes[at + 4] & ~(macho.N_EXT | macho.N_PEXT)) | known
+  if (external && flags & EDIT_WEAK) bytes[at + 6] |= macho.N_WEAK_DEF
   touchTable(state.tables.symbols, at, at + macho.NLIST_SIZE)
 }
 

@@ -6,6 +6,9 @@ import { test } from 'node:test'
 import { randomFrom } from '../../bench/random.ts'
 import type { BlockHandle, BlockImage, ImportHandle } from '../../src/blocks.ts'
 import { FormatError } from '../../src/core/bytes.ts'
+import { decodeExportTrie } from '../../src/formats/dyld/exportTrie.ts'
+import { EXPORT_SYMBOL_FLAGS_WEAK_DEFINITION, LC_DYLD_EXPORTS_TRIE } from '../../src/formats/macho/constants.ts'
+import { readImage } from '../../src/formats/macho/image.ts'
 import type { LinkOptions } from '../../src/index.ts'
 import { link, openImage } from '../../src/node.ts'
 import { compile } from '../helpers/clang.ts'
@@ -298,4 +301,80 @@ test('a record of a linked file that is damaged is told', async () => {
       assert.ok(trouble instanceof FormatError, `${i}: ${(trouble as Error).stack}`)
     }
   }
+})
+
+test('names that go round among linked functions, or come back, are compacted and recorded', async () => {
+  const target = createTarget('arm64', 'chained')
+  const file = await linked(target)
+  const { image, linked: own } = open(target, file)
+  const rename = (from: string, to: string) => image.renameBlock(own.get(from)!, to)
+  const fresh = openImage(file)
+  fresh.compact()
+  for (const [from, to] of [
+    ['_f0', '_aside'],
+    ['_f1', '_f0'],
+    ['_f0', '_f1'],
+  ])
+    rename(from, to)
+  const addresses = [image.addressOf(image.lookup('_f0')!), image.addressOf(image.lookup('_f1')!)]
+  assert.deepEqual(addresses, [image.addressOf(own.get('_f1')!), image.addressOf(own.get('_f0')!)])
+  const again = openImage(bytesOf(image, true))
+  image.compact()
+  again.compact()
+  assert.ok(bytesOf(again).equals(bytesOf(image)))
+  assert.deepEqual([again.addressOf(again.lookup('_f0')!), again.addressOf(again.lookup('_f1')!)], addresses)
+  for (const [from, to] of [
+    ['_f0', '_aside'],
+    ['_f1', '_f1'],
+    ['_f0', '_f0'],
+  ])
+    rename(from, to)
+  image.compact()
+  assert.ok(bytesOf(image).equals(bytesOf(fresh)))
+})
+
+const WEAK = `
+__attribute__((weak)) int overridable(int x) { return x; }
+__attribute__((weak)) int bound(int x) { return x; }
+int plain(int x) { return bound(x); }
+int main() { return plain(0); }`
+
+/** Flags in the export trie. */
+function flagsOf(file: Uint8Array): Map<string, number> {
+  const image = readImage(file)
+  const { offset, size } = image.tables.get(LC_DYLD_EXPORTS_TRIE) ?? image.dyldInfo!.exports
+  const flags = new Map<string, number>()
+  decodeExportTrie(file.subarray(offset, offset + size), (name, kind) => void flags.set(name, kind))
+  return flags
+}
+
+forEachTarget((target) => {
+  test(`what of a linked file is exported again is weak as it was, or as is asked (${target.name})`, async () => {
+    const output = join(tempFolder(), 'linked')
+    await link({
+      inputs: [compile(target.arch, WEAK), libSystem],
+      output,
+      adhocCodesign: true,
+      ...targetOptions(target),
+    })
+    const image = openImage(readFileSync(output))
+    const [overridable, plain] = ['_overridable', '_plain'].map((name) => image.lookup(name)!)
+    assert.equal(flagsOf(bytesOf(image)).get('_overridable'), EXPORT_SYMBOL_FLAGS_WEAK_DEFINITION)
+    image.unexportSymbol(overridable)
+    assert.equal(flagsOf(bytesOf(image)).has('_overridable'), false)
+    image.exportSymbol(overridable)
+    image.exportSymbol(plain, { weak: true })
+    const before = flagsOf(bytesOf(image))
+    assert.equal(before.get('_overridable'), EXPORT_SYMBOL_FLAGS_WEAK_DEFINITION)
+    assert.equal(before.get('_plain'), EXPORT_SYMBOL_FLAGS_WEAK_DEFINITION)
+    assert.equal(outputOf(target, image), '')
+    image.compact()
+    assert.deepEqual(flagsOf(bytesOf(image)), before)
+    assert.equal(outputOf(target, image), '')
+    const bound = image.lookup('_bound')!
+    assert.throws(() => image.unexportSymbol(bound), /the linked file finds _bound by its name/)
+    assert.throws(() => image.exportSymbol(bound, { hidden: true }), /the linked file finds _bound by its name/)
+    assert.throws(() => image.renameBlock(bound, '_other'), /the linked file finds _bound by its name/)
+    assert.deepEqual(flagsOf(bytesOf(image)), before)
+  })
 })

@@ -1,10 +1,17 @@
 // An image that was linked before it is edited: it stays where it is, and what edits bring stands behind it, in segments of their own
 // in front of __LINKEDIT, which is made anew. Its symbols are blocks with one range of ids, in the order of its symbol table.
+import { EDIT_EXPORTED, EDIT_HIDDEN } from '../../../components/edits.ts'
 import type { ChainedFixups } from '../../formats/dyld/chainedFixups.ts'
 import type { BindRows } from '../../formats/dyld/bind.ts'
-import { NLIST_SIZE, S_THREAD_LOCAL_VARIABLES, SECTION_TYPE } from '../../formats/macho/constants.ts'
+import {
+  BIND_SPECIAL_DYLIB_WEAK_LOOKUP,
+  NLIST_SIZE,
+  S_THREAD_LOCAL_VARIABLES,
+  SECTION_TYPE,
+} from '../../formats/macho/constants.ts'
 import type { Image, ImageSection } from '../../formats/macho/image.ts'
 import type { State } from '../state.ts'
+import { isSameString } from '../strings.ts'
 import type { OpenOptions } from '../types.ts'
 
 /** Offset of n_sect in struct nlist_64. */
@@ -53,7 +60,7 @@ export interface Base {
   room: number
   options: OpenOptions
   /** Names, EDIT_* and flags in the export trie of its blocks, and flags of its imports, before the first edit. */
-  original: { strings: Uint32Array; flags: Uint16Array; importFlags: Uint8Array }
+  original: { strings: Uint32Array; flags: Uint16Array; exportFlags: Uint8Array; importFlags: Uint8Array }
   /** Its binds before the first edit. */
   allBinds: BindRows
   allWeakBinds: BindRows
@@ -121,4 +128,16 @@ export function sectionOf(state: State, { image, rows, firstBlock }: Base, block
   const section = image.sections[rows[(block - firstBlock) * NLIST_SIZE + NLIST_SECTION] - 1]
   const distance = section === undefined ? -1 : addressOfLinked(state, block) - section.address
   return distance >= 0 && distance < section.size ? section : null
+}
+
+/** Whether the file has binds to the block's name of which dyld takes the one definition for all images. */
+export function isBoundByName(state: State, block: number): boolean {
+  const { imports, allWeakBinds, original, firstBlock } = state.base!
+  if ((original.flags[block - firstBlock] & (EDIT_EXPORTED | EDIT_HIDDEN)) !== EDIT_EXPORTED) return false
+  const string = state.blocks.Entry.string[block]
+  for (let i = 0; i < imports.count; i++)
+    if (imports.ordinals[i] === BIND_SPECIAL_DYLIB_WEAK_LOOKUP && isSameString(state, imports.names[i], string))
+      return true
+  for (let i = 0; i < allWeakBinds.count; i++) if (isSameString(state, allWeakBinds.names[i], string)) return true
+  return false
 }

@@ -13,6 +13,7 @@ import { readRecord } from '../readRecord.ts'
 import { type Contents, fill, type LinkedHandles } from '../reopen.ts'
 import type { State } from '../state.ts'
 import type { BlockHandle, BlockImage, ImportHandle } from '../types.ts'
+import { stringText } from '../strings.ts'
 import { openLinked } from './openLinked.ts'
 import { lacksUnwindRoom, unwindRoomFor } from './unwind.ts'
 
@@ -54,6 +55,8 @@ export function linkedHandles(state: State): LinkedHandles {
   for (let made = 1; made < original.importFlags.length; made++) imports.push(importHandle(state, made))
   return {
     blockAt: (number) => (number >= 0 && number < count ? blockHandle(state, firstBlock + number) : undefined),
+    nameAt: (number) =>
+      number >= 0 && number < count ? stringText(state, state.blocks.Entry.string[firstBlock + number]) : '',
     imports,
     begin: ({ libraries, strong }) => {
       for (const library of libraries) addLibrary(state, 'openImage', library)

@@ -58,6 +58,7 @@ export function openLinked(bytes: Uint8Array, options: OpenOptions, unwindRoom =
   base.original = {
     strings: state.blocks.Entry.string.slice(base.firstBlock, base.firstBlock + base.count) as Uint32Array,
     flags: state.blocks.Place.flags.slice(base.firstBlock, base.firstBlock + base.count) as Uint16Array,
+    exportFlags: base.exportFlags.slice(),
     importFlags: state.imports.Library.flags.slice(0, highestId(state.imports.world) + 1) as Uint8Array,
   }
   replaceTable(state.tables.functionStarts, base.functionStarts)
@@ -144,7 +145,12 @@ function createBase(file: LinkedFile, room: number, source: Uint8Array, options:
     source,
     room,
     options,
-    original: { strings: new Uint32Array(0), flags: new Uint16Array(0), importFlags: new Uint8Array(0) },
+    original: {
+      strings: new Uint32Array(0),
+      flags: new Uint16Array(0),
+      exportFlags: new Uint8Array(0),
+      importFlags: new Uint8Array(0),
+    },
     allBinds: createBindRows(0),
     allWeakBinds: createBindRows(0),
     unwind: null,

@@ -12,7 +12,7 @@ import { type ByteSink, FormatError, fromText, readU32 } from '../../core/bytes.
 import { hashBytes } from '../../core/hash.ts'
 import { type Cursor, readUleb } from '../../formats/dyld/cursor.ts'
 import type { State } from '../state.ts'
-import { stringBytes } from '../strings.ts'
+import { isSameString, stringBytes } from '../strings.ts'
 import type { Base } from './base.ts'
 
 export const CHANGED_NAME = 1
@@ -151,13 +151,13 @@ export function appendLinked(
   }
 }
 
-function changesOf({ blocks }: State, { original, firstBlock, bodies, saved }: Base, i: number): number {
-  const { Place, Entry } = blocks
+function changesOf(state: State, { original, firstBlock, bodies, saved }: Base, i: number): number {
+  const { Place, Entry } = state.blocks
   const block = firstBlock + i
   const exported = (Place.flags[block] & GLOBAL) !== (original.flags[i] & GLOBAL) || Entry.resolver[block] !== 0
   const variable = saved.has(block) && bodies[i] === 0
   return (
-    (Entry.string[block] === original.strings[i] ? 0 : CHANGED_NAME) |
+    (isSameString(state, Entry.string[block], original.strings[i]) ? 0 : CHANGED_NAME) |
     (exported ? CHANGED_EXPORT : 0) |
     (bodies[i] === 0 ? 0 : CHANGED_FUNCTION) |
     (variable ? CHANGED_VARIABLE : 0)
