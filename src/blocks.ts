@@ -10,7 +10,7 @@ import { flushImage } from './blocks/flush.ts'
 import { declareBlock } from './blocks/declare.ts'
 import { freeBlock } from './blocks/freeBlock.ts'
 import { isLinked } from './blocks/linked/base.ts'
-import { compactLinked, linkedHandles, makeUnwindRoom } from './blocks/linked/compact.ts'
+import { compactLinked, linkedHandles, withUnwindRoom } from './blocks/linked/compact.ts'
 import { openLinked } from './blocks/linked/openLinked.ts'
 import { restoreLinked, updateLinked } from './blocks/linked/replace.ts'
 import { blockHandle, blockOf, importHandle, importOf, targetOf } from './blocks/handles.ts'
@@ -141,8 +141,9 @@ function imageOver(state: State): BlockImage {
     declareBlock: (name) => blockHandle(state, declareBlock(state, checkName('declareBlock', name))),
     declareUndefined: (name, { weak = false } = {}) => blockHandle(state, declareUndefined(state, name, weak)),
     updateBlock: (block, update) => {
-      if (state.base !== null) makeUnwindRoom(state, imageOver, update.unwind !== undefined)
-      change(state, of('updateBlock', block), update)
+      const act = () => change(state, of('updateBlock', block), update)
+      if (state.base === null) act()
+      else withUnwindRoom(state, imageOver, update.unwind !== undefined, act)
     },
     freeBlock: (block) => free(state, of('freeBlock', block)),
     renameBlock: (block, name) => rename(state, of('renameBlock', block), name),

@@ -391,3 +391,24 @@ test('unwind information that no table can hold is refused, and changes nothing'
   assert.throws(() => object.updateBlock(object.declareBlock('_f'), { code: new Uint8Array(4), unwind }), TypeError)
   assert.deepEqual(image.flush().contents, before)
 })
+
+test('what is refused of unwind information moves nothing in a linked file', async () => {
+  const target = createTarget('arm64', 'chained')
+  const image = openImage(await linkedProgram(target))
+  const middle = image.lookup('_middle')!
+  const made = image.declareBlock('_made')
+  const address = image.addressOf(middle)
+  const before = Uint8Array.from(image.flush().contents!)
+  const unwind = { encoding: 0x04000000 }
+  for (const [block, code, encoding] of [
+    [made, new Uint8Array(4), 0x01000000],
+    [made, 4, 0x04000000],
+    [999 as BlockHandle, new Uint8Array(4), 0x04000000],
+  ] as const)
+    assert.throws(() => image.updateBlock(block, { section: '__TEXT,__const', code, unwind: { encoding } }), TypeError)
+  assert.equal(image.addressOf(middle), address)
+  assert.deepEqual(image.flush(), { messages: [], contents: before, ranges: [] })
+  image.updateBlock(middle, { code: Uint8Array.from([0xc0, 0x03, 0x5f, 0xd6]), unwind })
+  assert.throws(() => image.updateBlock(made, { code: new Uint8Array(4), unwind: { encoding: 1 } }), TypeError)
+  flushed(target, image)
+})

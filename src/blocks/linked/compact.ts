@@ -22,9 +22,25 @@ export function compactLinked(state: State, over: (state: State) => BlockImage):
   makeAgain(state, over, unwindRoomFor(state, 0))
 }
 
-/** Where a block that is to come needs room for its unwind information. */
-export function makeUnwindRoom(state: State, over: (state: State) => BlockImage, bringsUnwind: boolean): void {
-  if (!lacksUnwindRoom(state, bringsUnwind)) return
+/** Makes room where what `act` brings needs some for its unwind information; what `act` refuses leaves all as it was. */
+export function withUnwindRoom(
+  state: State,
+  over: (state: State) => BlockImage,
+  bringsUnwind: boolean,
+  act: () => void,
+): void {
+  if (!lacksUnwindRoom(state, bringsUnwind)) return act()
+  const before = { ...state }
+  makeUnwindRoom(state, over)
+  try {
+    act()
+  } catch (trouble) {
+    Object.assign(state, before)
+    throw trouble
+  }
+}
+
+function makeUnwindRoom(state: State, over: (state: State) => BlockImage): void {
   try {
     makeAgain(state, over, unwindRoomFor(state, 1))
   } catch (trouble) {
