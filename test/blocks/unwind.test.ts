@@ -208,6 +208,7 @@ forEachTarget((target) => {
 })
 
 const LINKED = `${RUNTIME}
+extern "C" { extern const volatile int variable; const volatile int variable = 1; }
 extern "C" __attribute__((noinline)) int middle(int x) { return thrower(x) + 0; }
 int main() { return run(middle); }`
 
@@ -404,8 +405,12 @@ test('what is refused of unwind information moves nothing in a linked file', asy
     [made, new Uint8Array(4), 0x01000000],
     [made, 4, 0x04000000],
     [999 as BlockHandle, new Uint8Array(4), 0x04000000],
+    [image.lookup('_variable')!, new Uint8Array(4), 0x04000000],
   ] as const)
     assert.throws(() => image.updateBlock(block, { section: '__TEXT,__const', code, unwind: { encoding } }), TypeError)
+  const lines = { lines: [{ offset: 0, line: 1 }], file: 'a.c' }
+  const variable = image.lookup('_variable')!
+  assert.throws(() => image.updateBlock(variable, { code: new Uint8Array(4), ...lines }), /lines are for code/)
   assert.equal(image.addressOf(middle), address)
   assert.deepEqual(image.flush(), { messages: [], contents: before, ranges: [] })
   image.updateBlock(middle, { code: Uint8Array.from([0xc0, 0x03, 0x5f, 0xd6]), unwind })

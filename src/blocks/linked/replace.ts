@@ -93,8 +93,10 @@ function replaceVariable(
   base: Base,
   block: number,
   section: ImageSection,
-  { code, section: wanted, relocations = [] }: BlockUpdate,
+  { code, section: wanted, relocations = [], unwind, lines }: BlockUpdate,
 ): void {
+  if (unwind !== undefined) refuse('unwind information is for code')
+  if (lines !== undefined) refuse('lines are for code')
   const name = `${section.segment},${section.name}`
   if (wanted !== undefined && wanted !== name) refuse(`${nameOf(state, block)} was linked in ${name}, and stays there`)
   if (isZeroFillType(section.flags) || !(code instanceof Uint8Array) || code.length === 0)
