@@ -9,9 +9,10 @@ import * as macho from '../../src/formats/macho/constants.ts'
 
 /** Steps of size classes to a power of two, as log2, and the smallest step in bytes. */
 const TABLE_STEPS = 3
-const TABLE_STEP = 64
-/** Of what dyld reads of pointers, where one more takes some 15 bytes, and of the string table, where one more takes 20. */
-const POINTERS_STEP = 256
+const TABLE_STEP = 128
+/** Of what dyld reads of pointers, where one more takes some 15 bytes, of exports (20 to 30), and of the string table (20). */
+const POINTERS_STEP = 512
+const EXPORTS_STEP = 512
 const STRINGS_STEP = 1024
 /** The smallest step of the symbol table, in rows. */
 const ROW_STEP = 64
@@ -27,8 +28,13 @@ const POINTERS: readonly LinkeditName[] = ['rebase', 'bind', 'weakBind', 'lazyBi
 /** Bytes that a table of `size` bytes takes. An empty one has no room; nor has that of indirect symbols, which sections count. */
 export function tableRoom(link: Link, name: LinkeditName, size: number): number {
   if (link.settings.layout !== 'padded' || name === 'indirect') return size
-  const step = name === 'strings' ? STRINGS_STEP : POINTERS.includes(name) ? POINTERS_STEP : TABLE_STEP
-  return sizeClass(alignUp(size, 8), TABLE_STEPS, step)
+  return sizeClass(alignUp(size, 8), TABLE_STEPS, stepOf(name))
+}
+
+function stepOf(name: LinkeditName): number {
+  if (name === 'strings') return STRINGS_STEP
+  if (name === 'exports') return EXPORTS_STEP
+  return POINTERS.includes(name) ? POINTERS_STEP : TABLE_STEP
 }
 
 /** Bytes that the names of a file's symbols take in the padded layout: there is room for the first one too. */
