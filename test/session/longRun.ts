@@ -1,6 +1,6 @@
 // Hundreds of random edits of one program, each followed by a rebuild that is compared with a fresh link; and what became of them.
 import assert from 'node:assert/strict'
-import { copyFileSync, readFileSync, statSync, utimesSync } from 'node:fs'
+import { copyFileSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { context, link } from '../../src/node.ts'
@@ -22,12 +22,12 @@ import {
   sourceOfMain,
   sourceOfMember,
 } from './longProgram.ts'
+import { createOutcome, note, type Outcome, rebuildLikeFresh } from './tally.ts'
 
 const MACOS_13 = { name: 'macos', minVersion: 13 << 16, sdkVersion: 13 << 16 } as const
 const FILES = 4
 /** Patches between two runs of the program. */
 const RUN_EVERY = 5
-const PAGES: Readonly<Record<Arch, number>> = { x86_64: 0x1000, arm64: 0x4000 }
 
 /** Of the edits of these kinds at least so many are patches. */
 const SHARES: readonly { edits: readonly Edit[]; share: number }[] = [
@@ -47,26 +47,6 @@ const WRITTEN: Readonly<Record<Arch, number>> = { x86_64: 0.65, arm64: 0.8 }
 /** What a change of one constant may write: its page, and those of symbols, signature and header. */
 const MOST_PAGES = 4
 
-/** What became of the edits of one kind. */
-interface Tally {
-  edits: number
-  patches: number
-  /** Why the others were none. */
-  reasons: string[]
-  /** Most pages that a patch of them has changed. */
-  pages: number
-  /** Of patches that follow a patch: bytes written, by bytes of the file. */
-  written: number[]
-}
-
-interface Outcome {
-  modes: Set<string>
-  tallies: Map<Edit, Tally>
-  runs: number
-  /** Pages that the last write has changed, if it was a patch's; else null: the other of the two files is written whole then. */
-  before: number | null
-}
-
 interface Build {
   target: Target
   folder: string
@@ -82,16 +62,16 @@ export async function editForLong(
   seed: number,
   steps: number,
   more: Partial<LinkOptions> = {},
-): Promise<Outcome> {
+): Promise<Outcome<Edit>> {
   const build = await createBuild(target, seed, more)
   const session = context(writeProgram(build))
   await session.rebuild()
-  const outcome: Outcome = { modes: new Set(), tallies: new Map(), runs: 0, before: null }
+  const outcome = createOutcome<Edit>()
   for (let done = 0, patches = 0; done < steps; ) {
     const edit = EDITS[below(build.program, EDITS.length)]
     if (!editLongProgram(build.program, edit)) continue
     const result = await step(build, session, edit, ++done)
-    note(outcome, edit, result, build)
+    note(outcome, edit, result, target.arch, join(build.folder, 'out'))
     if (result.mode !== 'patch' || ++patches % RUN_EVERY !== 0) continue
     check(build, `step ${done}, ${edit}`)
     outcome.runs++
@@ -149,13 +129,7 @@ function put({ folder, sources, target }: Build, name: string, source: string): 
 
 async function step(build: Build, session: Session, edit: Edit, count: number): Promise<RebuildResult> {
   if (edit === 'touch') utimesSync(join(build.folder, 'main.o'), count, count)
-  const options = writeProgram(build)
-  const { inputs, headerPad = 0 } = options
-  const result = await session.rebuild({ options: { inputs, headerPad } })
-  const fresh = await link({ ...options, layout: 'padded', write: false })
-  const same = readFileSync(options.output!).equals(fresh.outputFiles[0].contents)
-  assert.ok(same, `step ${count}, ${edit}: ${result.mode}, ${result.reason}`)
-  return result
+  return await rebuildLikeFresh(session, writeProgram(build), `step ${count}, ${edit}`)
 }
 
 function check({ target, folder, program }: Build, what: string): void {
@@ -164,34 +138,9 @@ function check({ target, folder, program }: Build, what: string): void {
   assert.equal(runImage(target, output).stdout, outputOf(program), what)
 }
 
-function note(outcome: Outcome, edit: Edit, { mode, reason, dirtyPages, timings }: RebuildResult, build: Build): void {
-  const { modes, tallies } = outcome
-  const tally = tallies.get(edit) ?? { edits: 0, patches: 0, reasons: [], pages: 0, written: [] }
-  tallies.set(edit, tally)
-  modes.add(mode)
-  tally.edits++
-  if (mode === 'warm' || mode === 'full') {
-    tally.reasons.push(reason)
-    outcome.before = null
-  }
-  if (mode !== 'patch') return
-  tally.patches++
-  tally.pages = Math.max(tally.pages, dirtyPages)
-  const bytes = timings.find(({ system }) => system === 'output')?.written ?? 0
-  if (outcome.before !== null && SPARING.includes(edit))
-    tally.written.push(shareOf(build, bytes, outcome.before + dirtyPages))
-  if (bytes > 0) outcome.before = dirtyPages
-}
-
-/** The file that is written waits since the rebuild before: it gets the pages of both, and no more. Returns their share of its bytes. */
-function shareOf({ target, folder }: Build, bytes: number, pages: number): number {
-  assert.ok(bytes <= pages * PAGES[target.arch], `${bytes} bytes, ${pages} pages`)
-  return bytes / statSync(join(folder, 'out')).size
-}
-
 /** Edits a program for each form of fixups, `steps` times, and holds what became of the edits to what a session promises. */
 export function testLongEdits(arch: Arch, steps: number): void {
-  const outcomes: Outcome[] = []
+  const outcomes: Outcome<Edit>[] = []
   for (const [i, fixups] of (['chained', 'opcodes'] as const).entries())
     test(`${steps} random edits give what fresh links give, and do what the program says (${arch}, ${fixups})`, async () => {
       const outcome = await editForLong(createTarget(arch, fixups), 11 + i, steps)

@@ -5,8 +5,9 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { libcxx, libSystem, minidyldFolder, root } from '../helpers/paths.ts'
 import { type Arch, createTarget, type Fixups } from '../helpers/targets.ts'
-import { editReal, type RealProgram, type Tally } from './realRun.ts'
+import { editReal, type RealProgram } from './realRun.ts'
 import type { Edit } from './sourceEdits.ts'
+import type { Tally } from './tally.ts'
 
 /** Edits for each trial; COLONNADE_EDITS sets another number. */
 const steps = Number(process.env.COLONNADE_EDITS ?? 120)

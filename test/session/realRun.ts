@@ -1,6 +1,6 @@
 // Random edits of a program's sources, each followed by a rebuild that is compared with a fresh link; and what became of them.
 import assert from 'node:assert/strict'
-import { readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { context, link } from '../../src/node.ts'
 import type { Input, LinkOptions, RebuildResult, Session } from '../../src/types.ts'
@@ -24,6 +24,7 @@ import {
   sourceOf,
   sumOfMarks,
 } from './sourceEdits.ts'
+import { createOutcome, note, type Outcome, rebuildLikeFresh } from './tally.ts'
 
 /** A program as its writer has it. */
 export interface RealProgram {
@@ -46,28 +47,8 @@ interface Build {
   program: SourceProgram
 }
 
-/** What became of the edits of one kind. */
-export interface Tally {
-  edits: number
-  patches: number
-  /** Why the others were none. */
-  reasons: string[]
-  /** Of patches that follow a patch: bytes written, by bytes of the file. */
-  written: number[]
-}
-
-export interface Outcome {
-  modes: Set<string>
-  tallies: Map<Edit, Tally>
-  /** Patches after which the program was run. */
-  runs: number
-  /** Pages that the last write has changed, if it was a patch's; else null: the other of the two files is written whole then. */
-  before: number | null
-}
-
 /** Edits that come once in any case: no change, and another option. */
 const FIRST = 2
-const PAGES = { x86_64: 0x1000, arm64: 0x4000 } as const
 
 /** @throws AssertionError after the first step whose output is not that of a fresh link, or does not do what the sources say */
 export async function editReal(
@@ -76,18 +57,18 @@ export async function editReal(
   seed: number,
   steps: number,
   runEvery: number,
-): Promise<Outcome> {
+): Promise<Outcome<Edit>> {
   const build = await createBuild(target, real, seed)
   const session = context(writeProgram(build))
   await session.rebuild()
   check(build, 'at first')
-  const outcome: Outcome = { modes: new Set(), tallies: new Map(), runs: 0, before: null }
+  const outcome = createOutcome<Edit>()
   for (let done = 0, patches = 0; done < steps; ) {
     const edit = done < FIRST ? EDITS[done] : EDITS[below(build.program, EDITS.length)]
     const file = editSource(build.program, edit)
     if (file === null) continue
     const result = await step(build, session, edit, file, ++done)
-    note(outcome, edit, result, build)
+    note(outcome, edit, result, target.arch, join(build.folder, 'out'))
     if (result.mode !== 'patch' || ++patches % runEvery !== 0) continue
     check(build, `step ${done}, ${edit}`)
     outcome.runs++
@@ -148,13 +129,7 @@ async function step(
   count: number,
 ): Promise<RebuildResult> {
   if (edit === 'touch') utimesSync(join(build.folder, file.name.replace(/\.\w+$/, '.o')), count, count)
-  const options = writeProgram(build)
-  const { inputs, headerPad = 0 } = options
-  const result = await session.rebuild({ options: { inputs, headerPad } })
-  const fresh = await link({ ...options, layout: 'padded', write: false })
-  const same = readFileSync(options.output!).equals(fresh.outputFiles[0].contents)
-  assert.ok(same, `step ${count}, ${edit}: ${result.mode}, ${result.reason}`)
-  return result
+  return await rebuildLikeFresh(session, writeProgram(build), `step ${count}, ${edit}`)
 }
 
 function check({ target, folder, program, real }: Build, what: string): void {
@@ -165,27 +140,4 @@ function check({ target, folder, program, real }: Build, what: string): void {
   assert.equal(stdout.slice(-end.length) + stderr, end, what)
   real.stdout ??= stdout.slice(0, -end.length)
   assert.equal(stdout.slice(0, -end.length), real.stdout, what)
-}
-
-function note(outcome: Outcome, edit: Edit, { mode, reason, dirtyPages, timings }: RebuildResult, build: Build): void {
-  const { modes, tallies } = outcome
-  const tally = tallies.get(edit) ?? { edits: 0, patches: 0, reasons: [], written: [] }
-  tallies.set(edit, tally)
-  modes.add(mode)
-  tally.edits++
-  if (mode === 'warm' || mode === 'full') {
-    tally.reasons.push(reason)
-    outcome.before = null
-  }
-  if (mode !== 'patch') return
-  tally.patches++
-  const bytes = timings.find(({ system }) => system === 'output')?.written ?? 0
-  if (outcome.before !== null) tally.written.push(shareOf(build, bytes, outcome.before + dirtyPages))
-  if (bytes > 0) outcome.before = dirtyPages
-}
-
-/** The file that is written waits since the rebuild before: it gets the pages of both, and no more. Returns their share of its bytes. */
-function shareOf({ target, folder }: Build, bytes: number, pages: number): number {
-  assert.ok(bytes <= pages * PAGES[target.arch], `${bytes} bytes, ${pages} pages`)
-  return bytes / statSync(join(folder, 'out')).size
 }
