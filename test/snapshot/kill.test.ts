@@ -96,7 +96,7 @@ test('a full link over an older one that is killed at any write leaves one of th
   const old = wantedBy(program)
   runCommand(program, 0)
   const back = keep(program)
-  edit(program, { constant: 2, statements: 4, more: 'int more(int y) { return y; }' })
+  edit(program, { constant: 2, statements: 4, more: 'int more[9000] = { 1 };' })
   const start = () => {
     removeLeftovers(program)
     back()
