@@ -12,7 +12,7 @@ import {
   UNWIND_REGULAR_ENTRIES_MAX,
 } from '../../formats/unwind/constants.ts'
 import { decodeUnwindInfo } from '../../formats/unwind/decodeUnwindInfo.ts'
-import type { ImageSection, ImageSegment } from '../../formats/macho/image.ts'
+import type { ImageSegment } from '../../formats/macho/image.ts'
 import { POINTER_BIND } from '../pointers.ts'
 import type { State } from '../state.ts'
 import { isSameString } from '../strings.ts'
@@ -31,7 +31,6 @@ const ORDINAL_MASK = 0xffffff
 export function readUnwind({ image, room, text }: LinkedFile, front: number): LinkedUnwind {
   const section = unwindSectionOf(image)!
   const { offset, size } = section
-  const { sections } = image
   if (offset + size > image.bytes.length)
     throw new FormatError('not-editable', 'the unwind information is past the end of the file', offset)
   const table = image.bytes.slice(offset, offset + size)
@@ -52,19 +51,10 @@ export function readUnwind({ image, room, text }: LinkedFile, front: number): Li
     personalities: Array.from({ length: personalityCount }, (_, i) => readU32(table, personalities + i * 4)),
     index,
     pages,
-    codeEnd:
-      codeFrom(sections, text.vmAddress + readU32(table, index + pages * UNWIND_INDEX_ENTRY_SIZE)) - text.vmAddress,
+    codeEnd: readU32(table, index + pages * UNWIND_INDEX_ENTRY_SIZE),
     lsdas,
     lsdaCount: (end - lsdas) / UNWIND_LSDA_ENTRY_SIZE,
   }
-}
-
-/** The first address from `address` on where code may be: stubs, if there are any. */
-function codeFrom(sections: readonly ImageSection[], address: number): number {
-  const code = sections.filter(({ flags }) => flags & macho.S_ATTR_SOME_INSTRUCTIONS)
-  if (code.some((one) => one.address <= address && address < one.address + one.size)) return address
-  const next = Math.min(...code.filter((one) => one.address >= address).map((one) => one.address))
-  return Number.isFinite(next) ? next : address
 }
 
 /** Before any block of edits has a place. */
