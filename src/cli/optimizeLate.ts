@@ -24,7 +24,7 @@ export function optimizeLate(
 ): Host {
   const foresee = (bytes: number, signs: boolean) => {
     if (bytes < LEAST_BYTES || bytes >= MOST_BYTES) return false
-    if (Number.parseInt(version) > LAST_MAJOR) return true
+    if (Number.parseInt(version, 10) > LAST_MAJOR) return true
     // Node's own code cache is of no use under other flags: node:crypto would take 4.5 ms to load, not 1.7.
     if (signs) host.sha256(new Uint8Array(0), 0, 0, new Uint8Array(SHA256_SIZE), 0)
     setFlags(`--interrupt-budget=${PATIENCE}`)

@@ -77,8 +77,9 @@ function releaseInputs({ arenas, symbols, names, blocks, settings, keeps }: Link
 
 /**
  * After these, what was released and what they needed themselves is taken from the collector, which would come too late: before the
- * image is made (twice), before the tables of `__LINKEDIT` are put together, and before the output is written. Only in links of so many bytes of
- * input: it takes some 20 ms. Without the one after allocate arm64 takes 17 MB more; after define, listSymbols and writeDyldInfo it took nothing off the peak.
+ * image is made (twice), before the tables of `__LINKEDIT` are put together, and before the output is written. Only in links of so
+ * many bytes of input: it takes some 20 ms. Without the one after allocate arm64 takes 17 MB more; on x86_64 those after define,
+ * listSymbols and writeDyldInfo took nothing off the peak.
  */
 const COLLECTED: readonly string[] = ['prioritize', 'allocate', 'writeIndirect', 'writeHeader']
 /** Sessions keep what others release: columns of the link before go after the first of these, what it tells of places after the other. */
