@@ -1,5 +1,5 @@
 // `npm run bench -- --incremental`: rebuilds of a session that holds the link, against a full link by ld64.lld of the same inputs.
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { countWrites, type Writes } from '../src/host/countWrites.ts'
 import {
@@ -13,12 +13,12 @@ import {
 } from '../src/node.ts'
 import type { Arch } from '../src/types.ts'
 import { median } from './compare/statistics.ts'
-import { commandArguments, runCommand } from './incremental/commandRun.ts'
+import { commandArguments, type CommandRun } from './incremental/commandRun.ts'
 import { editBody } from './incremental/editBody.ts'
 import { editWinner } from './incremental/editWinner.ts'
 import { addFunction, editCall } from './incremental/editCall.ts'
+import { type Outside, startOutside } from './incremental/outside.ts'
 import { comparePadded, type PaddedLine } from './incremental/paddedSize.ts'
-import { runOnce } from './measure.ts'
 import { PEER, PEER_COMMAND } from './rivals/contestants.ts'
 import { makePreset, type Preset, presets, type SyntheticFiles } from './synthetic.ts'
 import { syntheticObjectWith } from './synthetic/program.ts'
@@ -78,6 +78,9 @@ export interface Rebuilds {
 interface Program {
   arch: Arch
   size: Preset
+  scenario: string
+  /** Those that are run. */
+  works: readonly Work[]
   files: SyntheticFiles
   options: LinkOptions
   /** Of the command. */
@@ -89,6 +92,7 @@ interface Program {
   winner: string
   /** By the session. */
   writes: Writes
+  outside: Outside
 }
 
 /** Number in the program of the object that grows; main.o is the first input. */
@@ -100,56 +104,62 @@ const COPIED = 50
 
 const MACOS_13 = { name: 'macos', minVersion: 13 << 16, sdkVersion: 13 << 16 } as const
 
-/** Prints a table for every size and architecture. @throws Error when a rebuild writes what a fresh link does not. */
+/**
+ * Prints a table for every size and architecture, of the works whose name holds `only`; with all of them, the size of the padded file too.
+ * @throws Error when a rebuild writes what a fresh link does not.
+ */
 export async function runIncremental(
   archs: readonly Arch[],
   sizes: readonly Preset[],
   runs: number,
   cache: string,
+  only: string,
 ): Promise<Rebuilds> {
   const rebuilds: Rebuilds = { lines: [], padded: [] }
+  const chosen = works.filter(({ name }) => name.includes(only))
+  const outside = startOutside()
   for (const size of sizes)
     for (const arch of archs) {
-      const { lines, padded } = await runProgram(arch, size, runs, cache)
-      rebuilds.lines.push(...lines)
-      rebuilds.padded.push(...padded)
+      const program = prepare(arch, size, cache, chosen, outside)
+      rebuilds.lines.push(...(await runProgram(program, runs, cache)))
+      if (only === '')
+        rebuilds.padded.push(await comparePadded(program.scenario, program.options, sizeOfOutput(program)))
     }
+  outside.end()
   return rebuilds
 }
 
-async function runProgram(arch: Arch, size: Preset, runs: number, cache: string): Promise<Rebuilds> {
-  const program = prepare(arch, size, cache)
-  const scenario = `synthetic ${size} ${arch}`
+async function runProgram(program: Program, runs: number, cache: string): Promise<IncrementalLine[]> {
+  const { works, scenario, files } = program
   const session = context(program.options)
   const first = await timed(session, program)
-  runCommand(program.args)
+  await bringUpToDate(program)
   console.log(`\n${scenario}, median of ${runs}; first link of the session ${first.milliseconds.toFixed(0)} ms`)
   const peer: number[] = []
   const samples = works.map((): Sample[] => [])
   for (let round = 0; round <= runs; round++) {
-    const full = peerLink(program, cache)
+    const full = await peerLink(program, cache)
     if (round > 0) peer.push(full)
     for (const [i, work] of works.entries()) {
-      if (work.called) writeFileSync(program.copies[0], readFileSync(program.files.inputs[COPIED]))
+      if (work.called) writeFileSync(program.copies[0], readFileSync(files.inputs[COPIED]))
       // The other's edits are no part of the work.
       await session.rebuild()
-      runCommand(program.args)
-      edit(program, work, round * works.length + i + 1)
-      const sample = work.command ? { ...runCommand(program.args), ...NOTHING } : await timed(session, program)
+      await bringUpToDate(program)
+      edit(program, work, round, round * works.length + i + 1)
+      const sample = work.command ? { ...(await bringUpToDate(program))!, ...NOTHING } : await timed(session, program)
       if (round > 0) samples[i].push(sample)
     }
   }
   await session.rebuild()
-  const bytes = await checkOutput(program)
+  await checkOutput(program)
   await session.dispose()
-  const padded = await comparePadded(scenario, program.options, bytes)
   const whole = median(peer)
   console.log(`  ${`${PEER}, full link`.padEnd(36)}${whole.toFixed(1).padStart(10)} ms`)
-  return { lines: works.map((work, i) => report(work, scenario, size, samples[i], whole)), padded: [padded] }
+  return works.map((work, i) => report(work, scenario, program.size, samples[i], whole))
 }
 
 /** A program like the preset, but for the objects to be edited, which are copies: the preset's stay as they are. */
-function prepare(arch: Arch, size: Preset, cache: string): Program {
+function prepare(arch: Arch, size: Preset, cache: string, works: readonly Work[], outside: Outside): Program {
   const files = makePreset(arch, size, cache)
   const folder = join(cache, `incremental-${arch}-${size}`)
   mkdirSync(folder, { recursive: true })
@@ -174,27 +184,38 @@ function prepare(arch: Arch, size: Preset, cache: string): Program {
   const all: Input[] = [...inputs.map((path) => ({ path })), { library: 'System' }]
   const { host, writes } = countWrites(createNodeHost())
   const options = { arch, platform: MACOS_13, inputs: all, syslibroots: [folder], output, host }
-  return { arch, size, files, copies, grown, winner, args, options, writes }
+  const scenario = `synthetic ${size} ${arch}`
+  return { arch, size, scenario, works, files, copies, grown, winner, args, options, writes, outside }
 }
 
-function peerLink({ files }: Program, cache: string): number {
+function sizeOfOutput({ options }: Program): number {
+  return statSync(options.output!).size
+}
+
+/** By a run of the command, where one of the works is its; else null. */
+async function bringUpToDate({ works, args, outside }: Program): Promise<CommandRun | null> {
+  return works.some(({ command }) => command) ? outside.command(args) : null
+}
+
+async function peerLink({ files, outside }: Program, cache: string): Promise<number> {
   const output = join(cache, 'out-incremental-peer')
-  return runOnce({ name: PEER, command: [PEER_COMMAND, `@${files.response}`, '-o', output], output }).wall
+  const run = await outside.once({ name: PEER, command: [PEER_COMMAND, `@${files.response}`, '-o', output], output })
+  return run.wall
 }
 
-function edit(program: Program, { edited, added, called, won }: Work, round: number): void {
+/** `number`: of the edits before, in all rounds. */
+function edit(program: Program, { edited, added, called, won }: Work, round: number, number: number): void {
   const { arch, size, copies, grown, winner, files } = program
+  const isMore = round % 2 === 0
   if (won) {
-    const isMore = Math.floor(round / works.length) % 2 === 0
     const bytes = new Uint8Array(readFileSync(files.inputs[WINNER]))
     writeFileSync(winner, isMore ? editWinner(bytes) : bytes)
   }
   if (added) {
-    const isMore = Math.floor(round / works.length) % 2 === 0
     writeFileSync(
       grown,
       isMore
-        ? syntheticObjectWith({ arch, ...presets[size] }, GROWN, `_added_${round}`)
+        ? syntheticObjectWith({ arch, ...presets[size] }, GROWN, `_added_${number}`)
         : readFileSync(files.inputs[GROWN + 1]),
     )
   }
@@ -203,7 +224,7 @@ function edit(program: Program, { edited, added, called, won }: Work, round: num
   const count = Math.min(copies.length, Math.max(1, Math.round(edited * files.inputs.length)))
   for (let i = 0; i < count; i++) {
     const bytes = new Uint8Array(readFileSync(copies[i]))
-    editBody(bytes, arch, round)
+    editBody(bytes, arch, number)
     writeFileSync(copies[i], bytes)
   }
 }
@@ -230,19 +251,18 @@ async function timed(session: Session, { writes }: Program): Promise<Sample> {
   return { milliseconds, mode, reason, dirtyBlocks, dirtyPages, bytes, pages }
 }
 
-/** A fast rebuild that is wrong is no result. Returns the size of the session's output. */
-async function checkOutput({ options, args }: Program): Promise<number> {
-  const size = await checkFile({ ...options, layout: 'padded', write: false })
-  runCommand(args)
+/** A fast rebuild that is wrong is no result. */
+async function checkOutput(program: Program): Promise<void> {
+  const { options, args } = program
+  await checkFile({ ...options, layout: 'padded', write: false })
+  if ((await bringUpToDate(program)) === null) return
   await checkFile({ ...options, layout: 'padded', write: false, output: args.at(-1)!, zeroArDate: true })
-  return size
 }
 
-async function checkFile(options: LinkOptions): Promise<number> {
+async function checkFile(options: LinkOptions): Promise<void> {
   const { outputFiles } = await link(options)
   if (!readFileSync(options.output!).equals(outputFiles[0].contents))
     throw new Error(`${options.output}: a fresh link writes something else`)
-  return outputFiles[0].contents.length
 }
 
 function report(work: Work, scenario: string, size: Preset, samples: readonly Sample[], peer: number): IncrementalLine {

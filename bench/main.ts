@@ -34,7 +34,8 @@ const USAGE = `usage: npm run bench -- [options]
   --corpus DIR     also every DIR/**/link.rsp, real programs for instance
 
   --incremental    instead: rebuilds of a session after edits, against full links by ld64.lld-22, and edits of
-                   one block; the figures to reach; with --preset and --runs
+                   one block; the figures to reach; with --preset and --runs; with --only the rebuilds of which a row's
+                   name holds TEXT, and none of the rest
   --blocks         instead: edits of one block of an image, with their flush, among 100,000
 `
 
@@ -102,8 +103,8 @@ function compareRivals(values: Values, sizes: readonly Preset[]): RivalsReport {
 
 /** A figure missed is told, but fails nothing: it is a ratio of one run. */
 async function compareRebuilds(values: Values, sizes: readonly Preset[]): Promise<object> {
-  const incremental = await runIncremental(archsOf(values), sizes, Number(values.runs), values.cache)
-  const blockEdits = runBlockEdits(values.cache)
+  const incremental = await runIncremental(archsOf(values), sizes, Number(values.runs), values.cache, values.only)
+  const blockEdits = values.only === '' ? runBlockEdits(values.cache) : []
   const goals = incrementalGoals(incremental, blockEdits)
   console.log(`\n${goalTable(goals)}`)
   return { incremental, blockEdits, goals }

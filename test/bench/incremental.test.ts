@@ -8,6 +8,7 @@ import { comparePadded } from '../../bench/incremental/paddedSize.ts'
 import { editBody } from '../../bench/incremental/editBody.ts'
 import { addFunction, editCall } from '../../bench/incremental/editCall.ts'
 import { editWinner } from '../../bench/incremental/editWinner.ts'
+import { startOutside } from '../../bench/incremental/outside.ts'
 import { syntheticObjects } from '../../bench/synthetic/program.ts'
 import { context, link, type LinkOptions } from '../../src/node.ts'
 import { archs } from '../helpers/targets.ts'
@@ -73,6 +74,17 @@ for (const arch of archs)
     assert.match(addFunction('symbols: [ _abs ]'), /_isatty, _abs/)
     assert.throws(() => editCall(new Uint8Array(Buffer.concat([bytes, bytes]))), /do not come last/)
   })
+
+test('commands of the incremental bench are children of a process beside it, which tells what failed', async () => {
+  const outside = startOutside()
+  const run = (script: string) =>
+    outside.once({ name: 'some', command: [process.execPath, '-e', script], output: null })
+  const { wall } = await run('process.exit(0)')
+  assert.ok(wall > 0)
+  await assert.rejects(run('throw new Error("broken")'), /status 1: .*broken/)
+  await assert.rejects(outside.command(['-incremental']), /ld64.colonnade --incremental/)
+  outside.end()
+})
 
 test('the padded file of a program is compared with the tight one of the same inputs', async (t) => {
   t.mock.method(console, 'log', () => {})
