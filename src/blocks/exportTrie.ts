@@ -100,26 +100,36 @@ function importName(state: State, block: number): number {
   return isSameString(state, own, state.blocks.Entry.string[block]) ? 0 : own
 }
 
-const NONE: Base['exports'] = { strings: [], flags: [], addresses: [], others: [], importStrings: [] }
+const NONE: Base['exports'] = { owners: [], strings: [], flags: [], addresses: [], others: [], importStrings: [] }
 
-/** What the file that was opened exports without a symbol, but for names that a block has now. */
+/** What the file that was opened exports and no symbol says: while its block is as it was, or no other has the name. */
 function keptExports(state: State): Base['exports'] {
   const { base } = state
   if (base === null || base.exports.strings.length === 0) return NONE
   const { flags } = state.blocks.Place
+  const { row, string } = state.blocks.Entry
   const left = [...base.exports.strings.keys()].filter((i) => {
+    const owner = base.exports.owners[i]
+    if (owner !== 0) return row[owner] !== 0 && isAsLinked(state, base, owner)
     const name = stringBytes(state, base.exports.strings[i])
     return findName(state, name, (e) => (e & TARGET_IMPORT) === 0 && (flags[e] & TAKES) === EDIT_EXPORTED) === 0
   })
   const pick = (list: readonly number[]) => left.map((i) => list[i])
-  const { strings, flags: kinds, addresses, others, importStrings } = base.exports
+  const { owners, strings, flags: kinds, addresses, others, importStrings } = base.exports
   return {
-    strings: pick(strings),
+    owners: pick(owners),
+    strings: left.map((i) => (owners[i] === 0 ? strings[i] : string[owners[i]])),
     flags: pick(kinds),
     addresses: pick(addresses),
     others: pick(others),
     importStrings: pick(importStrings),
   }
+}
+
+function isAsLinked({ blocks }: State, { exportFlags, original, firstBlock }: Base, block: number): boolean {
+  const number = block - firstBlock
+  const changed = (blocks.Place.flags[block] ^ original.flags[number]) & (TAKES | EDIT_WEAK)
+  return changed === 0 && exportFlags[number] === NOT_EXPORTED
 }
 
 const TAKES = EDIT_EXPORTED | EDIT_HIDDEN

@@ -170,7 +170,8 @@ function setGlobal(state: State, block: number, wanted: number): void {
 function setLinkedFlags(state: State, block: number): void {
   const { exportFlags, original, firstBlock } = state.base!
   const number = block - firstBlock
-  const asLinked = (state.blocks.Place.flags[block] & GLOBAL) === (original.flags[number] & GLOBAL)
+  const sameName = (state.blocks.Place.flags[block] & GLOBAL) === (original.flags[number] & GLOBAL)
+  const asLinked = sameName && state.blocks.Entry.resolver[block] === 0
   const kind = isLinkedVariable(state, block) ? THREAD_LOCAL : 0
   exportFlags[number] = asLinked ? original.exportFlags[number] : kind
 }

@@ -1,5 +1,5 @@
 // Tables of a linked file that are made anew with what edits add: exports, imports, the indirect table.
-import { EDIT_EXPORTED, EDIT_HIDDEN, EDIT_PLACED } from '../../../components/edits.ts'
+import { EDIT_EXPORTED, EDIT_HIDDEN } from '../../../components/edits.ts'
 import { IMPORT_WEAK } from '../../../components/imports.ts'
 import { TARGET_IMPORT } from '../../../components/symbols.ts'
 import { FormatError, fromText, readU32 } from '../../core/bytes.ts'
@@ -20,10 +20,9 @@ import { addressOfLinked, type Base, NOT_EXPORTED } from './base.ts'
 import type { StringOf } from './fixups.ts'
 import { checkRange, tableOf } from './readLinked.ts'
 
-const PLAIN = EDIT_EXPORTED | EDIT_PLACED
 const PLAIN_KINDS = EXPORT_SYMBOL_FLAGS_KIND_MASK | EXPORT_SYMBOL_FLAGS_WEAK_DEFINITION
 
-/** `room` is what addresses count less from the header that the file had. Entries whose symbol has the same address follow the symbol; others stay as they are. */
+/** `room` is what addresses count less from the header that the file had. Plain entries whose symbol has the same address follow the symbol; others stay as they are. */
 export function adoptExports(state: State, base: Base, find: StringOf, room: number): void {
   const { image } = base
   const range = image.tables.get(LC_DYLD_EXPORTS_TRIE) ?? image.dyldInfo?.exports
@@ -32,16 +31,16 @@ export function adoptExports(state: State, base: Base, find: StringOf, room: num
   decodeExportTrie(tableOf(image, range, 'export trie'), (name, kind, given, other, importName) => {
     const absolute = (kind & EXPORT_SYMBOL_FLAGS_KIND_MASK) === EXPORT_SYMBOL_FLAGS_KIND_ABSOLUTE
     const address = given === 0 || absolute ? given : given + room
-
-    const bytes = fromText(name)
-    const isIt = (entry: number) => (entry & TARGET_IMPORT) === 0 && (flags[entry] & (PLAIN | EDIT_HIDDEN)) === PLAIN
-    const block = findName(state, bytes, isIt)
+    const isIt = (entry: number) =>
+      (entry & TARGET_IMPORT) === 0 && (flags[entry] & (EDIT_EXPORTED | EDIT_HIDDEN)) === EDIT_EXPORTED
+    const block = findName(state, fromText(name), isIt)
     const plain = (kind & ~PLAIN_KINDS) === 0
     if (block !== 0 && plain && addressOfLinked(state, block) - state.settings.imageBase === address)
       base.exportFlags[block - base.firstBlock] = kind
     else {
       if (kind >= NOT_EXPORTED)
         throw new FormatError('not-editable', `${name} is exported with flags ${kind}`, range!.offset)
+      base.exports.owners.push(block)
       base.exports.strings.push(find(name))
       base.exports.flags.push(kind)
       base.exports.addresses.push(kind & EXPORT_SYMBOL_FLAGS_REEXPORT ? 0 : address)

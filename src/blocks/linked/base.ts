@@ -41,8 +41,18 @@ export interface Base {
   exportFlags: Uint8Array
   /** Addresses where something begins or ends, ascending; null until it is asked for. */
   bounds: Float64Array | null
-  /** Entries of the export trie that no symbol stands for. */
-  exports: { strings: number[]; flags: number[]; addresses: number[]; others: number[]; importStrings: number[] }
+  /**
+   * Entries of the export trie that do not follow from a symbol: resolved functions, absolute values, re-exports. `owners`: the block of
+   * that name, with which an entry goes, or 0.
+   */
+  exports: {
+    owners: number[]
+    strings: number[]
+    flags: number[]
+    addresses: number[]
+    others: number[]
+    importStrings: number[]
+  }
   /** What each entry of its indirect table leads to, as a block or TARGET_IMPORT | import, else 0; and the entry as it was. */
   indirect: { owners: Uint32Array; words: Uint32Array }
   /** Rows of dyld's table of imports, in images with chains. */

@@ -127,7 +127,7 @@ function createBase(file: LinkedFile, room: number, source: Uint8Array, options:
     bodies: new Uint32Array(0),
     exportFlags: new Uint8Array(0),
     bounds: null,
-    exports: { strings: [], flags: [], addresses: [], others: [], importStrings: [] },
+    exports: { owners: [], strings: [], flags: [], addresses: [], others: [], importStrings: [] },
     indirect: { owners: new Uint32Array(0), words: new Uint32Array(0) },
     imports: {
       ordinals: new Int32Array(0),
