@@ -19,12 +19,14 @@ import { createSections, layOut } from './blocks/layout.ts'
 import { createState, type State } from './blocks/state.ts'
 import { checkName, isString, STRINGS_START, stringText } from './blocks/strings.ts'
 import { resizeTable } from './blocks/table.ts'
+import { openObject } from './blocks/openObject.ts'
 import { checkHints, checkOpenOptions } from './blocks/openOptions.ts'
 import { type EditedFile, fill, findRecord, readEdited } from './blocks/reopen.ts'
 import type { BlockHandle, BlockImage, BlockUpdate, ImageOptions, OpenOptions } from './blocks/types.ts'
 import { updateBlock } from './blocks/update.ts'
 import { closeImageFile } from './blocks/writeFile.ts'
 import { FormatError, fromText } from './core/bytes.ts'
+import { MH_OBJECT } from './formats/macho/constants.ts'
 import { readImage } from './formats/macho/image.ts'
 import { entityExists, highestId } from './ecs.ts'
 import { type Host, HostError } from './host/host.ts'
@@ -67,7 +69,7 @@ export function createImage(options: ImageOptions): BlockImage {
 /**
  * The image of a file, to be changed further: `lookup` finds its blocks by name, and `addImport` and `declareUndefined` what is there.
  * Of a file that `flush` wrote with `record` all blocks are as they were, and may move; what a linker wrote keeps its place, with edits
- * behind it. Options that the file does not say are those given here; a path is read by the host, and is the output unless another is named.
+ * behind it. An object's symbols become blocks, as far as blocks can say all of it. Options that the file does not say are those given here; a path is read by the host, and is the output unless another is named.
  * The first flush writes all of the file.
  * @throws FormatError with the offset in the file: `bad-edit-record`, `not-editable` or `no-header-room`, or what is wrong with it as a
  * Mach-O; HostError where it cannot be read; TypeError for wrong options.
@@ -77,6 +79,7 @@ export function openImage(source: Uint8Array | string, options: OpenOptions = {}
   const bytes = typeof source === 'string' ? readFile(source, given.host) : source
   const named = typeof source === 'string' ? { output: source } : {}
   const parsed = readImage(bytes)
+  if (parsed.fileType === MH_OBJECT) return openObject(parsed, { ...named, ...given }, createImage)
   const note = findRecord(parsed)
   if (note === null) return imageOver(openLinked(bytes, { ...named, ...given }))
   const file = readEdited(parsed, note)

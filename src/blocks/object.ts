@@ -9,9 +9,11 @@ import { alignUp } from '../core/align.ts'
 import { ByteSink, writeU16, writeU32, writeU64 } from '../core/bytes.ts'
 import { error, type Messages } from '../core/messages.ts'
 import * as macho from '../formats/macho/constants.ts'
+import { COMPACT_UNWIND_ENTRY_SIZE } from '../formats/unwind/compactUnwind.ts'
 import { blocksInOrder } from './compact.ts'
 import { DESCRIPTOR_SIZE } from './layout.ts'
 import { encodeRelocations } from './objectRelocations.ts'
+import { copyUnwind } from './objectUnwind.ts'
 import {
   INITIAL,
   isTentative,
@@ -35,7 +37,11 @@ export function encodeObject(state: State, messages: Messages): Uint8Array {
   const blocks = blocksInOrder(state)
   const sections = placeSections(state, blocks)
   const rows = state.blocks.rows + 1
-  const places = { contents: new Float64Array(rows), descriptors: new Float64Array(rows) }
+  const places = {
+    contents: new Float64Array(rows),
+    descriptors: new Float64Array(rows),
+    unwind: new Float64Array(rows),
+  }
   placeBlocks(state, sections, places)
   const symbols = numberSymbols(state, blocks, sections)
   const total = symbols.locals.length + symbols.externals.length + symbols.undefineds.length
@@ -55,7 +61,7 @@ export function encodeObject(state: State, messages: Messages): Uint8Array {
 
 /**
  * Sections that have blocks, those without bytes last. Definitions that do not count are left out: an object has no two of a name.
- * Descriptors are a section of their own.
+ * Descriptors are a section of their own, and so is unwind information.
  */
 function placeSections(state: State, blocks: readonly number[]): ObjectSection[] {
   const { Place, Entry } = state.blocks
@@ -66,9 +72,10 @@ function placeSections(state: State, blocks: readonly number[]): ObjectSection[]
   })
   const sections: ObjectSection[] = []
   for (let output = 1; output <= state.outputs.count; output++) {
-    const own = defined.filter((block) =>
-      output === state.sections.threadVariables ? Entry.descriptor[block] !== 0 : Place.section[block] === output,
-    )
+    const own = defined.filter((block) => {
+      if (output === state.sections.threadVariables) return Entry.descriptor[block] !== 0
+      return output === state.sections.unwind ? Entry.unwind[block] !== 0 : Place.section[block] === output
+    })
     if (own.length === 0) continue
     const none = { address: 0, size: 0, alignPow2: 0, fileOffset: 0, relocations: new Uint8Array(0), relocationsAt: 0 }
     const section = { output, blocks: own, ...none }
@@ -82,14 +89,21 @@ function placeSections(state: State, blocks: readonly number[]): ObjectSection[]
 /** Size and log2 alignment of what a section has of a block. */
 function extentOf(state: State, section: ObjectSection, block: number): [number, number] {
   if (section.output === state.sections.threadVariables) return [DESCRIPTOR_SIZE, 3]
+  if (section.output === state.sections.unwind) return [COMPACT_UNWIND_ENTRY_SIZE, 3]
   return [state.blocks.Place.size[block], state.blocks.Place.alignPow2[block]]
+}
+
+/** By block, where a section has it. */
+function placesOf({ sections }: State, { output }: ObjectSection, places: ObjectPlaces): Float64Array {
+  if (output === sections.threadVariables) return places.descriptors
+  return output === sections.unwind ? places.unwind : places.contents
 }
 
 /** Addresses of sections and blocks. */
 function placeBlocks(state: State, sections: readonly ObjectSection[], places: ObjectPlaces): void {
   let at = 0
   for (const section of sections) {
-    const list = section.output === state.sections.threadVariables ? places.descriptors : places.contents
+    const list = placesOf(state, section, places)
     section.address = at = alignUp(at, 2 ** section.alignPow2)
     for (const block of section.blocks) {
       const [size, alignPow2] = extentOf(state, section, block)
@@ -122,6 +136,7 @@ function copyBlocks(state: State, section: ObjectSection, places: ObjectPlaces, 
     for (let i = 0; i < section.size; i++) contents[section.fileOffset + i] = trap >>> ((i & 3) * 8)
   const start = state.outputs.Extent.fileOffset[section.output]
   if (section.output === state.sections.threadVariables) return
+  if (section.output === state.sections.unwind) return copyUnwind(state, section, contents)
   for (const block of section.blocks) {
     const from = start + Place.offset[block]
     const bytes = state.bytes.subarray(from, from + Place.size[block])
@@ -240,15 +255,16 @@ function encodeSegment(state: State, sections: readonly ObjectSection[], sink: B
   for (const section of sections) {
     const { output } = section
     const segment = segments.names[outputs.Section.segment[output]]
-    name16(sink, outputs.names[output])
-    name16(sink, segment === '__DATA_CONST' ? '__DATA' : segment)
+    const unwind = output === state.sections.unwind
+    name16(sink, unwind ? '__compact_unwind' : outputs.names[output])
+    name16(sink, unwind ? '__LD' : segment === '__DATA_CONST' ? '__DATA' : segment)
     sink.u64(section.address)
     sink.u64(section.size)
     sink.u32(section.fileOffset)
     sink.u32(section.alignPow2)
     sink.u32(section.relocations.length > 0 ? section.relocationsAt : 0)
     sink.u32(section.relocations.length / macho.RELOCATION_SIZE)
-    sink.u32(outputs.Section.flags[output])
+    sink.u32(unwind ? macho.S_ATTR_DEBUG : outputs.Section.flags[output])
     for (let i = 0; i < 3; i++) sink.u32(0)
   }
 }

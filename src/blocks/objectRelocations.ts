@@ -3,11 +3,18 @@ import { R_ADDEND, R_PCREL, R_SUBTRAHEND, R_UNSIGNED } from '../arch/arch.ts'
 import { ByteSink } from '../core/bytes.ts'
 import { error, type Messages } from '../core/messages.ts'
 import * as macho from '../formats/macho/constants.ts'
-import { type ObjectPlaces, type ObjectSection, type ObjectSymbols, symbolOf } from './objectSymbols.ts'
-import type { State } from './state.ts'
+import {
+  appendPointer,
+  EXTERN,
+  type ObjectPlaces,
+  type ObjectSection,
+  type ObjectSymbols,
+  symbolOf,
+} from './objectSymbols.ts'
+import { encodeUnwindRelocations } from './objectUnwind.ts'
+import { type State, UNWIND_PERSONALITY } from './state.ts'
 import { stringText } from './strings.ts'
 
-const EXTERN = 1 << 27
 /** Bits of an arm64 instruction that a relocation leaves. */
 const KEPT: Readonly<Record<number, number>> = {
   [macho.ARM64_RELOC_BRANCH26]: 0xfc000000,
@@ -34,11 +41,13 @@ export function encodeRelocations(
   const sink = new ByteSink()
   const view = new DataView(contents.buffer)
   if (section.output === state.sections.threadVariables) return encodeDescriptors(state, section, symbols, places)
+  if (section.output === state.sections.unwind) return encodeUnwindRelocations(state, section, symbols, places)
   for (let i = section.blocks.length - 1; i >= 0; i--) {
     const block = section.blocks[i]
     const references: number[] = []
     for (let r = state.blocks.Links.references[block]; r !== 0; r = Chain.next[r])
-      if ((state.arch.attributes[Site.type[r]] & R_SUBTRAHEND) === 0) references.push(r)
+      if (Site.type[r] < UNWIND_PERSONALITY && (state.arch.attributes[Site.type[r]] & R_SUBTRAHEND) === 0)
+        references.push(r)
     references.sort((a, b) => Site.offset[b] - Site.offset[a])
     for (const r of references) {
       const address = places.contents[block] - section.address + Site.offset[r]
@@ -64,8 +73,7 @@ function encodeDescriptors(
       [16, symbols.ofInitial[block]],
       [0, symbols.ofImport[state.bootstrap]],
     ]) {
-      sink.u32(at + offset)
-      sink.u32(((row - 1) | (3 << 25) | EXTERN) >>> 0)
+      appendPointer(sink, at + offset, row - 1)
     }
   }
   return sink.finish()

@@ -1,6 +1,7 @@
 // The symbols of an object: locals, externals, and names that are defined elsewhere or tentatively.
 import { EDIT_EXPORTED } from '../../components/edits.ts'
 import { TARGET_IMPORT } from '../../components/symbols.ts'
+import type { ByteSink } from '../core/bytes.ts'
 import { importsInOrder } from './compact.ts'
 import { definitionOf } from './entries.ts'
 import type { State } from './state.ts'
@@ -29,13 +30,22 @@ export interface ObjectSymbols {
   ofInitial: Uint32Array
 }
 
+/** Of a relocation record: it names a symbol. */
+export const EXTERN = 1 << 27
 /** An owner that is what a thread-local variable begins with: INITIAL | block. */
 export const INITIAL = 2 ** 30
+
+/** A pointer to a symbol, of a type that both architectures give the same number. */
+export function appendPointer(sink: ByteSink, address: number, symbol: number): void {
+  sink.u32(address)
+  sink.u32((symbol | (3 << 25) | EXTERN) >>> 0)
+}
 
 /** By block. */
 export interface ObjectPlaces {
   contents: Float64Array
   descriptors: Float64Array
+  unwind: Float64Array
 }
 
 export function nameOf(state: State, owner: number): string {
@@ -55,7 +65,8 @@ export function numberSymbols(
   sections: readonly ObjectSection[],
 ): ObjectSymbols {
   const { flags } = state.blocks.Place
-  const stored = sections.filter(({ output }) => output !== state.sections.threadVariables)
+  const { threadVariables, unwind } = state.sections
+  const stored = sections.filter(({ output }) => output !== threadVariables && output !== unwind)
   const defined = stored.flatMap((section) => section.blocks)
   const order = new Float64Array(state.blocks.rows + 1)
   for (const [i, block] of blocks.entries()) order[block] = i
@@ -82,27 +93,28 @@ export function numberSymbols(
 /** Tentative definitions, and what references name; an object knows no libraries, so that imports of one name are one symbol. */
 function addUndefineds(state: State, blocks: readonly number[], symbols: ObjectSymbols): void {
   const { Site, Chain } = state.references
-  const rows = new Map<string, number>()
-  const rowFor = (owner: number) => {
-    const name = nameOf(state, owner)
-    const known = rows.get(name)
-    if (known !== undefined) return known
-    symbols.undefineds.push(owner)
-    const row = symbols.locals.length + symbols.externals.length + symbols.undefineds.length
-    rows.set(name, row)
-    return row
-  }
   const wanted = new Set<number>()
   if (symbols.ofInitial.some((row) => row !== 0)) wanted.add((TARGET_IMPORT | state.bootstrap) >>> 0)
   for (const block of [...symbols.locals, ...symbols.externals].filter((owner) => owner < INITIAL))
     for (let r = state.blocks.Links.references[block]; r !== 0; r = Chain.next[r])
       wanted.add(namedBy(state, Site.target[r]))
+  const owners: number[] = []
   for (const block of blocks) {
     const tentative = isTentative(state, block) && state.blocks.Entry.row[block] !== 0
-    if (symbols.ofBlock[block] === 0 && (tentative || wanted.has(block))) symbols.ofBlock[block] = rowFor(block)
+    if (symbols.ofBlock[block] === 0 && (tentative || wanted.has(block))) owners.push(block)
   }
   for (const made of importsInOrder(state))
-    if (wanted.has((TARGET_IMPORT | made) >>> 0)) symbols.ofImport[made] = rowFor((TARGET_IMPORT | made) >>> 0)
+    if (wanted.has((TARGET_IMPORT | made) >>> 0)) owners.push((TARGET_IMPORT | made) >>> 0)
+  const rows = new Map<string, number>()
+  const names = new Map(owners.map((owner) => [owner, nameOf(state, owner)]))
+  owners.sort((a, b) => (names.get(a)! < names.get(b)! ? -1 : Number(names.get(a)! > names.get(b)!)))
+  for (const owner of owners) {
+    const name = names.get(owner)!
+    if (!rows.has(name))
+      rows.set(name, symbols.locals.length + symbols.externals.length + symbols.undefineds.push(owner))
+    if (owner & TARGET_IMPORT) symbols.ofImport[owner & 0x7fffffff] = rows.get(name)!
+    else symbols.ofBlock[owner] = rows.get(name)!
+  }
 }
 
 /** The block or import whose name stands for a target. */

@@ -60,7 +60,7 @@ function textOf({ bytes }: Image, { at, size }: LoadCommand): string {
   return toText(bytes, at + offset, cstringEnd(bytes, at + offset, at + size))
 }
 
-function readPlatform({ bytes, commands }: Image, arch: Arch): Platform {
+export function readPlatform({ bytes, commands }: Image, arch: Arch): Platform {
   for (const { cmd, at, size } of commands) {
     const old = OLD_PLATFORMS[cmd]
     const needed = old === undefined ? BUILD_SIZE : 16

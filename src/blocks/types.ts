@@ -33,6 +33,7 @@ export interface ImageOptions {
   /**
    * An object is for another link: every `flush` writes it whole, its blocks, symbols and strings in the order of names. It has no
    * addresses, entry point or libraries (imports are names, whatever their library), and names that nothing defines are left undefined.
+   * `openImage` goes on with one, and takes others.
    * Default `execute`.
    */
   outputType?: 'execute' | 'dylib' | 'object'

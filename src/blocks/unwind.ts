@@ -40,7 +40,6 @@ export function checkUnwind(state: State, block: number, section: number, given?
   if (given === undefined) return NONE
   const { encoding, personality, lsda } = given
   if (section !== state.sections.text) refuse('unwind information is for code')
-  if (state.object !== null) refuse('unwind information is for executables and libraries')
   if (state.base !== null && unwindSectionOf(state.base.image) === null)
     refuse('the linked file has no unwind information that more could be added to')
   checkEncoding(state, encoding)
@@ -94,6 +93,10 @@ export function unwindReferences({ personality, lsda }: CheckedUnwind): number[]
 
 /** What is no longer code, or gone, has none. */
 export function setUnwind(state: State, block: number, { encoding, personality, lsda }: CheckedUnwind = NONE): void {
+  if (state.object !== null) {
+    state.blocks.Entry.unwind[block] = (encoding | (lsda === 0 ? 0 : UNWIND_HAS_LSDA)) >>> 0
+    return
+  }
   if (state.unwind === null && encoding === 0) return
   state.unwind ??= beginUnwind(state)
   const { unwind: encodings } = state.blocks.Entry

@@ -3,46 +3,17 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { randomFrom } from '../../bench/random.ts'
-import { type BlockImage, createImage } from '../../src/blocks.ts'
-import { link } from '../../src/node.ts'
-import { compareImages } from '../compare/compareImages.ts'
+import { type BlockImage, createImage, openImage } from '../../src/blocks.ts'
 import { compile } from '../helpers/clang.ts'
-import { lld } from '../helpers/lld.ts'
-import { libSystem, tempFolder } from '../helpers/paths.ts'
-import { runImage, verifyImage } from '../helpers/run.ts'
-import { type Arch, archs, createTarget, forEachTarget, type Target } from '../helpers/targets.ts'
+import { tempFolder } from '../helpers/paths.ts'
+import { type Arch, archs, createTarget, forEachTarget } from '../helpers/targets.ts'
 import { functionOf, host, LIBSYSTEM, save, textOf } from './build.ts'
+import { linkAndRun } from './linkAndRun.ts'
 import { edit, type Editor } from './editModel.ts'
 import { addImport, buildAfresh, finish, newModel, resultOf } from './model.ts'
 
 function newObject(arch: Arch): BlockImage {
   return createImage({ arch, outputType: 'object' })
-}
-
-/** Links objects with both linkers, checks and runs what they make, and compares it. Returns what it prints. */
-async function linkAndRun(target: Target, inputs: readonly string[], status = 0): Promise<string> {
-  const [ours, theirs] = [join(tempFolder(), 'ours'), join(tempFolder(), 'theirs')]
-  const platform = { name: 'macos', minVersion: 13 << 16, sdkVersion: 13 << 16 } as const
-  await link({
-    inputs: [...inputs, libSystem],
-    arch: target.arch,
-    platform,
-    output: ours,
-    fixupChains: target.fixups === 'chained',
-  })
-  const peer = lld([...target.flags, '-o', theirs, ...inputs, libSystem])
-  assert.deepEqual({ status: peer.status, stderr: peer.stderr }, { status: 0, stderr: '' })
-  const objects = inputs.map((name) => ({ name, bytes: readFileSync(name) }))
-  const { differences } = compareImages(readFileSync(ours), readFileSync(theirs), { inputs: objects })
-  assert.deepEqual(differences, [])
-  const outputs = [ours, theirs].map((path) => {
-    verifyImage(target, path)
-    const run = runImage(target, path)
-    assert.equal(run.status, status, run.stderr)
-    return run.stdout
-  })
-  assert.equal(outputs[0], outputs[1])
-  return outputs[0]
 }
 
 forEachTarget((target) => {
@@ -63,6 +34,7 @@ forEachTarget((target) => {
       const fresh = newObject(target.arch)
       finish(model, fresh, buildAfresh(model, fresh, editor.random))
       assert.ok(Buffer.from(result.contents!).equals(fresh.flush().contents!))
+      assert.ok(Buffer.from(result.contents!).equals(openImage(result.contents!).flush().contents!))
       assert.equal(await linkAndRun(target, [save(result, 'program.o')]), `${resultOf(model, 0)}\n`)
     }
   })

@@ -17,6 +17,7 @@ export interface ImageSection {
   size: number
   offset: number
   align: number
+  relocationsAt: number
   relocations: number
   flags: number
   reserved1: number
@@ -136,6 +137,7 @@ function readSection(b: Uint8Array, at: number): ImageSection {
     size: readU64(b, at + 40),
     offset: readU32(b, at + 48),
     align: readU32(b, at + 52),
+    relocationsAt: readU32(b, at + 56),
     relocations: readU32(b, at + 60),
     flags: readU32(b, at + 64),
     reserved1: readU32(b, at + 68),
