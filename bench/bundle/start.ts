@@ -5,6 +5,7 @@
 //   dist/ld64.program.js  the program: one expression, a function of `exports`, `require` and `module`
 //   dist/ld64.cache       V8's code cache of the program, then the key. Without it, or when the key or V8 refuses it
 //                         (another Node, other flags), the program is compiled from its text.
+//   dist/ld64.stubs.js, dist/ld64.yaml.js  what few links ask for (leaveApart.ts)
 //   dist/ld64.incremental.cache  the same with what patches run: twice as large, and read where they are asked for.
 import { readFileSync, realpathSync } from 'node:fs'
 import { dirname } from 'node:path'

@@ -1,10 +1,17 @@
 // What the system libraries export, for links without an SDK: names only, kept as text.
 import type { Arch, PackedVersion } from '../types.ts'
-import { libcxxSymbols } from './libcxx.ts'
-import { libcxxabiSymbols, libcxxabiWeakSymbols } from './libcxxabi.ts'
-import { libiconvSymbols } from './libiconv.ts'
-import { libobjcSymbols, libobjcSymbolsArm64, libobjcSymbolsX86_64 } from './libobjc.ts'
-import { libSystemSymbols, libSystemSymbolsArm64, libSystemSymbolsX86_64 } from './libSystem.ts'
+import {
+  libcxxabiSymbols,
+  libcxxabiWeakSymbols,
+  libcxxSymbols,
+  libiconvSymbols,
+  libobjcSymbols,
+  libobjcSymbolsArm64,
+  libobjcSymbolsX86_64,
+  libSystemSymbols,
+  libSystemSymbolsArm64,
+  libSystemSymbolsX86_64,
+} from './texts.ts'
 
 // A text is made when a link asks for it: as constants all of them were read into memory at each start, 210 KB.
 type Text = () => string

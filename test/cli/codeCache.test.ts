@@ -70,6 +70,22 @@ test('the command links the same bytes whatever stands in the place of its code 
   )
 })
 
+test('what few links ask for stands beside the program, and is found there', () => {
+  const program = readFileSync(join(folder, 'ld64.program.js'), 'latin1')
+  assert.match(readFileSync(join(folder, 'ld64.stubs.js'), 'latin1'), /_mach_absolute_time/)
+  assert.doesNotMatch(program, /_mach_absolute_time/)
+  assert.match(readFileSync(join(folder, 'ld64.yaml.js'), 'latin1'), /Unresolved alias/)
+  assert.doesNotMatch(program, /Unresolved alias/)
+  const stub = join(folder, 'libSystem.tbd')
+  const symbols = 'symbols: [ _puts, _strlen, _memset, _printf, ___stack_chk_fail, ___stack_chk_guard ]'
+  const exports = `exports: [ { targets: *all, ${symbols} } ]`
+  const head = ['--- !tapi-tbd', 'tbd-version: 4', 'targets: &all [ arm64-macos ]']
+  writeFileSync(stub, [...head, "install-name: '/usr/lib/libSystem.B.dylib'", exports, '...', ''].join('\n'))
+  const args = ['-arch', 'arm64', '-platform_version', 'macos', '13.0', '13.0', ...helloInputs('arm64'), stub]
+  execFileSync(process.execPath, [join(folder, 'ld64.js'), ...args, '-o', join(folder, 'aliased')])
+  rmSync(stub)
+})
+
 test('the command finds its program from links to it, also where Node leaves them as they are', () => {
   const path = join(mkdtempSync(join(folder, 'bin-')), 'ld64.js')
   symlinkSync(join(folder, 'ld64.js'), path)
