@@ -19,7 +19,6 @@ import {
 } from '../formats/unwind/constants.ts'
 import { refuse } from './checkRelocations.ts'
 import { targetOf } from './handles.ts'
-import { unwindSectionOf } from './linked/base.ts'
 import { growSection, layOut, numberSections, sectionSize } from './layout.ts'
 import { UNWIND_LSDA, UNWIND_PERSONALITY, type State } from './state.ts'
 import type { BlockUnwind } from './types.ts'
@@ -40,8 +39,6 @@ export function checkUnwind(state: State, block: number, section: number, given?
   if (given === undefined) return NONE
   const { encoding, personality, lsda } = given
   if (section !== state.sections.text) refuse('unwind information is for code')
-  if (state.base !== null && unwindSectionOf(state.base.image) === null)
-    refuse('the linked file has no unwind information that more could be added to')
   checkEncoding(state, encoding)
   const checked = {
     encoding: (encoding & ~(UNWIND_HAS_LSDA | UNWIND_PERSONALITY_MASK)) >>> 0,

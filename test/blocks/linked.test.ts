@@ -13,7 +13,7 @@ import { compile } from '../helpers/clang.ts'
 import { lld } from '../helpers/lld.ts'
 import { libcxx, libSystem, tempFolder } from '../helpers/paths.ts'
 import { runImage } from '../helpers/run.ts'
-import { createTarget, forEachTarget, type Target, targetOptions } from '../helpers/targets.ts'
+import { createTarget, forEachTarget, type Target } from '../helpers/targets.ts'
 import { functionOf, LIBSYSTEM, textOf } from './build.ts'
 import { flushed } from './check.ts'
 
@@ -245,24 +245,6 @@ test('whatever byte of a linked file is wrong, it is told or does no harm', asyn
       }
     }
     assert.ok(told > 200, `${told}`)
-  }
-})
-
-test('unwind information is refused where a linked file has none, or cannot move', async () => {
-  const target = createTarget('x86_64', 'opcodes')
-  const update = { ...functionOf('x86_64', [{ add: 20 }]), unwind: { encoding: 0x01000000 } }
-  const source = '__attribute__((optnone, noinline)) int step(int x) { return x; } int main() { return step(1); }'
-  const object = compile('x86_64', source, { flags: ['-fno-asynchronous-unwind-tables', '-fno-unwind-tables'] })
-  for (const [options, inputs, text] of [
-    [{}, [object], /has no unwind information/],
-    [{ pie: false }, [compile('x86_64', source)], /takes room in front of the code: .*headerPad/],
-  ] as const) {
-    const output = join(tempFolder(), 'linked')
-    await link({ inputs: [...inputs, libSystem], output, headerPad: 4096, ...targetOptions(target), ...options })
-    const image = openImage(readFileSync(output))
-    assert.throws(() => image.updateBlock(image.lookup('_step')!, update), text)
-    image.updateBlock(image.lookup('_step')!, functionOf('x86_64', [{ add: 20 }]))
-    assert.equal(runImage(target, flushed(target, image)).status, 21)
   }
 })
 

@@ -9,6 +9,7 @@ import {
   S_THREAD_LOCAL_VARIABLES,
   SECTION_TYPE,
 } from '../../formats/macho/constants.ts'
+import { UNWIND_HEADER_SIZE, UNWIND_INDEX_ENTRY_SIZE } from '../../formats/unwind/constants.ts'
 import type { Image, ImageSection } from '../../formats/macho/image.ts'
 import type { State } from '../state.ts'
 import { isSameString } from '../strings.ts'
@@ -107,6 +108,9 @@ export interface Saved {
   /** Of a variable, by 4 bytes: kinds of pointers. */
   kinds: Uint8Array | null
 }
+
+/** Of a table without entries: header, and the index with its end. */
+export const EMPTY_UNWIND_SIZE = UNWIND_HEADER_SIZE + UNWIND_INDEX_ENTRY_SIZE
 
 /** Where dyld looks for unwind information. */
 export function unwindSectionOf({ sections }: Image): ImageSection | null {

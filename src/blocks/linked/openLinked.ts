@@ -13,7 +13,7 @@ import { replaceTable } from '../table.ts'
 import type { ImageOptions, OpenOptions } from '../types.ts'
 import { adoptExports, adoptImports, adoptIndirect, stringFinder } from './adoptTables.ts'
 import { adoptStrings, adoptSymbols } from './adoptSymbols.ts'
-import type { Base } from './base.ts'
+import { type Base, unwindSectionOf } from './base.ts'
 import { readFixups } from './fixups.ts'
 import { headerOf } from './header.ts'
 import { makeRoom } from './makeRoom.ts'
@@ -66,7 +66,7 @@ export function openLinked(bytes: Uint8Array, options: OpenOptions, unwindRoom =
   state.dataStart = file.dataStart
   state.pointers = pointers
   setBytes(state, file.image.bytes.slice(0, file.end))
-  if (room > 0) slidePointers(state, room)
+  if (room > 0) slidePointers(state, room, file.fixed)
   if (unwindRoom > 0) base.unwind = readUnwind(file, room)
   checkRoom(state, file)
   layOut(state)
@@ -80,7 +80,8 @@ function withRoom(
   headerPad: number | undefined,
   unwindRoom: number,
 ): { file: LinkedFile; room: number } {
-  const needed = macho.HEADER_SIZE + file.image.commandsSize + EDIT_COMMANDS + (headerPad ?? 0)
+  const section = unwindRoom > 0 && unwindSectionOf(file.image) === null ? macho.SECTION_SIZE : 0
+  const needed = macho.HEADER_SIZE + file.image.commandsSize + section + EDIT_COMMANDS + (headerPad ?? 0)
   if (needed <= file.room && unwindRoom === 0) return { file, room: 0 }
   const commands = alignUp(needed + (headerPad === undefined ? LIBRARY_COMMANDS : 0), COMMANDS_ALIGN)
   const room = alignUp(commands + unwindRoom, alignOf(file))

@@ -12,6 +12,8 @@ export interface LinkedFile {
   /** As the segments of edits are aligned. */
   pageSize: number
   fixupChains: boolean
+  /** Not position-independent: what is in it keeps its addresses. */
+  fixed: boolean
   /** Bytes up to the first section: header, load commands and what they may grow into. */
   room: number
   /** What lies in front of __LINKEDIT. */
@@ -55,6 +57,7 @@ export function readLinked(bytes: Uint8Array): LinkedFile {
     arch,
     pageSize,
     fixupChains,
+    fixed: image.fileType === macho.MH_EXECUTE && (image.flags & macho.MH_PIE) === 0,
     room: headerRoom(image, text),
     segments,
     text,

@@ -28,10 +28,11 @@ export function slideDataInCode(bytes: Uint8Array, room: number): Uint8Array {
   return slid
 }
 
-/** Pointers into the image lead as much further; one to its header goes on leading there. */
-export function slidePointers(state: State, room: number): void {
+/** Pointers into the image lead as much further; one to its header goes on leading there. `fixed`: addresses stay, distances do not. */
+export function slidePointers(state: State, room: number, fixed: boolean): void {
   const { view, pointers, dataStart, settings, pointerFormat } = state
   const base = pointerFormat === DYLD_CHAINED_PTR_64_OFFSET && settings.fixupChains ? 0 : settings.imageBase
+  if (fixed && base !== 0) return
   const mask = settings.fixupChains ? TARGET_BITS : 0xffff
   for (let i = 0; i < pointers.length; i++) {
     if (pointers[i] !== POINTER_REBASE) continue

@@ -2,14 +2,16 @@
 // file's own as it was, then the pages of edits, which are behind it in memory.
 import { TARGET_IMPORT } from '../../../components/symbols.ts'
 import { EDIT_PLACED, EDIT_THUNK } from '../../../components/edits.ts'
-import { FormatError, readU32 } from '../../core/bytes.ts'
+import { FormatError, readU32, writeU32 } from '../../core/bytes.ts'
 import { highestId } from '../../ecs.ts'
 import * as macho from '../../formats/macho/constants.ts'
 import {
+  UNWIND_HEADER_SIZE,
   UNWIND_INDEX_ENTRY_SIZE,
   UNWIND_LSDA_ENTRY_SIZE,
   UNWIND_PAGE_SIZE,
   UNWIND_REGULAR_ENTRIES_MAX,
+  UNWIND_SECTION_VERSION,
 } from '../../formats/unwind/constants.ts'
 import { decodeUnwindInfo } from '../../formats/unwind/decodeUnwindInfo.ts'
 import type { ImageSegment } from '../../formats/macho/image.ts'
@@ -17,7 +19,7 @@ import { POINTER_BIND } from '../pointers.ts'
 import type { State } from '../state.ts'
 import { isSameString } from '../strings.ts'
 import { createUnwind, type Unwind, unwindSize } from '../unwindLeaves.ts'
-import { type Base, type LinkedUnwind, unwindSectionOf } from './base.ts'
+import { type Base, EMPTY_UNWIND_SIZE, type LinkedUnwind, unwindSectionOf } from './base.ts'
 import type { LinkedFile } from './readLinked.ts'
 
 /** Pages that are free at least when a block comes, for it may split one, and thunks of it another. */
@@ -33,7 +35,7 @@ export function readUnwind({ image, room, text }: LinkedFile, front: number): Li
   const { offset, size } = section
   if (offset + size > image.bytes.length)
     throw new FormatError('not-editable', 'the unwind information is past the end of the file', offset)
-  const table = image.bytes.slice(offset, offset + size)
+  const table = offset < front ? emptyTable(image, text) : image.bytes.slice(offset, offset + size)
   decodeUnwindInfo(table)
   const [commons, commonCount, personalities, personalityCount, index, count] = [4, 8, 12, 16, 20, 24].map((at) =>
     readU32(table, at),
@@ -55,6 +57,16 @@ export function readUnwind({ image, room, text }: LinkedFile, front: number): Li
     lsdas,
     lsdaCount: (end - lsdas) / UNWIND_LSDA_ENTRY_SIZE,
   }
+}
+
+/** Says nothing from the first code on. */
+function emptyTable({ sections }: LinkedFile['image'], { vmAddress, vmSize }: ImageSegment): Uint8Array {
+  const code = sections.filter(({ flags, size }) => flags & macho.S_ATTR_SOME_INSTRUCTIONS && size > 0)
+  const start = Math.min(vmAddress + vmSize, ...code.map(({ address }) => address)) - vmAddress
+  const table = new Uint8Array(EMPTY_UNWIND_SIZE)
+  const header = [UNWIND_SECTION_VERSION, UNWIND_HEADER_SIZE, 0, UNWIND_HEADER_SIZE, 0, UNWIND_HEADER_SIZE, 1]
+  for (const [i, word] of [...header, start, 0, EMPTY_UNWIND_SIZE].entries()) writeU32(table, i * 4, word)
+  return table
 }
 
 /** Before any block of edits has a place. */
@@ -93,7 +105,7 @@ function importOf(state: State, base: Base, string: number, ordinal: number): nu
 /** Whether what is to come takes a table with more room: the file's edits are made again on one that has it. */
 export function lacksUnwindRoom(state: State, bringsUnwind: boolean): boolean {
   const { base, unwind } = state
-  if (base === null || unwindSectionOf(base.image) === null) return false
+  if (base === null) return false
   if (unwind === null) return bringsUnwind
   return unwindSize(state) + (SPARE + 1) * UNWIND_PAGE_SIZE > base.unwind!.room
 }
@@ -110,8 +122,7 @@ export function unwindRoomFor(state: State, more: number): number {
     lsdas++
     wanted = true
   }
-  const table = unwindSectionOf(base!.image)
-  return wanted && table !== null ? roomFor(count, lsdas, table.size) : 0
+  return wanted ? roomFor(count, lsdas, unwindSectionOf(base!.image)?.size ?? EMPTY_UNWIND_SIZE) : 0
 }
 
 /** `size`: of the linked file's table. */
