@@ -15,27 +15,40 @@ const SEEDS = [0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344]
 export function contentHash(bytes: Uint8Array, from: number, to: number, target: Uint8Array, at: number): void {
   // Of memory that is read as it is asked for, `buffer` would ask for all.
   const part = bytes.subarray(from, to)
-  const view = new DataView(part.buffer, part.byteOffset, part.length)
   const whole = part.length & ~15
-  const lanes = Int32Array.from(SEEDS)
-  hashBlocks(view, 0, whole, lanes)
-  const last = new DataView(new ArrayBuffer(CONTENT_HASH_SIZE))
-  for (let i = whole; i < part.length; i++) last.setUint8(i - whole, part[i])
-  hashBlocks(last, 0, CONTENT_HASH_SIZE, lanes)
+  const lanes = new Int32Array(4)
+  for (let lane = 0; lane < 4; lane++) lanes[lane] = SEEDS[lane]
+  hashBlocks(wordsOf(part, whole >> 2), lanes)
+  const last = new Int32Array(4)
+  for (let i = whole; i < part.length; i++) last[(i & 15) >> 2] |= part[i] << ((i & 3) << 3)
+  hashBlocks(last, lanes)
   finish(lanes, part.length)
-  const hash = target.subarray(at, at + CONTENT_HASH_SIZE)
-  const out = new DataView(hash.buffer, hash.byteOffset, CONTENT_HASH_SIZE)
-  for (let lane = 0; lane < 4; lane++) out.setInt32(lane * 4, lanes[lane], true)
+  for (let i = 0; i < CONTENT_HASH_SIZE; i++) target[at + i] = lanes[i >> 2] >>> ((i & 3) << 3)
+}
+
+const IS_LITTLE_ENDIAN = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1
+
+/** The first words, least byte first: where they lie, or a copy. Code that is not optimized yet reads them twice as fast as through a DataView. */
+function wordsOf(part: Uint8Array, count: number): Int32Array {
+  if (IS_LITTLE_ENDIAN && part.byteOffset % 4 === 0) return new Int32Array(part.buffer, part.byteOffset, count)
+  const words = new Int32Array(count)
+  const view = new DataView(part.buffer, part.byteOffset, part.length)
+  for (let i = 0; i < count; i++) words[i] = view.getInt32(i * 4, true)
+  return words
 }
 
 /** Blocks of 16 bytes. */
-function hashBlocks(view: DataView, from: number, to: number, lanes: Int32Array): void {
-  let [a, b, c, d] = lanes
-  for (let at = from; at < to; at += 16) {
-    const p = Math.imul(a ^ view.getInt32(at, true), 0x9e3779b1)
-    const q = Math.imul(b ^ view.getInt32(at + 4, true), 0x85ebca77)
-    const r = Math.imul(c ^ view.getInt32(at + 8, true), 0xc2b2ae3d)
-    const s = Math.imul(d ^ view.getInt32(at + 12, true), 0x27d4eb2f)
+function hashBlocks(words: Int32Array, lanes: Int32Array): void {
+  let a = lanes[0]
+  let b = lanes[1]
+  let c = lanes[2]
+  let d = lanes[3]
+  const { length } = words
+  for (let i = 0; i < length; i += 4) {
+    const p = Math.imul(a ^ words[i], 0x9e3779b1)
+    const q = Math.imul(b ^ words[i + 1], 0x85ebca77)
+    const r = Math.imul(c ^ words[i + 2], 0xc2b2ae3d)
+    const s = Math.imul(d ^ words[i + 3], 0x27d4eb2f)
     const first = a
     a = (((p << 15) | (p >>> 17)) + b) | 0
     b = (((q << 13) | (q >>> 19)) + c) | 0
