@@ -3,7 +3,7 @@ import { type Link, warnFile } from '../../components/link.ts'
 import { FormatError } from '../../src/core/bytes.ts'
 import { type ByteRange, type CompileUnit, readCompileUnit } from '../../src/formats/dwarf.ts'
 import { isAbsolutePath } from '../../src/formats/dwarf/compileUnit.ts'
-import { UNIT_SECTIONS } from './debugSections.ts'
+import { readEnd, readSkipped, UNIT_SECTIONS } from './debugSections.ts'
 
 const NOWHERE: ByteRange = { from: 0, to: 0 }
 
@@ -15,13 +15,15 @@ export function debugUnits(link: Link): Map<number, CompileUnit> {
   for (const file of link.order) {
     const ranges = UNIT_SECTIONS.map(() => NOWHERE)
     const first = link.files.Ranges.section[file]
+    let info = 0
     for (let section = first; section < first + link.files.Ranges.sections[file]; section++) {
       const kind = kinds[link.sections.Header.name[section]]
       const from = link.sections.Bytes.position[section]
       if (kind !== 0) ranges[kind - 1] = { from, to: from + link.sections.Header.size[section] }
+      if (kind === 1) info = section
     }
-    if (ranges[0] === NOWHERE) continue
-    const unit = readUnit(link, file, ranges)
+    if (info === 0) continue
+    const unit = readUnit(link, file, info, ranges)
     if (unit !== null) units.set(file, unit)
   }
   return units
@@ -39,11 +41,17 @@ function dwarfKinds(link: Link): Uint8Array {
 function readUnit(
   link: Link,
   file: number,
+  section: number,
   [info, abbrev, str, lineStr, strOffsets]: readonly ByteRange[],
 ): CompileUnit | null {
   const { bytes } = link.arenas.list[link.files.Source.arena[file]]
+  const sections = { info, abbrev, str, lineStr, strOffsets }
+  const end = readEnd(link, section)
   try {
-    return readCompileUnit(bytes, { info, abbrev, str, lineStr, strOffsets })
+    const unit = readCompileUnit(bytes, sections, end)
+    if (unit !== null || end === info.to) return unit
+    readSkipped(link, section)
+    return readCompileUnit(bytes, sections)
   } catch (trouble) {
     if (!(trouble instanceof FormatError)) throw trouble
     warnFile(link, file, trouble.id, trouble.message)

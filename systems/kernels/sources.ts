@@ -2,7 +2,7 @@
 import type { Link } from '../../components/link.ts'
 import { FormatError } from '../../src/core/bytes.ts'
 import { type ByteRange, type DwarfSections, readCompileUnit, sourceLine, unitPath } from '../../src/formats/dwarf.ts'
-import { readSkipped, UNIT_SECTIONS } from './debugSections.ts'
+import { readSkipped } from './debugSections.ts'
 
 const EMPTY: ByteRange = { from: 0, to: 0 }
 const KEYS: Readonly<Record<string, keyof DwarfSections | 'line'>> = {
@@ -62,7 +62,7 @@ function debugSections(link: Link, file: number): Sections | null {
     const name = sections.Header.name[section]
     const key = sectionNames.segments[name] === '__DWARF' ? KEYS[sectionNames.sections[name]] : undefined
     if (key === undefined) continue
-    if (!UNIT_SECTIONS.includes(sectionNames.sections[name])) readSkipped(link, section)
+    readSkipped(link, section)
     const from = sections.Bytes.position[section]
     found[key] = { from, to: from + sections.Header.size[section] }
     any = true

@@ -13,7 +13,8 @@ const MAX_UNITS = 16
 /** Bytes of an abbreviation table in which the unit's own entry must lie; producers write it first. */
 const MAX_ABBREVIATIONS = 1 << 16
 
-type Unit = FormContext & { type: number; abbreviations: number; end: number }
+/** `known`: the end of those of its bytes that may be read. */
+type Unit = FormContext & { type: number; abbreviations: number; end: number; known: number }
 
 /** Where the values that matter are: position and form (0: the unit has no such attribute). */
 type UnitAttributes = {
@@ -28,14 +29,21 @@ type UnitAttributes = {
 /**
  * Name and directory of the first compile unit of an object: DWARF 2 to 5, 32 and 64-bit. Reads the unit's own entry only.
  * Null when there is no unit, it has no name, or the DWARF is malformed; throws FormatError `dwarf-bounds` when a section lies
- * outside `bytes`. Source: DWARF 5, sections 7.5 and 7.26.
+ * outside `bytes`. Of __debug_info only what stands before `known` is looked at; null then may mean that the unit goes on behind it.
+ * Source: DWARF 5, sections 7.5 and 7.26.
  */
-export function readCompileUnit(bytes: Uint8Array, sections: DwarfSections): CompileUnit | null {
+export function readCompileUnit(
+  bytes: Uint8Array,
+  sections: DwarfSections,
+  known: number = sections.info.to,
+): CompileUnit | null {
   const info = openSection(bytes, sections.info)
   for (const range of [sections.abbrev, sections.str, sections.lineStr, sections.strOffsets]) openSection(bytes, range)
   return orNull(() => {
-    for (let tries = 0; tries < MAX_UNITS && info.at < info.end; tries++) {
+    for (let tries = 0; tries < MAX_UNITS && info.at < Math.min(info.end, known); tries++) {
       const unit = readUnitHeader(info)
+      if (info.at > known) return null
+      unit.known = Math.min(unit.end, known)
       const found = unit.type === dw.DW_UT_compile ? readUnitEntry(info, unit, sections) : null
       if (found) return found
       info.at = unit.end
@@ -66,18 +74,18 @@ function readUnitHeader(info: Cursor): Unit {
   let addressSize = version < 5 ? 0 : readByte(info)
   const abbreviations = readFixed(info, offsetSize)
   if (version < 5) addressSize = readByte(info)
-  return { version, type, addressSize, offsetSize, abbreviations, end }
+  return { version, type, addressSize, offsetSize, abbreviations, end, known: end }
 }
 
 /** Null when the entry is not a compile unit with a name, or is the skeleton of one. */
 function readUnitEntry(info: Cursor, unit: Unit, sections: DwarfSections): CompileUnit | null {
-  const entry = cursorOver(info.bytes, info.at, unit.end)
+  const entry = cursorOver(info.bytes, info.at, unit.known)
   const declaration = findDeclaration(info.bytes, unit, sections, readUleb(entry))
   if (declaration === null) return null
   const found = readAttributes(entry, declaration, unit)
   if (found.split || found.nameForm === 0) return null
   const text = (at: number, form: number) =>
-    readString(cursorOver(info.bytes, at, unit.end), form, unit, sections, found.strOffsetsBase)
+    readString(cursorOver(info.bytes, at, unit.known), form, unit, sections, found.strOffsetsBase)
   return {
     name: text(found.name, found.nameForm),
     directory: found.directoryForm === 0 ? '' : text(found.directory, found.directoryForm),
