@@ -5,12 +5,14 @@
 
 import {
   FILE_ARCHIVE,
+  FILE_BROKEN,
   FILE_EXPLICIT,
   FILE_FORCE_LOAD,
   FILE_LAZY,
   FILE_LOADED,
   FILE_MISSING,
   FILE_OBJECT,
+  FILE_OTHER,
   FILE_PARSED,
   FILE_RESOLVED,
 } from '../components/files.ts'
@@ -23,7 +25,15 @@ import { warn } from '../src/core/messages.ts'
 import { keepSettled, takeSettled } from './kernels/settled.ts'
 import { WHY_ALL_LOAD, WHY_FORCE_LOAD, WHY_LINKER_OPTION, WHY_OBJC, WHY_TEXTS } from './kernels/whyLoaded.ts'
 import { isObjectiveC } from './resolve/objectiveC.ts'
-import { loadClasses, missingText, offerMembers, orderDylibs, provide } from './resolve/offers.ts'
+import {
+  isLoadedWhole,
+  loadClasses,
+  missingText,
+  offerMembers,
+  orderDylibs,
+  otherText,
+  provide,
+} from './resolve/offers.ts'
 
 /** Returns whether something more has to be loaded. */
 export function resolve(link: Link): boolean {
@@ -73,12 +83,13 @@ function forceMembers(link: Link, archive: number): number {
   const { files, settings } = link
   const flags = files.Source.flags[archive]
   const explicit = (flags & FILE_EXPLICIT) !== 0
-  const all = (settings.allLoad === true && explicit) || (flags & FILE_FORCE_LOAD) !== 0
+  const all = isLoadedWhole(link, archive)
   if (!all && !(settings.loadObjC && explicit)) return 0
   const why = !all ? WHY_OBJC : !explicit ? WHY_LINKER_OPTION : flags & FILE_FORCE_LOAD ? WHY_FORCE_LOAD : WHY_ALL_LOAD
   let forced = all ? 0 : loadClasses(link, archive)
   for (let file = archive + 1; file <= files.count && files.Order.parent[file] === archive; file++) {
     if (files.Source.kind[file] === FILE_MISSING) reportMissingMember(link, file, why)
+    if (files.Source.kind[file] === FILE_OTHER && all) reportOther(link, file, why)
     if (files.Source.kind[file] !== FILE_OBJECT || files.Source.flags[file] & FILE_LOADED) continue
     if (!all && !isObjectiveC(link, file)) continue
     files.Source.flags[file] |= FILE_LOADED
@@ -103,6 +114,14 @@ function reportMissingMember(link: Link, file: number, why: number): void {
   const what = why === WHY_OBJC ? 'failed to open' : 'failed to load'
   const text = `${fileText(link, files.Order.parent[file])}: ${WHY_TEXTS[why]} ${what} archive member: ${missingText(link, file)}`
   warn(link.messages, 'missing-member', text, locate(link, file))
+}
+
+/** A member that is no object, which bitcode is to those that can read it. */
+function reportOther(link: Link, file: number, why: number): void {
+  const { files } = link
+  if (files.Source.flags[file] & FILE_BROKEN) return
+  const text = `${WHY_TEXTS[why]} failed to load archive member: ${otherText(link, file)}`
+  warn(link.messages, 'unknown-member', `${fileText(link, files.Order.parent[file])}: ${text}`, locate(link, file))
 }
 
 /** Names that options refer to: the entry point, -u, exported names without wildcards. */

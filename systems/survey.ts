@@ -218,6 +218,8 @@ async function readAndAdd(found: Survey, input: Input, path: string, rank: numbe
 /** Comes before all inputs: what the executable defines is bound to it, not to a library that defines it too. */
 async function addBundleLoader(found: Survey, path: string): Promise<void> {
   const rank = found.nextRank++
+  if (found.settings.outputType !== 'bundle')
+    error(found.messages, 'bundle-loader-output', '-bundle_loader can only be used with MachO bundle output')
   const place = readInput(found, path, undefined)
   if (place === null) return
   try {

@@ -132,8 +132,6 @@ function roomOptions(draft: Draft, args: ArgumentList, messages: Messages): void
 
 function dylibOptions(draft: Draft, args: ArgumentList, messages: Messages): void {
   const isDylib = draft.outputType === 'dylib'
-  if (has(args, '-bundle_loader') && draft.outputType !== 'bundle')
-    error(messages, 'bundle-loader-output', '-bundle_loader can only be used with MachO bundle output')
   dyldEnvironment(draft, messages)
   if (has(args, '-umbrella') && !isDylib) warn(messages, 'umbrella-output', '-umbrella used, but not creating dylib')
   rpaths(draft, args, messages)

@@ -7,6 +7,7 @@ import { NAME_NO_DEAD_STRIP, WHERE_GLOBAL, WHERE_UNKNOWN } from '../../component
 import { SYMBOL_EXTERNAL, SYMBOL_PRIVATE, SYMBOL_SYNTHETIC, SYMBOL_WEAK_DEF } from '../../components/symbols.ts'
 import { error, warn } from '../../src/core/messages.ts'
 import { findName } from '../../components/names.ts'
+import { findInDylibs } from '../kernels/imports.ts'
 import { mergeWeak, setDefinition } from '../kernels/definitions.ts'
 import { tablesOf } from '../kernels/symbolTables.ts'
 
@@ -29,8 +30,10 @@ function addOption(link: Link, real: string, alias: string): void {
   const { Resolution } = link.names
   const { Definition, Reference } = link.symbols
   const name = knownName(link, real)
-  if (name === 0 || Resolution.where[name] === WHERE_UNKNOWN)
+  if (name === 0 || Resolution.where[name] === WHERE_UNKNOWN) {
+    if (isOffered(link, real)) return notHere(link, real, alias, 0)
     return warn(link.messages, 'undefined-alias', `undefined base symbol '${real}' for alias '${alias}'`)
+  }
   if (Resolution.where[name] !== WHERE_GLOBAL) return notHere(link, real, alias, 0)
   const base = Resolution.symbol[name]
   const symbol = addInternalSymbol(
@@ -72,6 +75,14 @@ function referent(link: Link, file: number, strx: number): number {
   const end = bytes.indexOf(0, start)
   if (end < 0 || end >= strings[file] + stringsSize[file]) return 0
   return findName(link.names, link.arenas, bytes, start, end - start)
+}
+
+/** By a member that nothing has loaded, or by a library. */
+function isOffered(link: Link, real: string): boolean {
+  const name = nameOf(link, real)
+  const { member, dylib } = link.names.Offer
+  if (member[name] === 0 && dylib[name] === 0) findInDylibs(link, name)
+  return member[name] !== 0 || dylib[name] !== 0
 }
 
 function notHere(link: Link, real: string, alias: string, file: number): void {

@@ -2,10 +2,13 @@
 import {
   FILE_ARCHIVE,
   FILE_BROKEN,
+  FILE_EXPLICIT,
+  FILE_FORCE_LOAD,
   FILE_LAZY,
   FILE_LOADED,
   FILE_MISSING,
   FILE_OBJECT,
+  FILE_OTHER,
   FILE_RESOLVED,
 } from '../../components/files.ts'
 import { nameOf } from '../../components/internal.ts'
@@ -45,13 +48,29 @@ function offer(link: Link, name: number, file: number): void {
   if (member[name] === 0 || ranksBefore(link, file, member[name])) member[name] = file
 }
 
+/** -all_load of an archive that was named, -force_load of any. */
+export function isLoadedWhole({ files, settings }: Link, archive: number): boolean {
+  const flags = files.Source.flags[archive]
+  return (settings.allLoad === true && (flags & FILE_EXPLICIT) !== 0) || (flags & FILE_FORCE_LOAD) !== 0
+}
+
+/** Without an index each member is looked into. Bitcode is one that others could read. */
+function failOther(link: Link, archive: number, file: number): void {
+  if (link.files.Source.flags[file] & FILE_BROKEN) return
+  const text = `${fileText(link, archive)}: couldn't process child: ${otherText(link, file)}`
+  error(link.messages, 'unknown-member', text, locate(link, file))
+}
+
 function offerArchive(link: Link, file: number): void {
   const { files, names } = link
   const archive = link.archives[files.Detail.archive[file]]
   if (isForeignArchive(link, file)) return
   if (!archive.hasIndex) {
-    for (let member = file + 1; member <= files.count && files.Order.parent[member] === file; member++)
+    const all = isLoadedWhole(link, file)
+    for (let member = file + 1; member <= files.count && files.Order.parent[member] === file; member++) {
+      if (files.Source.kind[member] === FILE_OTHER && !all) failOther(link, file, member)
       offerObject(link, member)
+    }
     return
   }
   const arena = files.Source.arena[file]
@@ -97,6 +116,11 @@ export function loadClasses(link: Link, archive: number): number {
 /** `'path': No such file or directory` of a member of a thin archive. */
 export function missingText(link: Link, file: number): string {
   return `'${link.paths[link.files.Source.path[file]]}': No such file or directory`
+}
+
+/** Of a member that is no object. */
+export function otherText(link: Link, file: number): string {
+  return `${link.paths[link.files.Source.path[file]]} has unhandled file type`
 }
 
 function failMember(link: Link, file: number, name: number): void {
