@@ -86,3 +86,18 @@ export function addThunk(thunks: Thunks, targets: BranchTargets, of: number, out
   Target.last[of] = thunk
   return thunk
 }
+
+/** Takes back the thunks from `first` on. */
+export function dropThunks(thunks: Thunks, { Target }: BranchTargets, first: number): void {
+  const { of, next } = thunks.Thunk
+  for (let thunk = thunks.count; thunk >= first; thunk--) {
+    const target = of[thunk]
+    let before = Target.first[target] === thunk ? 0 : Target.first[target]
+    while (before !== 0 && next[before] !== thunk) before = next[before]
+    if (before === 0) Target.first[target] = 0
+    else next[before] = 0
+    Target.last[target] = before
+    Target.thunks[target]--
+  }
+  thunks.count = first - 1
+}

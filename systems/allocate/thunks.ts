@@ -46,6 +46,7 @@ import {
   targetOf,
 } from './branchQueue.ts'
 import { closeRegion, createRooms, enterBlock, type Rooms, roomOf, sectionClass } from './rooms.ts'
+import { createStretches, islandSlots, openStretch, spreadIsland, type Stretches } from './stretches.ts'
 
 const FILES_A_CHUNK = 64
 const MEASURE_PARTS = ['files', 'sections', 'blocks', 'symbols'] as const
@@ -74,6 +75,7 @@ export interface Extension {
   moved: number
   /** Of the section at hand in the padded layout; null where its blocks are packed. */
   rooms: Rooms | null
+  stretches: Stretches
   /** Code sections and stubs behind the one at hand. */
   rest: number[]
 }
@@ -165,6 +167,7 @@ function createExtension(link: Link, { code, named, looked, branches, found }: P
     gap: 0,
     moved: 0,
     rooms: null,
+    stretches: createStretches(),
     rest: [...code],
   }
 }
@@ -212,13 +215,15 @@ export function placeWithThunks(link: Link, ext: Extension, output: number): voi
   ext.output = output
   ext.base = link.outputs.Extent.address[output]
   ext.size = ext.start = ext.end = ext.moved = 0
+  ext.stretches = createStretches()
   ext.rest = ext.rest.filter((other) => other !== output)
   ext.placed[output] = 1
   ext.rooms = room[output] === 0 ? null : createRooms(link, output, alignPow2[output])
   const { count } = link.blocks.Relocations
   forEachBlock(link, output, (block) => {
-    enter(link, ext, block)
+    const isRegion = enter(link, ext, block)
     serveDue(link, ext, block)
+    if (isRegion && makeIsland(link, ext)) serveDue(link, ext, block)
     const offset = place(link, ext, block)
     if (count[block] === 0) return
     if (isListed(ext)) noteListed(link, ext, ext.list!, block, offset)
@@ -234,15 +239,18 @@ function isListed({ list, output, moved }: Extension): boolean {
   return list !== null && output === list.named.output && moved <= list.margin
 }
 
-/** The next block: where it would be without thunks. */
-function enter(link: Link, ext: Extension, block: number): void {
+/** The next block: where it would be without thunks. Whether a region begins with it. */
+function enter(link: Link, ext: Extension, block: number): boolean {
   const { rooms } = ext
   ext.gap = 0
-  if (rooms === null) ext.start = alignUpPow2(ext.end, link.blocks.Extent.alignPow2[block])
-  else {
-    ext.start = enterBlock(link, rooms, block)
-    ext.gap = ext.start - ext.end
+  if (rooms === null) {
+    ext.start = alignUpPow2(ext.end, link.blocks.Extent.alignPow2[block])
+    return false
   }
+  const { region } = rooms
+  ext.start = enterBlock(link, rooms, block)
+  ext.gap = ext.start - ext.end
+  return rooms.region !== region
 }
 
 function offsetOf(link: Link, ext: Extension, block: number): number {
@@ -388,16 +396,16 @@ function isDone(link: Link, ext: Extension, at: number, placed: number): boolean
 function serveDue(link: Link, ext: Extension, block: number): void {
   const { queue } = ext
   if (queue.head === queue.tail) return
-  const { branchReach, thunkSize } = link.arch
+  const { branchReach } = link.arch
   const end = endWith(link, ext, block)
   // Who need not wait leaves no earlier than it would be due: it makes no difference who is at the head before.
-  if (end + queue.pending * thunkSize <= ext.base + queue.place[queue.head] + branchReach - 4) return
+  if (end + roomFor(link, ext, queue.pending) <= ext.base + queue.place[queue.head] + branchReach - 4) return
   serveQueue(link, ext, block)
 }
 
 /** Makes thunks for the branches that would not reach past the next block and the thunks still to come. */
 function serveQueue(link: Link, ext: Extension, block: number): void {
-  const { branchReach, thunkSize } = link.arch
+  const { branchReach } = link.arch
   const { queue } = ext
   for (; queue.head < queue.tail; queue.head++) {
     const at = queue.head
@@ -405,10 +413,43 @@ function serveQueue(link: Link, ext: Extension, block: number): void {
     if (isDone(link, ext, at, ext.start)) leave(queue)
     else if (!seesThunk(link, queue, queue.slot[at], place)) {
       const end = endWith(link, ext, block)
-      if (end + queue.pending * thunkSize <= place + branchReach - 4) return
+      if (end + roomFor(link, ext, queue.pending) <= place + branchReach - 4) return
       makeThunk(link, ext, at)
     }
   }
+}
+
+/** What so many thunks take, with the room of an island and its alignment. */
+function roomFor(link: Link, { rooms }: Extension, thunks: number): number {
+  if (rooms === null) return thunks * link.arch.thunkSize
+  return islandSlots(thunks) * link.arch.thunkSize + 2 ** rooms.alignPow2
+}
+
+/** Before the region that begins, in the room behind the one before. Whether there is an island. */
+function makeIsland(link: Link, ext: Extension): boolean {
+  const { queue, size } = ext
+  const stop = openStretch(ext.stretches, ext.start, queue.tail, link.arch.branchReach)
+  if (stop <= queue.head) return false
+  const first = link.thunks.count + 1
+  ext.size = alignUpPow2(size + ext.gap, 2)
+  for (; queue.head < stop; queue.head++) {
+    if (isDone(link, ext, queue.head, ext.start)) leave(queue)
+    else if (!seesThunk(link, queue, queue.slot[queue.head], ext.base + queue.place[queue.head]))
+      makeThunk(link, ext, queue.head)
+  }
+  if (link.thunks.count < first) {
+    ext.size = size
+    return false
+  }
+  closeIsland(link, ext, first)
+  ext.gap = 0
+  return true
+}
+
+/** Blocks behind it keep their alignments in the section. */
+function closeIsland(link: Link, ext: Extension, first: number): void {
+  const end = link.thunks.Thunk.address[first] - ext.base + spreadIsland(link, first)
+  ext.size = ext.start + alignUpPow2(end - ext.start, ext.rooms!.alignPow2)
 }
 
 function makeThunk(link: Link, ext: Extension, at: number): void {
@@ -437,13 +478,15 @@ function fileAt(link: Link, output: number, place: number): number {
 /** What still waits at the section's end gets a thunk there, but for stubs that will surely be within reach. */
 function serveRest(link: Link, ext: Extension): void {
   const { queue } = ext
-  const { branchReach, thunkSize } = link.arch
+  const { branchReach } = link.arch
+  const isIsland = closeLast(link, ext)
+  const first = link.thunks.count + 1
   queue.pending = 0
   for (let at = queue.head; at < queue.tail; at++) {
     if (isDone(link, ext, at, ext.end + 1)) queue.slot[at] = 0
     else if (!seesThunk(link, queue, queue.slot[at], ext.base + queue.place[at])) countWaiting(queue, at)
   }
-  const codeEnd = ext.base + sizeWithRoom(link, ext, ext.size + queue.pending * thunkSize)
+  const codeEnd = ext.base + sizeWithRoom(link, ext, ext.size + roomFor(link, ext, queue.pending))
   const stubsEnd = stubsEndAfter(link, ext, codeEnd)
   for (let at = queue.head; at < queue.tail; at++) {
     const slot = queue.slot[at]
@@ -452,6 +495,20 @@ function serveRest(link: Link, ext: Extension): void {
     if (stubsEnd <= place + branchReach - 4 && isToStub(link, slot, queue.expected[at])) continue
     if (!seesThunk(link, queue, slot, place)) makeThunk(link, ext, at)
   }
+  if (isIsland && link.thunks.count >= first) closeIsland(link, ext, first)
+}
+
+/** Goes behind the room of the last region, where what waits can see so far. */
+function closeLast(link: Link, ext: Extension): boolean {
+  const { rooms, queue } = ext
+  if (rooms === null) return false
+  const end = closeRegion(rooms)
+  const size = alignUpPow2(ext.size + end - ext.end, 2)
+  const isSeen = size + roomFor(link, ext, queue.pending) <= queue.place[queue.head] + link.arch.branchReach - 4
+  if (queue.head < queue.tail && !isSeen) return false
+  ext.start = ext.end = end
+  ext.size = size
+  return true
 }
 
 function stubsEndAfter(link: Link, ext: Extension, codeEnd: number): number {

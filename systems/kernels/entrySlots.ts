@@ -4,6 +4,7 @@
 import { type Gots, KEY_IMPORT } from '../../components/gots.ts'
 import { compareNames } from '../../components/internal.ts'
 import type { Link } from '../../components/link.ts'
+import { TARGET_IMPORT } from '../../components/symbols.ts'
 import { fromText } from '../../src/core/bytes.ts'
 import { hashBytes, mix } from '../../src/core/hash.ts'
 import { sizeClass } from '../../src/core/sizeClass.ts'
@@ -107,6 +108,11 @@ function placeGots(link: Link, gots: Gots, capacity: number): void {
   )
 }
 
+/** Hash of the name of a target, as in Reference.target. */
+export function targetHash(link: Link, target: number): number {
+  return target & TARGET_IMPORT ? importHash(link, target & ~TARGET_IMPORT) : localHash(link, target)
+}
+
 function localHash(link: Link, symbol: number): number {
   const name = link.symbols.Definition.name[symbol]
   const text = name === 0 ? fromText(symbolText(link, fileOfSymbol(link, symbol), symbol)) : null
@@ -115,9 +121,18 @@ function localHash(link: Link, symbol: number): number {
 
 /** By kind, name, and for locals of one name by their places among the inputs. */
 function compareKeys(link: Link, { Key }: Gots, a: number, b: number): number {
-  const [one, other] = [Key.index[a], Key.index[b]]
   if (Key.kind[a] !== Key.kind[b]) return Key.kind[a] - Key.kind[b]
-  if (Key.kind[a] === KEY_IMPORT) return compareImports(link, one, other)
+  return (Key.kind[a] === KEY_IMPORT ? compareImports : compareLocals)(link, Key.index[a], Key.index[b])
+}
+
+/** Imports last. */
+export function compareTargets(link: Link, a: number, b: number): number {
+  if ((a ^ b) & TARGET_IMPORT) return a - b
+  if (a & TARGET_IMPORT) return compareImports(link, a & ~TARGET_IMPORT, b & ~TARGET_IMPORT)
+  return compareLocals(link, a, b)
+}
+
+function compareLocals(link: Link, one: number, other: number): number {
   const [file, otherFile] = [fileOfSymbol(link, one), fileOfSymbol(link, other)]
   const texts = compareTexts(symbolText(link, file, one), symbolText(link, otherFile, other))
   if (texts !== 0 || file === otherFile) return texts || one - other

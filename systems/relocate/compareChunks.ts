@@ -6,6 +6,7 @@ import type { Past } from '../../components/kept.ts'
 import type { Link } from '../../components/link.ts'
 import { memory } from '../../components/columns.ts'
 import { TARGET_IMPORT } from '../../components/symbols.ts'
+import { compareThunks, type ThunkMoves, twinOf } from './compareThunks.ts'
 import { gotAddress, stubAddress, tlvAddress } from '../kernels/addresses.ts'
 
 const FILES_A_CHUNK = 64
@@ -34,8 +35,8 @@ export interface CompareJob {
   from: Uint32Array
   old: Side
   now: Side
-  /** Targets are compared by their numbers, for branches may go through thunks. */
-  exact: boolean
+  /** Where branches may go through thunks; else null. */
+  thunks: ThunkMoves | null
   /** Symbols, and imports, of the same number are reached in the same way. */
   sameLocals: boolean
   sameImports: boolean
@@ -43,7 +44,7 @@ export interface CompareJob {
   same: Uint8Array
 }
 
-export function createCompareJob(link: Link, past: Past, exact: boolean): CompareJob {
+export function createCompareJob(link: Link, past: Past, hasThunks: boolean): CompareJob {
   const [old, now] = [sideOf(past.link), sideOf(link)]
   return {
     files: link.order,
@@ -51,7 +52,7 @@ export function createCompareJob(link: Link, past: Past, exact: boolean): Compar
     from: past.from,
     old,
     now,
-    exact,
+    thunks: hasThunks ? compareThunks(link, past.link) : null,
     sameLocals: haveSameLocals(past.link, old.locals, link, now.locals),
     sameImports: areEqual(old.entries, now.entries),
     same: new Uint8Array(memory(link.files.count + 1, link.arenas.shared)),
@@ -149,20 +150,26 @@ function haveSameAddresses({ old, now }: CompareJob, before: number, file: numbe
 function haveSameTargets(job: CompareJob, old: number, file: number, count: number): boolean {
   const { target: was } = job.old
   const { target: is } = job.now
-  const { sameLocals, sameImports } = job
+  const { sameLocals, sameImports, thunks } = job
   const [a, b] = [job.old.symbol[old], job.now.symbol[file]]
   for (let i = 0; i < count; i++) {
     const before = was[a + i]
     const after = is[b + i]
+    if (thunks !== null && !goesSameWay(thunks, before, after)) return false
     if (before === after && (before < TARGET_IMPORT ? sameLocals : sameImports)) continue
     if (!isSameTarget(job, before, after)) return false
   }
   return true
 }
 
-function isSameTarget({ old, now, exact }: CompareJob, was: number, is: number): boolean {
+/** The same target by name, and its thunks are where they were. */
+function goesSameWay({ twins, moved, imports }: ThunkMoves, was: number, is: number): boolean {
+  if (is !== (was < TARGET_IMPORT ? was : twinOf(twins, was))) return false
+  return moved[is < TARGET_IMPORT ? is : imports + is - TARGET_IMPORT] === 0
+}
+
+function isSameTarget({ old, now }: CompareJob, was: number, is: number): boolean {
   if (was === 0 || is === 0) return was === is
-  if (exact && was !== is) return false
   if ((was | is) & TARGET_IMPORT) return isSameImport(old.entries, was, now.entries, is)
   return (old.locals?.[was] ?? 0) === (now.locals?.[is] ?? 0)
 }

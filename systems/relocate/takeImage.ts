@@ -25,11 +25,11 @@ export interface Taken {
 export async function takeImage(link: Link, size: number): Promise<Taken | null> {
   const { past, last } = link
   if (past === null || last === null || last.image.length !== size || link.priorities.length > 0) return null
-  const exact = link.thunks.count > 0 || past.link.thunks.count > 0
-  if (exact && !haveSameThunks(link, past)) return null
+  const hasThunks = link.thunks.count > 0 || past.link.thunks.count > 0
+  if (hasThunks && !past.inPlace) return null
   const outputs = sameOutputs(link, past.link)
   if (!outputs.some((old) => old !== 0)) return null
-  const job = createCompareJob(link, past, exact)
+  const job = createCompareJob(link, past, hasThunks)
   const chunks = Math.ceil(job.files.length / job.step)
   await runKernel(link, 'compareChunks', ['files'], compareChunks, job, chunks)
   const sections = new Uint8Array(memory(link.sections.count + 1, link.arenas.shared))
@@ -59,31 +59,6 @@ function sameOutputs(link: Link, old: Link): Uint32Array {
   return link.settings.imageBase === old.settings.imageBase && segments.count === old.segments.count
     ? same
     : same.fill(0)
-}
-
-/** All thunks stand where they stood, for the targets of the same numbers: rows are counted as before. */
-function haveSameThunks(link: Link, { link: old, from }: Past): boolean {
-  const { files, thunks, branchTargets } = link
-  const { section, symbol, block } = files.Ranges
-  if (thunks.count !== old.thunks.count || branchTargets.count !== old.branchTargets.count) return false
-  if (files.count !== old.files.count) return false
-  for (let file = 1; file <= files.count; file++) {
-    if ((from[file] ?? 0) !== 0 && from[file] !== file) return false
-    const was = old.files.Ranges
-    if (was.section[file] !== section[file] || was.symbol[file] !== symbol[file] || was.block[file] !== block[file])
-      return false
-  }
-  return (
-    areSameRows(thunks.Thunk, old.thunks.Thunk, thunks.count) &&
-    areSameRows(branchTargets.Target, old.branchTargets.Target, branchTargets.count)
-  )
-}
-
-type Component = Record<string, Uint32Array | Int32Array | Float64Array>
-
-function areSameRows(a: Component, b: Component, count: number): boolean {
-  for (const name in a) for (let row = 1; row <= count; row++) if (a[name][row] !== b[name][row]) return false
-  return true
 }
 
 /** Those of a file that says the same: code without fixups, whose image nobody writes to but relocate. */
@@ -130,6 +105,7 @@ function listSpans(
   }
   pairs.push(at, size)
   addThunks(link, pairs)
+  addThunks(old, pairs)
   return mergeSpans(pairs)
 }
 
@@ -151,7 +127,7 @@ function addExtents(link: Link, output: number, taken: Uint8Array, pairs: number
   }
 }
 
-/** They are written anew: their targets may have moved. */
+/** They are written anew: they, or their targets, may have moved. */
 function addThunks({ thunks, outputs, arch }: Link, pairs: number[]): void {
   const { address, output } = thunks.Thunk
   const { fileOffset, address: starts } = outputs.Extent
