@@ -118,7 +118,8 @@ export interface BlockUpdate {
   section?: BlockSection
   /**
    * Every thread has a copy that begins with the contents, or with as many zeros as `code` says. The block's name is then that of its
-   * descriptor: TLVP and TLV relocations lead there, and so do pointers and `addressOf`. No `section` goes with it.
+   * descriptor: TLVP and TLV relocations lead there, and so do pointers and `addressOf`. No `section` goes with it. A variable of a
+   * linked file takes other contents for every thread to begin with, where the file names those it was linked with.
    */
   threadLocal?: boolean
   /** A power of two of at most 4096; default 16 for code and 8 for all else. */

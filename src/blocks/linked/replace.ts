@@ -18,12 +18,16 @@ import { markPages, type State } from '../state.ts'
 import { stringBytes, stringText } from '../strings.ts'
 import type { BlockUpdate } from '../types.ts'
 import { updateBlock } from '../update.ts'
-import { addressOfLinked, type Base, sectionOf } from './base.ts'
+import { addressOfLinked, type Base, isLinkedVariable, sectionOf } from './base.ts'
 
 const JUMP = {
   arm64: { bytes: [0, 0, 0, 0x14], type: macho.ARM64_RELOC_BRANCH26, offset: 0 },
   x86_64: { bytes: [0xe9, 0, 0, 0, 0], type: macho.X86_64_RELOC_BRANCH, offset: 1 },
 } as const
+const TEMPLATES: readonly number[] = [macho.S_THREAD_LOCAL_REGULAR, macho.S_THREAD_LOCAL_ZEROFILL]
+const PLAIN: readonly number[] = [macho.S_REGULAR, macho.S_COALESCED, macho.S_THREAD_LOCAL_REGULAR]
+/** Where a descriptor has the place of its variable in what dyld copies. */
+const DESCRIPTOR_OFFSET = 16
 const CODE = macho.S_ATTR_PURE_INSTRUCTIONS | macho.S_ATTR_SOME_INSTRUCTIONS
 
 /** @throws TypeError, with the image as it was. */
@@ -31,15 +35,41 @@ export function updateLinked(state: State, block: number, update: BlockUpdate): 
   const base = state.base!
   const section = sectionOf(state, base, block)
   if (section === null) refuse(`${nameOf(state, block)} of the linked file has no bytes in a section`)
-  if (update.threadLocal === true) refuse('a thread-local variable of the linked file stays as it is')
+  if (update.threadLocal === true) return updateInitial(state, base, block, update)
   const owner = first(state, base, block)
   if (section.flags & CODE) replaceFunction(state, base, owner, update)
   else replaceVariable(state, base, owner, section, update)
 }
 
+/** What every thread's copy of a variable begins with has a symbol of its own. */
+function updateInitial(state: State, base: Base, block: number, update: BlockUpdate): void {
+  const name = nameOf(state, block)
+  if (!isLinkedVariable(state, block)) refuse(`${name} was linked as no thread-local variable, and stays as it is`)
+  if (update.section !== undefined) refuse(`a thread-local variable is not in ${update.section}`)
+  const initial = initialOf(state, base, block)
+  if (initial === 0) refuse(`the linked file does not name what ${name} begins with`)
+  replaceVariable(state, base, initial, sectionOf(state, base, initial)!, update)
+}
+
+/** The block at the place that a descriptor leads to; 0 where there is none. */
+function initialOf(state: State, base: Base, block: number): number {
+  const templates = base.image.sections.filter(
+    ({ flags, size }) => size > 0 && TEMPLATES.includes(flags & macho.SECTION_TYPE),
+  )
+  const start = Math.min(...templates.map(({ address }) => address))
+  const address = start + readU64(state.bytes, placeOf(state, block) + DESCRIPTOR_OFFSET)
+  for (let one = base.firstBlock; one < base.firstBlock + base.count; one++) {
+    if (addressOfLinked(state, one) !== address) continue
+    const section = sectionOf(state, base, one)
+    if (section !== null && TEMPLATES.includes(section.flags & macho.SECTION_TYPE)) return one
+  }
+  return 0
+}
+
 /** Puts back what was linked. @throws TypeError where nothing has taken its place. */
-export function restoreLinked(state: State, block: number): void {
+export function restoreLinked(state: State, given: number): void {
   const base = state.base!
+  const block = (isLinkedVariable(state, given) ? initialOf(state, base, given) : 0) || given
   const owner = base.saved.has(block) ? block : first(state, base, block)
   const saved = base.saved.get(owner)
   if (saved === undefined) throw new TypeError(`freeBlock: ${nameOf(state, block)} was linked, and stays where it is`)
@@ -120,7 +150,7 @@ function replaceVariable(
 
 /** Tables whose entries dyld or others walk are not for edits. */
 function isPlain({ flags }: ImageSection): boolean {
-  return (flags & macho.SECTION_TYPE) === macho.S_REGULAR || (flags & macho.SECTION_TYPE) === macho.S_COALESCED
+  return PLAIN.includes(flags & macho.SECTION_TYPE)
 }
 
 /** Where the block stands in the file. */
