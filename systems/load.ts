@@ -14,9 +14,10 @@ import * as macho from '../src/formats/macho/constants.ts'
 import { adoptObject } from './load/adoptObject.ts'
 import { takeRows } from './load/takeRows.ts'
 import { activateLibraries } from './load/activateLibraries.ts'
-import { createLoadScratch, fillObject, type LoadScratch, reserveMentions } from './load/fillObject.ts'
+import { fillObject } from './load/fillObject.ts'
 import { loadTogether } from './load/loadTogether.ts'
 import { breakFile, openObject, reading } from './load/openObject.ts'
+import { releaseRoom, reserveRoom } from './load/room.ts'
 
 /** Files between two looks at what goes on outside. */
 const FILES_A_CHECK = 64
@@ -33,6 +34,7 @@ export async function load(link: Link): Promise<number> {
   const isKept = link.kept?.inPlace === true || waiting.some((file) => isAdopted(link, file))
   if (!isKept && isTogether(link, waiting)) await loadTogether(link, waiting)
   else await loadHere(link, waiting)
+  releaseRoom()
   for (const file of waiting) {
     if (Source.flags[file] & FILE_BROKEN) continue
     if (link.keeps && !(link.kept?.inPlace && isAdopted(link, file))) keepRows(link, file)
@@ -56,7 +58,6 @@ function listWaiting(link: Link): number[] {
 }
 
 async function loadHere(link: Link, waiting: readonly number[]): Promise<void> {
-  const scratch = createLoadScratch()
   const { kept, names } = link
   const isFirst = kept !== null && names.count === 0
   if (isFirst && kept.inPlace) takeRows(link, kept)
@@ -64,7 +65,7 @@ async function loadHere(link: Link, waiting: readonly number[]): Promise<void> {
   for (let i = 0; i < waiting.length; i++) {
     if (i % FILES_A_CHECK === 0) await checkpoint(link.observer, waiting[i], link.files.count)
     if (isAdopted(link, waiting[i])) adoptObject(link, waiting[i])
-    else loadObject(link, waiting[i], scratch)
+    else loadObject(link, waiting[i])
   }
   if (kept?.isAppending) indexNames(names)
   if (kept !== null) kept.isAppending = false
@@ -87,18 +88,18 @@ function isWaiting(link: Link, file: number): boolean {
   return kind[file] === FILE_OBJECT && (flags[file] & (FILE_LOADED | FILE_PARSED)) === FILE_LOADED
 }
 
-function loadObject(link: Link, file: number, scratch: LoadScratch): void {
+function loadObject(link: Link, file: number): void {
   link.files.Source.flags[file] |= FILE_PARSED
   const said = link.messages.list.length
   const header = openObject(link, file)
   if (header === null) return
-  reserveMentions(scratch, header.symbolCount)
-  const count = fillObject(link, file, header, scratch.mentions, 0, scratch)
+  const room = reserveRoom(header.symbolCount, header.stringsSize)
+  const count = fillObject(link, file, header, room)
   if (count < 0) return
   const { names, arenas, symbols } = link
   const done = reading(link, file, () => {
-    if (link.kept?.isAppending) appendMentions(link, scratch.mentions, count, symbols.Definition.name)
-    else internMentions(names, arenas, scratch.mentions, 0, count, symbols.Definition.name)
+    if (link.kept?.isAppending) appendMentions(link, room.mentions, count, symbols.Definition.name)
+    else internMentions(names, arenas, room.mentions, 0, count, symbols.Definition.name)
     activateLibraries(link, file, header)
     return true
   })

@@ -1,9 +1,11 @@
 // The rows of many objects, a chunk each; what names they mention is sorted by hash.
 import type { Link } from '../../components/link.ts'
 import { type MentionParts, sortMentions } from '../../components/mentionParts.ts'
+import type { Mentions } from '../../components/names.ts'
 import { createMessages } from '../../src/core/messages.ts'
 import { readObjectHeader } from '../../src/formats/macho/object.ts'
-import { createLoadScratch, fillObject, type LoadScratch, reserveMentions } from './fillObject.ts'
+import { fillObject } from './fillObject.ts'
+import { reserveRoom } from './room.ts'
 
 export interface FillJob {
   files: Uint32Array
@@ -25,15 +27,14 @@ export interface Filled {
 /** Fills files that have been opened. Messages need names that workers do not have: whoever collects the results makes them. */
 export function fillChunks(link: Link, job: FillJob, take: () => number): Filled {
   const { messages, indirects } = link
-  const scratch = createLoadScratch()
   const area = Atomics.add(job.areas, 0, 1)
   const filled: Filled = { area, done: [], failed: [], indirects: [] }
   for (let i = take(); i >= 0; i = take()) {
     link.messages = createMessages()
     link.indirects = []
-    const count = fillQuietly(link, job.files[i], scratch)
-    const good = count >= 0 && link.messages.list.length === 0
-    if (!good || !sortMentions(job.parts, link.arenas, area, scratch.mentions, count, link.symbols.Definition.name)) {
+    const { mentions, count } = fillQuietly(link, job.files[i])
+    const good = mentions !== null && link.messages.list.length === 0
+    if (!good || !sortMentions(job.parts, link.arenas, area, mentions, count, link.symbols.Definition.name)) {
       filled.failed.push(i)
       continue
     }
@@ -46,15 +47,16 @@ export function fillChunks(link: Link, job: FillJob, take: () => number): Filled
   return filled
 }
 
-function fillQuietly(link: Link, file: number, scratch: LoadScratch): number {
+function fillQuietly(link: Link, file: number): { mentions: Mentions | null; count: number } {
   const { Source } = link.files
   const { bytes } = link.arenas.list[Source.arena[file]]
   try {
     const header = readObjectHeader(bytes, Source.position[file], Source.size[file])
-    reserveMentions(scratch, header.symbolCount)
-    return fillObject(link, file, header, scratch.mentions, 0, scratch)
+    const room = reserveRoom(header.symbolCount, header.stringsSize)
+    const count = fillObject(link, file, header, room)
+    return { mentions: count < 0 ? null : room.mentions, count }
   } catch {
     // Without paths a message cannot be made; the file is filled again where it can.
-    return -1
+    return { mentions: null, count: 0 }
   }
 }

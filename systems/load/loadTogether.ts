@@ -27,10 +27,11 @@ import { forgetParts, helpers } from '../../src/core/pool.ts'
 import type { ObjectHeader } from '../../src/formats/macho/object.ts'
 import { activateLibraries } from './activateLibraries.ts'
 import { type Filled, fillChunks, type FillJob } from './fillChunks.ts'
-import { createLoadScratch, fillObject, type LoadScratch, reserveMentions } from './fillObject.ts'
+import { fillObject } from './fillObject.ts'
 import { COLLIDING, findChunks } from './findChunks.ts'
 import { giveChunks, indexChunks, nameChunks, type NameJob, numberChunks } from './nameChunks.ts'
 import { breakFile, openObject, reading } from './openObject.ts'
+import { reserveRoom } from './room.ts'
 
 /** Symbols between two looks at what goes on outside. */
 const BATCH_SYMBOLS = 1 << 17
@@ -56,7 +57,6 @@ interface Loading {
   parts: MentionParts
   all: Opened[]
   filled: Opened[][]
-  scratch: LoadScratch
 }
 
 export async function loadTogether(link: Link, waiting: readonly number[]): Promise<void> {
@@ -87,7 +87,7 @@ function begin(link: Link, waiting: readonly number[]): Loading {
   }
   const parts = createMentionParts(symbols, bytes, threads, count, shared)
   sortKnown(link, parts)
-  return { parts, all: [], filled: Array.from({ length: parts.areas }, () => []), scratch: createLoadScratch() }
+  return { parts, all: [], filled: Array.from({ length: parts.areas }, () => []) }
 }
 
 function filesOf(opened: readonly Opened[]): Uint32Array {
@@ -145,7 +145,7 @@ function take(link: Link, loading: Loading, good: readonly Opened[], { area, don
 }
 
 /** Fills a file with errors or warnings again, to say what they are. */
-function refill(link: Link, { parts, filled, scratch }: Loading, opened: Opened): void {
+function refill(link: Link, { parts, filled }: Loading, opened: Opened): void {
   const { file, header } = opened
   const { messages, indirects } = link
   link.files.Source.flags[file] &= ~FILE_BROKEN
@@ -153,11 +153,11 @@ function refill(link: Link, { parts, filled, scratch }: Loading, opened: Opened)
   openObject(link, file)
   link.messages = messages
   link.indirects = []
-  reserveMentions(scratch, header!.symbolCount)
-  const count = fillObject(link, file, header!, scratch.mentions, 0, scratch)
+  const room = reserveRoom(header!.symbolCount, header!.stringsSize)
+  const count = fillObject(link, file, header!, room)
   if (count >= 0) {
     opened.indirects = link.indirects
-    sortMentionsAlone(parts, link.arenas, 0, scratch.mentions, count, link.symbols.Definition.name)
+    sortMentionsAlone(parts, link.arenas, 0, room.mentions, count, link.symbols.Definition.name)
     filled[0].push(opened)
   }
   link.indirects = indirects

@@ -6,8 +6,9 @@ import type { Link } from '../../../components/link.ts'
 import type { Mentions } from '../../../components/names.ts'
 import { createSections } from '../../../components/sections.ts'
 import { createSymbols } from '../../../components/symbols.ts'
-import { createLoadScratch, fillObject, reserveMentions } from '../../../systems/load/fillObject.ts'
+import { fillObject } from '../../../systems/load/fillObject.ts'
 import { openObject } from '../../../systems/load/openObject.ts'
+import { reserveRoom } from '../../../systems/load/room.ts'
 import { COUNT_BLOCKS, COUNTS, countObject } from '../../../systems/survey/counts.ts'
 import { createMessages } from '../../core/messages.ts'
 import { type ObjectHeader, readLinkerOptions, readObjectHeader } from '../../formats/macho/object.ts'
@@ -43,13 +44,22 @@ export function loadAlone(whole: Link, file: number, place: Place): Alone | null
   link.arenas = { ...whole.arenas, list: whole.arenas.list.with(place.arena, arena) }
   const opened = openObject(link, 1)
   if (opened === null) return null
-  const scratch = createLoadScratch()
-  reserveMentions(scratch, opened.symbolCount)
-  const mentioned = fillObject(link, 1, opened, scratch.mentions, 0, scratch)
+  const room = reserveRoom(opened.symbolCount, opened.stringsSize)
+  const mentioned = fillObject(link, 1, opened, room)
   if (mentioned < 0) return null
   link.arenas = whole.arenas
   const words = readLinkerOptions(bytes, place.position, opened, (from, to) => toText(bytes, from, to))
-  return { link, options: JSON.stringify(words), mentions: scratch.mentions, mentioned }
+  return { link, options: JSON.stringify(words), mentions: copyMentions(room.mentions, mentioned), mentioned }
+}
+
+/** The room is for the next object. */
+function copyMentions({ row, start, place, hash }: Mentions, count: number): Mentions {
+  return {
+    row: row.slice(0, count),
+    start: start.slice(0, count),
+    place: place.slice(0, count),
+    hash: hash.slice(0, count),
+  }
 }
 
 function createAlone(whole: Link, file: number, place: Place, header: ObjectHeader, blocks: number): Link {
