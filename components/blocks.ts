@@ -20,17 +20,17 @@ export const BLOCK_SYNTHETIC = 1 << 6
 export const BLOCK_FRAME = 1 << 7
 
 /** `keeps`: what load has made of the rows stays beside what later systems make of them. */
-export function createBlocks(rows: number, shared: boolean, keeps = false) {
+export function createBlocks(rows: number, shared: boolean, keeps = false, held = rows) {
   /** `offset` is that in the input section; `alignPow2` follows from the section's alignment and the offset. */
-  const Extent = columns(rows, { section: 'u32', offset: 'u32', size: 'u32', alignPow2: 'u8', flags: 'u8' }, shared)
+  const Extent = columns(held, { section: 'u32', offset: 'u32', size: 'u32', alignPow2: 'u8', flags: 'u8' }, shared)
   /** Its records of the section's relocations: record `first` .. `first + count`. */
-  const Relocations = columns(rows, { first: 'u32', count: 'u32' }, shared)
+  const Relocations = columns(held, { first: 'u32', count: 'u32' }, shared)
   /** `leader` (0 = itself) is the block whose bytes stand for these. `address` is final after allocate. */
-  const Placement = columns(rows, { leader: 'u32', address: 'f64' }, shared)
+  const Placement = columns(held, { leader: 'u32', address: 'f64' }, shared)
   /** First of its unwind rows, which are linked by Unwind.next. */
-  const Links = columns(rows, { unwind: 'u32' }, shared)
+  const Links = columns(held, { unwind: 'u32' }, shared)
   /** Extent.alignPow2 as load left it; empty where it is not kept. */
-  const Loaded = columns(keeps ? rows : 0, { alignPow2: 'u8' }, shared)
+  const Loaded = columns(keeps ? held : 0, { alignPow2: 'u8' }, shared)
   const components = { Extent, Relocations, Placement, Links, Loaded }
   return { world: createKind(components, { reserve: rows }), count: 0, ...components }
 }

@@ -1,6 +1,8 @@
 // What a link of a session has no use for any more, for the link after the next: memory that the process has is zeroed ten times as fast as
 // it gets new pages (50 ms a gigabyte against 640).
 
+import { memory } from './columns.ts'
+
 type Column = Uint8Array | Uint16Array | Uint32Array | Int32Array | Float64Array
 type Component = Record<string, Column>
 
@@ -25,19 +27,20 @@ export function putSpare(spare: Spare, key: string, old: Component, now: Compone
   }
 }
 
-/** Exchanges columns that nothing has been written to for spare ones of the same size, which are zero then. */
-export function takeSpare(spare: Spare, key: string, component: Component): void {
+/** Puts spare columns in the place of those that nothing has been written to, or new ones where these have other than `rows` rows; all are zero. */
+export function takeSpare(spare: Spare, key: string, component: Component, rows: number): void {
   for (const name in component) {
+    const column = component[name]
     const found = spare.columns.get(`${key}.${name}`)
-    if (found === undefined || !isAlike(found.column, component[name])) continue
-    found.column.fill(0, 0, found.used)
-    component[name] = found.column
-    spare.columns.delete(`${key}.${name}`)
+    if (found?.column.length === rows + 1 && isShared(found.column.buffer) === isShared(column.buffer)) {
+      found.column.fill(0, 0, found.used)
+      component[name] = found.column
+      spare.columns.delete(`${key}.${name}`)
+    } else if (column.length !== rows + 1) {
+      const Type = column.constructor as new (buffer: ArrayBufferLike) => Column
+      component[name] = new Type(memory((rows + 1) * column.BYTES_PER_ELEMENT, isShared(column.buffer)))
+    }
   }
-}
-
-function isAlike(a: Column, b: Column): boolean {
-  return a.length === b.length && isShared(a.buffer) === isShared(b.buffer)
 }
 
 function isShared(buffer: ArrayBufferLike): boolean {

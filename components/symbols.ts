@@ -36,13 +36,13 @@ export const TARGET_IMPORT = 0x80000000
 export const LAST_TARGET = 0x7fffffff
 
 /** `keeps`: what load has made of the rows stays beside what later systems make of them. */
-export function createSymbols(rows: number, shared: boolean, keeps = false) {
+export function createSymbols(rows: number, shared: boolean, keeps = false, held = rows) {
   /** Where it is: `offset` in `block`. `name` is the row of its external name, 0 for a local. */
-  const Definition = columns(rows, { block: 'u32', offset: 'u32', name: 'u32', flags: 'u16' }, shared)
+  const Definition = columns(held, { block: 'u32', offset: 'u32', name: 'u32', flags: 'u16' }, shared)
   /** What a reference to it means: the winning symbol, or TARGET_IMPORT | import. `address` is final after allocate. */
-  const Reference = columns(rows, { target: 'u32', address: 'f64' }, shared)
+  const Reference = columns(held, { target: 'u32', address: 'f64' }, shared)
   /** Definition.flags as load left them; empty where they are not kept. */
-  const Loaded = columns(keeps ? rows : 0, { flags: 'u16' }, shared)
+  const Loaded = columns(keeps ? held : 0, { flags: 'u16' }, shared)
   const components = { Definition, Reference, Loaded }
   return { world: createKind(components, { reserve: rows }), count: 0, ...components }
 }

@@ -285,8 +285,12 @@ function reserve(found: Survey, pool: Pool, keeps: boolean): Link {
     sectionNames: createSectionNames(),
     files: createFiles(found.count + 1, shared),
     sections: createSections(sections + SPARE_SECTIONS, shared),
-    blocks: createBlocks(inPlace ? kept.link.blocks.Extent.section.length - 1 : blocks + spare, shared, keeps),
-    symbols: createSymbols(inPlace ? kept.link.symbols.Definition.block.length - 1 : symbols + spare, shared, keeps),
+    blocks: inPlace
+      ? createBlocks(kept.link.blocks.Extent.section.length - 1, shared, keeps, 0)
+      : createBlocks(blocks + spare, shared, keeps),
+    symbols: inPlace
+      ? createSymbols(kept.link.symbols.Definition.block.length - 1, shared, keeps, 0)
+      : createSymbols(symbols + spare, shared, keeps),
     names: createNames(names, shared, keeps && found.spares),
     imports: createImports(0, shared),
     gots: createGots(0, shared),

@@ -42,14 +42,19 @@ export function dropRows(link: Link, { from, inPlace }: Kept): void {
 function takeSpareColumns(link: Link, old: Link): void {
   const spare = old.spare ?? createSpare()
   const { blocks, symbols, names, unwinds } = link
-  takeSpare(spare, 'blocks.Extent', blocks.Extent)
-  takeSpare(spare, 'blocks.Placement', blocks.Placement)
-  takeSpare(spare, 'blocks.Links', blocks.Links)
-  takeSpare(spare, 'symbols.Reference', symbols.Reference)
-  takeSpare(spare, 'names.Resolution', names.Resolution)
-  takeSpare(spare, 'names.Offer', names.Offer)
-  takeSpare(spare, 'unwinds.Range', unwinds.Range)
-  takeSpare(spare, 'unwinds.Entry', unwinds.Entry)
+  // Those of blocks and symbols have no rows yet.
+  const blockRows = old.blocks.Extent.section.length - 1
+  const { size, flags } = blocks.Extent
+  const extent = { size, flags }
+  takeSpare(spare, 'blocks.Extent', extent, blockRows)
+  Object.assign(blocks.Extent, extent)
+  takeSpare(spare, 'blocks.Placement', blocks.Placement, blockRows)
+  takeSpare(spare, 'blocks.Links', blocks.Links, blockRows)
+  takeSpare(spare, 'symbols.Reference', symbols.Reference, old.symbols.Definition.block.length - 1)
+  takeSpare(spare, 'names.Resolution', names.Resolution, names.Resolution.symbol.length - 1)
+  takeSpare(spare, 'names.Offer', names.Offer, names.Offer.member.length - 1)
+  takeSpare(spare, 'unwinds.Range', unwinds.Range, unwinds.Range.block.length - 1)
+  takeSpare(spare, 'unwinds.Entry', unwinds.Entry, unwinds.Entry.encoding.length - 1)
   link.spare = spare
   old.spare = null
 }

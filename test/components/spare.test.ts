@@ -13,16 +13,24 @@ test('spare columns are taken once, zero, for those of the same size', () => {
   const next = { ...columns(100, LAYOUT), b: old.b }
   putSpare(spare, 'Kind', old, next, 50)
   const [larger, shared, other] = [columns(101, LAYOUT), columns(100, LAYOUT, true), columns(100, LAYOUT)]
-  takeSpare(spare, 'Kind', larger)
-  takeSpare(spare, 'Kind', shared)
-  takeSpare(spare, 'Other', other)
+  takeSpare(spare, 'Kind', larger, 101)
+  takeSpare(spare, 'Kind', shared, 100)
+  takeSpare(spare, 'Other', other, 100)
   for (const made of [larger, shared, other]) assert.notEqual(made.a, a)
-  takeSpare(spare, 'Kind', other)
+  takeSpare(spare, 'Kind', other, 100)
   assert.equal(other.a, a)
   assert.ok(a.every((value) => value === 0))
   assert.notEqual(other.b, next.b)
-  takeSpare(spare, 'Kind', next)
+  takeSpare(spare, 'Kind', next, 100)
   assert.notEqual(next.a, a)
+})
+
+test('columns that have no rows yet become spare ones, or new ones of as many rows', () => {
+  const [spare, old, empty] = [createSpare(), columns(100, LAYOUT, true), columns(0, LAYOUT, true)]
+  putSpare(spare, 'Kind', { a: old.a }, { a: empty.a }, 100)
+  takeSpare(spare, 'Kind', empty, 100)
+  assert.equal(empty.a, old.a)
+  assert.deepEqual([empty.b.length, empty.b.buffer instanceof SharedArrayBuffer], [101, true])
 })
 
 test('a spare tail is taken once, zero, where it is as large', () => {
