@@ -10,9 +10,9 @@ import { flushImage } from './blocks/flush.ts'
 import { declareBlock } from './blocks/declare.ts'
 import { freeBlock } from './blocks/freeBlock.ts'
 import { isLinked } from './blocks/linked/base.ts'
-import { compactLinked, linkedHandles, withUnwindRoom } from './blocks/linked/compact.ts'
+import { compactLinked, linkedHandles, withStoredZeros, withUnwindRoom } from './blocks/linked/compact.ts'
 import { openLinked } from './blocks/linked/openLinked.ts'
-import { restoreLinked, updateLinked } from './blocks/linked/replace.ts'
+import { lacksBytes, restoreLinked, updateLinked } from './blocks/linked/replace.ts'
 import { blockHandle, blockOf, importHandle, importOf, targetOf } from './blocks/handles.ts'
 import { addImport, addLibrary, addSystemImport, freeImport, LIBSYSTEM } from './blocks/imports.ts'
 import { createSections, layOut } from './blocks/layout.ts'
@@ -145,8 +145,9 @@ function imageOver(state: State): BlockImage {
     declareUndefined: (name, { weak = false } = {}) => blockHandle(state, declareUndefined(state, name, weak)),
     updateBlock: (block, update) => {
       const act = () => change(state, of('updateBlock', block), update)
-      if (state.base === null) act()
-      else withUnwindRoom(state, imageOver, update.unwind !== undefined, act)
+      if (state.base === null) return act()
+      const lacks = lacksBytes(state, of('updateBlock', block), update)
+      withStoredZeros(state, imageOver, lacks, () => withUnwindRoom(state, imageOver, update.unwind !== undefined, act))
     },
     freeBlock: (block) => free(state, of('freeBlock', block)),
     renameBlock: (block, name) => rename(state, of('renameBlock', block), name),

@@ -60,7 +60,7 @@ forEachTarget((target) => {
     assert.equal(outputOf(target, image), '10 1 linked 0\n')
     assert.throws(() => image.freeBlock(first), /was linked, and stays/)
     const code = new Uint8Array(4)
-    assert.throws(() => image.updateBlock(zero, { threadLocal: true, code }), /expected bytes for what was linked/)
+    assert.throws(() => image.updateBlock(zero, { threadLocal: true, code: 4 }), /expected bytes for what was linked/)
     assert.throws(() => image.updateBlock(first, { threadLocal: true, code: new Uint8Array(64) }), /do not fit/)
     assert.throws(() => image.updateBlock(first, { code }), /entries that belong together/)
     assert.throws(() => image.updateBlock(image.lookup('_one')!, { threadLocal: true, code }), /no thread-local/)

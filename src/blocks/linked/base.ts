@@ -69,6 +69,8 @@ export interface Base {
   /** The file as it was given, the bytes that were put in front of it, and the options it was opened with. */
   source: Uint8Array
   room: number
+  /** Bytes that were put behind its segments for what is zero by its section. */
+  zeros: number
   options: OpenOptions
   /** Names, EDIT_* and flags in the export trie of its blocks, and flags of its imports, before the first edit. */
   original: { strings: Uint32Array; flags: Uint16Array; exportFlags: Uint8Array; importFlags: Uint8Array }

@@ -15,11 +15,24 @@ import type { State } from '../state.ts'
 import type { BlockHandle, BlockImage, ImportHandle } from '../types.ts'
 import { stringText } from '../strings.ts'
 import { openLinked } from './openLinked.ts'
+import { hasStoredZeros } from './replace.ts'
 import { lacksUnwindRoom, unwindRoomFor } from './unwind.ts'
 
 /** `over` gives the interface of a state. */
 export function compactLinked(state: State, over: (state: State) => BlockImage): void {
-  makeAgain(state, over, unwindRoomFor(state, 0))
+  makeAgain(state, over, unwindRoomFor(state, 0), hasStoredZeros(state))
+}
+
+/** Has bytes in the file where the variable that `update` is for has none; what `act` refuses leaves all as it was. */
+export function withStoredZeros(
+  state: State,
+  over: (state: State) => BlockImage,
+  wanted: boolean,
+  act: () => void,
+): void {
+  if (!wanted) return act()
+  const room = state.base!.unwind?.room ?? 0
+  withAll(state, () => makeAgain(state, over, room, true), 'contents take bytes in the file', act)
 }
 
 /** Makes room where what `act` brings needs some for its unwind information; what `act` refuses leaves all as it was. */
@@ -30,8 +43,18 @@ export function withUnwindRoom(
   act: () => void,
 ): void {
   if (!lacksUnwindRoom(state, bringsUnwind)) return act()
+  const make = () => makeAgain(state, over, unwindRoomFor(state, 1), state.base!.zeros > 0)
+  withAll(state, make, 'unwind information takes room in front of the code', act)
+}
+
+function withAll(state: State, make: () => void, why: string, act: () => void): void {
   const before = { ...state }
-  makeUnwindRoom(state, over)
+  try {
+    make()
+  } catch (trouble) {
+    if (!(trouble instanceof FormatError)) throw trouble
+    throw new TypeError(`updateBlock: ${why}: ${trouble.message}`)
+  }
   try {
     act()
   } catch (trouble) {
@@ -40,20 +63,11 @@ export function withUnwindRoom(
   }
 }
 
-function makeUnwindRoom(state: State, over: (state: State) => BlockImage): void {
-  try {
-    makeAgain(state, over, unwindRoomFor(state, 1))
-  } catch (trouble) {
-    if (!(trouble instanceof FormatError)) throw trouble
-    throw new TypeError(`updateBlock: unwind information takes room in front of the code: ${trouble.message}`)
-  }
-}
-
-function makeAgain(state: State, over: (state: State) => BlockImage, unwindRoom: number): void {
+function makeAgain(state: State, over: (state: State) => BlockImage, unwindRoom: number, storesZeros: boolean): void {
   const { source, options } = state.base!
   const recorded = encodeRecord(state, false)
   const record = readRecord(recorded.bytes, 0, recorded.bytes.length, false)
-  const fresh = openLinked(source, options, unwindRoom)
+  const fresh = openLinked(source, options, unwindRoom, storesZeros)
   fresh.file = state.file
   const file = { options: { arch: state.settings.arch }, image: contentsOf(state), record, recordAt: 0 }
   const filled = fill(over(fresh), file, linkedHandles(fresh))

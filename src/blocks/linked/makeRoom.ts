@@ -16,7 +16,7 @@ import { EMPTY_UNWIND_SIZE, unwindSectionOf } from './base.ts'
 import { type LinkedFile, readSymbol } from './readLinked.ts'
 
 /** Offsets of file offsets in commands of __LINKEDIT. */
-const OFFSETS: Readonly<Record<number, readonly number[]>> = {
+export const OFFSETS: Readonly<Record<number, readonly number[]>> = {
   [macho.LC_SYMTAB]: [8, 16],
   [macho.LC_DYSYMTAB]: [32, 40, 48, 56, 64, 72],
   [macho.LC_DYLD_INFO]: [8, 16, 24, 32, 40],

@@ -17,6 +17,7 @@ import { type Base, unwindSectionOf } from './base.ts'
 import { readFixups } from './fixups.ts'
 import { headerOf } from './header.ts'
 import { makeRoom } from './makeRoom.ts'
+import { storeZeros } from './storeZeros.ts'
 import { slideDataInCode, slideFunctionStarts, slidePointers } from './slide.ts'
 import { type LinkedFile, readLinked, tableOf } from './readLinked.ts'
 import { beginLinkedUnwind, readUnwind } from './unwind.ts'
@@ -32,12 +33,14 @@ const COMMANDS_ALIGN = 16
 const DYLIB_SIZE = 24
 
 /** @throws FormatError where nothing can be added to the file; `no-header-room` says what it lacks. */
-export function openLinked(bytes: Uint8Array, options: OpenOptions, unwindRoom = 0): State {
+export function openLinked(bytes: Uint8Array, options: OpenOptions, unwindRoom = 0, storesZeros = false): State {
   const source = bytes.slice()
-  const { file, room } = withRoom(readLinked(source), options.headerPad, unwindRoom)
+  const given = readLinked(source)
+  const whole = storesZeros ? readLinked(storeZeros(given)) : given
+  const { file, room } = withRoom(whole, options.headerPad, unwindRoom)
   const state = createState(optionsOf(file, options), file.segments.length)
   state.settings.imageBase = file.text.vmAddress
-  const base = createBase(file, room, source, options)
+  const base = { ...createBase(file, room, source, options), zeros: whole.end - given.end }
   state.base = base
   createSections(state, options.codeSize ?? 0, options.symbolCount ?? 0)
   for (const dylib of file.image.dylibs) adoptLibrary(state, file.image, dylib)
@@ -145,6 +148,7 @@ function createBase(file: LinkedFile, room: number, source: Uint8Array, options:
     dataInCode: slideDataInCode(dataInCode, room),
     source,
     room,
+    zeros: 0,
     options,
     original: {
       strings: new Uint32Array(0),

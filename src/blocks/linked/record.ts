@@ -43,8 +43,8 @@ export function appendStrong(state: State, base: Base, sink: ByteSink): void {
 }
 
 export function appendOriginal(state: State, base: Base, sink: ByteSink): void {
-  const { source, room } = base
-  const end = base.end - room
+  const { source, room, zeros } = base
+  const end = base.end - room - zeros
   for (const number of [room, source.length, end]) sink.uleb(number)
   sink.u32(hashBytes(source, 0, source.length))
   const head = room === 0 ? base.header.length : 0

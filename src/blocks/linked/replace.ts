@@ -18,7 +18,7 @@ import { markPages, type State } from '../state.ts'
 import { stringBytes, stringText } from '../strings.ts'
 import type { BlockUpdate } from '../types.ts'
 import { updateBlock } from '../update.ts'
-import { addressOfLinked, type Base, isLinkedVariable, sectionOf } from './base.ts'
+import { addressOfLinked, type Base, isLinked, isLinkedVariable, sectionOf } from './base.ts'
 
 const JUMP = {
   arm64: { bytes: [0, 0, 0, 0x14], type: macho.ARM64_RELOC_BRANCH26, offset: 0 },
@@ -39,6 +39,21 @@ export function updateLinked(state: State, block: number, update: BlockUpdate): 
   const owner = first(state, base, block)
   if (section.flags & CODE) replaceFunction(state, base, owner, update)
   else replaceVariable(state, base, owner, section, update)
+}
+
+/** Whether the contents are for a variable that has no bytes in the file. */
+export function lacksBytes(state: State, block: number, { code, threadLocal }: BlockUpdate): boolean {
+  const { base } = state
+  if (base === null || !(code instanceof Uint8Array) || code.length === 0 || !isLinked(state, block)) return false
+  const variable = threadLocal === true && isLinkedVariable(state, block) ? initialOf(state, base, block) : block
+  const section = variable === 0 ? null : sectionOf(state, base, variable)
+  return section !== null && isZeroFillType(section.flags)
+}
+
+/** Whether any variable has contents in bytes that were zero by their section. */
+export function hasStoredZeros(state: State): boolean {
+  const { saved, end, zeros } = state.base!
+  return zeros > 0 && [...saved.keys()].some((block) => placeOf(state, block) >= end - zeros)
 }
 
 /** What every thread's copy of a variable begins with has a symbol of its own. */
