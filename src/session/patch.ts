@@ -27,9 +27,8 @@ import { finishPointers } from './patch/pointers.ts'
 import { relocateFile } from './patch/relocateFile.ts'
 import { haveSameEdges } from './patch/sameEdges.ts'
 import { differenceOf, type Shape } from './patch/sameShape.ts'
-import { moveBlocks, movedAddresses } from './patch/moves.ts'
-import { patchMoved } from './patch/patchMoved.ts'
-import { patchFunctionStarts } from './patch/patchStarts.ts'
+import { moveBlocks, movesOf } from './patch/moves.ts'
+import { moveNeighbours, type Neighbour, patchNeighbours, patchStarts, saveNeighbours } from './patch/neighbours.ts'
 import { areFresh, type Relations, relationsAgain } from './patch/relations.ts'
 import { type Restructure, restructure } from './patch/restructure.ts'
 import { haveSameBranches, mayHaveThunks, otherThunks, rewriteThunks } from './patch/thunksAgain.ts'
@@ -174,7 +173,7 @@ function readChange(patching: Patching, host: Host, input: Input): Change | Rest
     const before = loadAlone(link, file, { arena: arena[file], position: position[file], size: size[file] })
     const after = loadAlone(link, file, read.place)
     if (before === null || after === null) return 'cannot be linked'
-    const shape: Shape = { moved: new Map(), literals: false, edges: false, branches: true }
+    const shape: Shape = { moved: new Set(), literals: false, edges: false, branches: true }
     const difference = differenceOf(link, file, before, after, shape)
     if (difference !== '' && link.settings.layout !== 'padded') return difference
     if (difference !== '')
@@ -243,9 +242,14 @@ function newPlace(patching: Patching, size: number): Place | null {
 function patchObject(patching: Patching, change: Change, dirty: DirtyPages): number | string {
   const { file, after, modified } = change
   const { link, heads } = patching
+  const moves = movesOf(link, { file, after: after.link }, change.moved)
+  if (moves === null) return 'has blocks that leave their room'
   patching.isChanging = true
-  const addresses = change.moved.size === 0 ? null : movedAddresses(link, file, after.link, change.moved)
+  const addresses = moves.get(file) ?? null
   const extents = saveExtents(link, file, after.link, addresses)
+  moves.delete(file)
+  const neighbours = saveNeighbours(link, moves)
+  const isMoving = addresses !== null || neighbours.length > 0
   const effects = effectsOf(link, file, heads)
   const fixups = relocateFile(link, file)
   if (change.edges) patching.live ??= livenessOf(link)
@@ -257,29 +261,37 @@ function patchObject(patching: Patching, change: Change, dirty: DirtyPages): num
   if (!haveSameFunctions(effects.unwinds, now.unwinds)) return 'has other unwind entries'
   const affected = changeTables(link, () => relationsAgain(patching), file, effects, now, dirty)
   if (typeof affected === 'string') return affected
-  const others = addresses === null ? 0 : moveObject(patching, file, addresses, dirty)
+  const others = isMoving ? moveObject(patching, file, addresses, neighbours, dirty) : 0
   if (typeof others === 'string') return others
-  const count = relocateAgain(link, file, extents, fixups, dirty)
+  const count = relocateAgain(link, [{ file, extents, fixups }, ...neighbours], dirty)
   if (typeof count === 'string') return count
   const more = relocateOthers(link, affected, dirty)
   if (typeof more === 'string') return more
-  const isOther = updateUnwinds(link, file, now.unwinds) || addresses !== null || dirty.pointers.saved.length > 0
+  const isOther = updateUnwinds(link, file, now.unwinds) || isMoving || dirty.pointers.saved.length > 0
   if (link.unwind !== null && isOther && !rewriteUnwind(link, dirty)) return 'has other unwind entries'
   patchStabs(link, file, dirty)
-  patchInitOffsets(link, addresses === null ? file : 0, dirty)
+  patchInitOffsets(link, isMoving ? 0 : file, dirty)
   return count + others + more
 }
 
 /** Moves blocks, and brings up to date what refers to them from outside; returns how many blocks of other objects have changed. */
-function moveObject(patching: Patching, file: number, addresses: Float64Array, dirty: DirtyPages): number | string {
+function moveObject(
+  patching: Patching,
+  file: number,
+  addresses: Float64Array | null,
+  neighbours: readonly Neighbour[],
+  dirty: DirtyPages,
+): number | string {
   const { link } = patching
   if (hasObjectiveCTables(link)) return 'moves code that Objective-C tables may list'
   const starts = startsOfFile(link, file)
-  const { symbols, touched } = moveBlocks(link, relationsAgain(patching), file, addresses)
+  const relations = relationsAgain(patching)
+  const own = addresses === null ? null : moveBlocks(link, relations, file, addresses)
+  const touched = own?.touched ?? new Map()
+  const symbols = moveNeighbours(link, relations, neighbours, touched).concat(own?.symbols ?? [])
+  touched.delete(file)
   if (touched.size > MOST_OTHERS) return `moves what ${touched.size} objects refer to`
-  const trouble = patchMoved(link, symbols, dirty)
-  if (trouble !== '') return trouble
-  if (!patchFunctionStarts(link, starts, startsOfFile(link, file), dirty))
-    return 'makes the list of functions longer or shorter'
+  if (!patchNeighbours(link, neighbours, symbols, dirty)) return 'has more or fewer exports than there is room for'
+  if (!patchStarts(link, file, starts, neighbours, dirty)) return 'makes the list of functions longer or shorter'
   return relocateOthers(link, touched, dirty)
 }

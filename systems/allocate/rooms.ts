@@ -14,10 +14,13 @@ import { orderBlocks } from '../kernels/orderBlocks.ts'
 /** Steps of size classes to a power of two, as log2: an eighth wastes 6 % on average, a quarter 11 %, a half 20 %. */
 const BLOCK_STEPS = 3
 const REGION_STEPS = 2
-/** Of regions below 16 KiB, which one more function would leave too often in steps of a quarter. */
+/** Of regions below 8 KiB, which one more function would leave too often in steps of a quarter. */
 const SMALL_REGION_STEPS = 1
-const SMALL_REGION = 0x4000
+const SMALL_REGION = 0x2000
 const SECTION_STEPS = 3
+/** Neighbours below this size, up to so many (a power of two), share a region: one more function would leave one of their own too often. */
+const SHARING_SIZE = 0x2000
+const SHARING_COUNT = 8
 /** Smallest steps of blocks' classes in bytes. What is smaller than its step, as much data is, has none. */
 const CODE_STEP = 8
 const DATA_STEP = 4
@@ -62,10 +65,35 @@ function isPlain(link: Link, section: number): boolean {
 
 const PLACED = BLOCK_LIVE | BLOCK_FOLDED
 
+/** Whether the input section shares its region with its neighbours. What the linker itself refers to (__dyld_private) does not. */
+export function isSharing({ sections, internal }: Link, section: number): boolean {
+  return sections.Header.size[section] < SHARING_SIZE && sections.Header.file[section] !== internal.file
+}
+
+/** Where the region of inputs[at] ends that begins there: places of neighbours count, not their sizes, which change. */
+function regionEnd(link: Link, inputs: Uint32Array, at: number): number {
+  let end = at + 1
+  if (!isSharing(link, inputs[at])) return end
+  while (end < inputs.length && end % SHARING_COUNT !== 0 && isSharing(link, inputs[end])) end++
+  return end
+}
+
+/** The input sections of the region that `section` is in. */
+export function regionOf(link: Link, section: number): Uint32Array {
+  const inputs = link.inputs[link.sections.Blocks.output[section]]
+  const at = inputs.indexOf(section)
+  let start = at
+  if (isSharing(link, section)) while (start % SHARING_COUNT !== 0 && isSharing(link, inputs[start - 1])) start--
+  return inputs.subarray(start, regionEnd(link, inputs, at))
+}
+
 /** Offsets in an output section while its blocks are entered in order. */
 export interface Rooms {
-  /** Input section of the region at hand; 0: blocks with a priority, which come first and are one region. */
-  region: number
+  /** Its input sections, and where among them the region at hand ends; 0: blocks with a priority, which come first and are one region. */
+  inputs: Uint32Array
+  regionEnd: number
+  /** Place of the input section at hand; -1: none yet. */
+  at: number
   start: number
   /** Ends of the last block, and of its room. */
   end: number
@@ -77,32 +105,47 @@ export interface Rooms {
 }
 
 export function createRooms(link: Link, output: number, alignPow2: number): Rooms {
-  const flags = link.outputs.Section.flags[output]
+  const step = stepOf(link, output)
+  return { inputs: link.inputs[output], regionEnd: 0, at: -1, start: 0, end: 0, roomEnd: 0, step, alignPow2 }
+}
+
+function stepOf({ outputs }: Link, output: number): number {
+  const flags = outputs.Section.flags[output]
   const strings = (flags & macho.SECTION_TYPE) === macho.S_CSTRING_LITERALS
-  const step = strings ? 0 : isCodeFlags(flags) ? CODE_STEP : DATA_STEP
-  return { region: -1, start: 0, end: 0, roomEnd: 0, step, alignPow2 }
+  return strings ? 0 : isCodeFlags(flags) ? CODE_STEP : DATA_STEP
 }
 
 /** The offset of the next block. One without bytes marks the end of the one before, without its room. */
 export function enterBlock(link: Link, rooms: Rooms, block: number): number {
   const { section, alignPow2, size } = link.blocks.Extent
-  const region = link.priorities.length > 0 && link.priorities[block] !== 0 ? 0 : section[block]
-  if (region !== rooms.region) openRegion(link, rooms, region)
-  const start = alignUp(size[block] === 0 ? rooms.end : rooms.roomEnd, 2 ** alignPow2[block])
-  rooms.end = start + size[block]
-  rooms.roomEnd = Math.max(rooms.roomEnd, start + blockRoom(rooms, size[block]))
+  const { inputs } = rooms
+  const isFirst = link.priorities.length > 0 && link.priorities[block] !== 0
+  if (!isFirst && inputs[rooms.at] !== section[block]) {
+    rooms.at++
+    while (inputs[rooms.at] !== section[block]) rooms.at++
+    if (rooms.at >= rooms.regionEnd) {
+      rooms.regionEnd = regionEnd(link, inputs, rooms.at)
+      openRegion(rooms, mostAligned(link, inputs.subarray(rooms.at, rooms.regionEnd)))
+    }
+  } else if (isFirst && rooms.end === 0) openRegion(rooms, rooms.alignPow2)
+  return enterNext(rooms, size[block], alignPow2[block])
+}
+
+/** The same in the region at hand. */
+function enterNext(rooms: Rooms, size: number, alignPow2: number): number {
+  const start = alignUp(size === 0 ? rooms.end : rooms.roomEnd, 2 ** alignPow2)
+  rooms.end = start + size
+  rooms.roomEnd = Math.max(rooms.roomEnd, start + blockRoom(rooms.step, size))
   return start
 }
 
-function blockRoom({ step }: Rooms, size: number): number {
+function blockRoom(step: number, size: number): number {
   return step === 0 ? size : sizeClass(size, BLOCK_STEPS, size < step ? 1 : step)
 }
 
 /** A region begins at its largest alignment, so that its inner offsets do not depend on where it begins. */
-function openRegion(link: Link, rooms: Rooms, region: number): void {
-  const alignPow2 = region === 0 ? rooms.alignPow2 : mostAligned(link, [region])
+function openRegion(rooms: Rooms, alignPow2: number): void {
   rooms.start = rooms.end = rooms.roomEnd = alignUp(closeRegion(rooms), 2 ** alignPow2)
-  rooms.region = region
 }
 
 /** End of the room of the region at hand. */
@@ -124,6 +167,18 @@ export function mostAligned(link: Link, inputs: ArrayLike<number>): number {
   return most
 }
 
+/** Offsets of blocks of these sizes and alignments (log2) in a region of an output section, and the size of its room. */
+export function layRegion(
+  link: Link,
+  output: number,
+  sizes: ArrayLike<number>,
+  alignments: ArrayLike<number>,
+): { room: number; offsets: number[] } {
+  const rooms = createRooms(link, output, 0)
+  const offsets = Array.from(sizes, (size, i) => enterNext(rooms, size, alignments[i]))
+  return { room: closeRegion(rooms), offsets }
+}
+
 /** Gives the blocks of an output section their offsets in it; returns its size. */
 export function packWithRoom(link: Link, output: number, alignPow2: number): number {
   const { Placement } = link.blocks
@@ -132,7 +187,7 @@ export function packWithRoom(link: Link, output: number, alignPow2: number): num
   const ordered = link.priorities.length === 0 ? null : orderBlocks(link, inputs)
   if (ordered !== null)
     for (let i = 0; i < ordered.length; i++) Placement.address[ordered[i]] = enterBlock(link, rooms, ordered[i])
-  else for (const section of inputs) packRegion(link, rooms, section)
+  else for (let at = 0; at < inputs.length; at = rooms.regionEnd) packRegion(link, rooms, at)
   return sectionClass(closeRegion(rooms))
 }
 
@@ -140,38 +195,43 @@ export function packWithRoom(link: Link, output: number, alignPow2: number): num
 const MOST_BYTES = 0x20000000
 const MOST_ALIGNED = 20
 
-/** As `enterBlock` for each live block of an input section. */
-function packRegion(link: Link, rooms: Rooms, section: number): void {
+/** As `enterBlock` for each live block of the region that begins with inputs[at]. */
+function packRegion(link: Link, rooms: Rooms, at: number): void {
   const { flags, alignPow2 } = link.blocks.Extent
   const { address } = link.blocks.Placement
-  const first = link.sections.Blocks.first[section]
-  const last = first + link.sections.Blocks.count[section]
-  link.visited.rows += last - first
-  let live = 0
-  let most = 0
-  for (let block = first; block < last; block++) {
-    if ((flags[block] & PLACED) !== BLOCK_LIVE) continue
-    live++
-    if (alignPow2[block] > most) most = alignPow2[block]
+  const { first, count } = link.sections.Blocks
+  const { inputs } = rooms
+  rooms.regionEnd = regionEnd(link, inputs, at)
+  let [live, most, bytes] = [0, 0, 0]
+  for (let i = at; i < rooms.regionEnd; i++) {
+    const end = first[inputs[i]] + count[inputs[i]]
+    for (let block = first[inputs[i]]; block < end; block++) {
+      if ((flags[block] & PLACED) !== BLOCK_LIVE) continue
+      live++
+      if (alignPow2[block] > most) most = alignPow2[block]
+    }
+    bytes += link.sections.Header.size[inputs[i]]
+    link.visited.rows += count[inputs[i]]
   }
-  if (live === 0) return
-  if (most <= MOST_ALIGNED && link.sections.Header.size[section] + live * 2 ** most < MOST_BYTES) {
-    rooms.start = alignUp(closeRegion(rooms), 2 ** most)
-    rooms.region = section
-    packSmall(link, rooms, first, last)
-    return
+  openRegion(rooms, most)
+  const isSmall = most <= MOST_ALIGNED && bytes + live * 2 ** most < MOST_BYTES
+  for (let i = at; i < rooms.regionEnd; i++) {
+    const end = first[inputs[i]] + count[inputs[i]]
+    if (isSmall) packSmall(link, rooms, first[inputs[i]], end)
+    else
+      for (let block = first[inputs[i]]; block < end; block++)
+        if ((flags[block] & PLACED) === BLOCK_LIVE)
+          address[block] = enterNext(rooms, link.blocks.Extent.size[block], alignPow2[block])
   }
-  for (let block = first; block < last; block++)
-    if ((flags[block] & PLACED) === BLOCK_LIVE) address[block] = enterBlock(link, rooms, block)
 }
 
-/** Blocks first .. last - 1 from the start of a region on. */
+/** Blocks first .. last - 1, next in their region. */
 function packSmall(link: Link, rooms: Rooms, first: number, last: number): void {
   const { flags, alignPow2, size: sizes } = link.blocks.Extent
   const { address } = link.blocks.Placement
   const { step, start } = rooms
-  let end = 0
-  let roomEnd = 0
+  let end = rooms.end - start
+  let roomEnd = rooms.roomEnd - start
   for (let block = first; block < last; block++) {
     if ((flags[block] & PLACED) !== BLOCK_LIVE) continue
     const size = sizes[block]

@@ -247,10 +247,10 @@ function enter(link: Link, ext: Extension, block: number): boolean {
     ext.start = alignUpPow2(ext.end, link.blocks.Extent.alignPow2[block])
     return false
   }
-  const { region } = rooms
+  const { regionEnd } = rooms
   ext.start = enterBlock(link, rooms, block)
   ext.gap = ext.start - ext.end
-  return rooms.region !== region
+  return rooms.regionEnd !== regionEnd
 }
 
 function offsetOf(link: Link, ext: Extension, block: number): number {

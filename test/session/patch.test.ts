@@ -144,10 +144,10 @@ forEachTarget((target) => {
       modes[mode]++
       assert.deepEqual(changedInputs, [program.paths[file]])
       if (step % 3 === 0 || (step % 6 === 4 && target.fixups === 'chained')) assert.equal(mode, 'patch', reason)
-      if (mode === 'patch') assert.ok(dirtyBlocks <= 12, `${dirtyBlocks} blocks`)
+      if (mode === 'patch') assert.ok(dirtyBlocks <= 24, `${dirtyBlocks} blocks`)
       else assert.match(reason, REASONS)
     }
-    assert.ok(modes.patch >= STEPS / 3 && modes.warm > 0, JSON.stringify(modes))
+    assert.ok(modes.patch >= STEPS / 2, JSON.stringify(modes))
     verifyImage(target, program.options.output!)
     const elsewhere = join(tempFolder(), 'out')
     await link({ ...program.options, output: elsewhere })
@@ -219,7 +219,7 @@ test('objects that change together are patched together', async () => {
   const session = context(program.options)
   await session.rebuild()
   for (const file of [0, 1]) {
-    program.bodies[file][1].statements = [STATEMENTS[1], STATEMENTS[1], STATEMENTS[0]]
+    program.bodies[file][1].statements = STATEMENTS.slice(0, 3)
     put(program, file)
   }
   const both = await rebuildLikeFresh(session, program)

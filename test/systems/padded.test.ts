@@ -114,7 +114,8 @@ forEachTarget((target) => {
 
 const OTHER = (i: number) =>
   `int other${i}(int x) { return x * ${i + 3}; } int kept${i} = ${i + 1}; const int table${i}[] = { ${i}, 2, 3 };`
-const others = (arch: Arch) => [0, 1, 2].map((i) => compile(arch, OTHER(i), { name: `other${i}` }))
+const others = (arch: Arch, count = 3) =>
+  Array.from({ length: count }, (_, i) => compile(arch, OTHER(i), { name: `other${i}` }))
 const PART = (body: string, more = '') => `
   int volatile seen;
   int one(int x) { return x + 1; }
@@ -124,15 +125,16 @@ const PART = (body: string, more = '') => `
   ${Array.from({ length: 20 }, (_, i) => `int more${i}(int x) { return x * ${i + 11} + seen * ${i}; }`).join('\n')}
   ${more}
 `
-/** Of the file above. */
+/** Of the file above, and of those that share a region with it when they are second to eighth on the command line. */
 const OWN = /^_(one|two|three|four|more\d+)$/
+const SHARING = /^_other[0-5]$/
 
 for (const arch of archs) {
   const target = createTarget(arch, 'chained')
-  const inputs = (part: string) => [
+  const inputs = (part: string, count = 3) => [
     compile(arch, 'int other0(int); int main(int c, char **v) { return other0(c); }', { name: 'main' }),
     compile(arch, part, { name: 'part', flags: ['-fno-unroll-loops', '-fno-vectorize'] }),
-    ...others(arch),
+    ...others(arch, count),
   ]
 
   test(`a function that stays in its size class moves nothing (${arch})`, async () => {
@@ -151,20 +153,33 @@ for (const arch of archs) {
     assert.ok(sizes.size > 1, 'the function leaves its class at last')
   })
 
-  test(`functions more move nothing, or in front of others only those of their file (${arch})`, async () => {
-    const before = await linkPadded(target, inputs(PART('')))
+  test(`functions more move only what stands behind them in the region of their file and its small neighbours (${arch})`, async () => {
+    const before = await linkPadded(target, inputs(PART(''), 10))
+    const isElsewhere = (name: string) => !OWN.test(name) && !SHARING.test(name)
     let quiet = 0
     for (let count = 1; count <= 3; count++) {
       const added = Array.from({ length: count }, (_, i) => `int added${i}(int x) { return x * ${i + 5}; }`).join('\n')
-      const behind = await linkPadded(target, inputs(PART('', added)))
-      const ahead = await linkPadded(target, inputs(PART('').replace('int one', `${added} int one`)))
+      const behind = await linkPadded(target, inputs(PART('', added), 10))
+      const ahead = await linkPadded(target, inputs(PART('').replace('int one', `${added} int one`), 10))
       assert.ok(addresses(behind).has(`_added${count - 1}`))
-      const elsewhere = moved(before, ahead).filter((name) => !OWN.test(name))
+      const elsewhere = moved(before, ahead).filter(isElsewhere)
       if (elsewhere.length === 0) quiet++
       assert.ok(moved(before, ahead).includes('_one'))
-      assert.deepEqual(moved(before, behind), elsewhere)
+      assert.ok(moved(before, behind).includes('_other0'))
+      assert.deepEqual(
+        moved(before, behind).filter((name) => !SHARING.test(name)),
+        elsewhere,
+      )
     }
     assert.ok(quiet >= 2, `${quiet} of 3`)
+  })
+
+  test(`a file of some size has a region of its own (${arch})`, async () => {
+    const large = (more: string) => PART('', `${more} __asm__(".space 9000");`)
+    const before = await linkPadded(target, inputs(large('')))
+    const after = await linkPadded(target, inputs(large('int added(int x) { return x * 5; }')))
+    assert.ok(addresses(after).has('_added'))
+    assert.deepEqual(moved(before, after), [])
   })
 
   test(`room in code is filled with instructions that trap (${arch})`, async () => {
@@ -244,7 +259,7 @@ test('thunks serve branches that do not reach, between blocks with room', async 
     ret
     .globl _room${i}
   _room${i}:
-    .space 2800
+    .space 3060
     .subsections_via_symbols
   `
   const calls = `

@@ -1,38 +1,23 @@
 // Blocks that move within the region of their object: their new addresses, and who refers to them.
-import { BLOCK_FOLDED, BLOCK_LIVE } from '../../../components/blocks.ts'
 import type { Link } from '../../../components/link.ts'
 import { SYMBOL_ABSOLUTE, SYMBOL_DEFINED, TARGET_IMPORT } from '../../../components/symbols.ts'
 import { eachBearer, followersOf, type Relations } from './relations.ts'
+import { layoutOf, type Moves, noteMoves, startOf, type Version } from './sharedRegions.ts'
 import { type Touched, touch, touchFollower } from './touched.ts'
-import { type Among, createAmong, placeAmong } from './thunksAgain.ts'
 
 /**
- * Addresses of the object's blocks after its change, by block counted from its first: `moved` has their offsets by section, `after`,
- * as of `loadAlone`, their sizes.
+ * Where blocks go, those of neighbours too, when those of the version change their sizes in the regions of its sections `moved`,
+ * counted from 1. Null where they leave their room, as together with other changes they may.
  */
-export function movedAddresses(
-  link: Link,
-  file: number,
-  after: Link,
-  moved: ReadonlyMap<number, readonly number[]>,
-): Float64Array {
-  const { section: firstSection, block: firstBlock, blocks } = link.files.Ranges
-  const addresses = link.blocks.Placement.address.slice(firstBlock[file], firstBlock[file] + blocks[file])
-  const { flags } = link.blocks.Extent
-  for (const [section, offsets] of moved) {
-    const row = firstSection[file] + section - 1
-    const first = link.sections.Blocks.first[row]
-    const { size, alignPow2 } = after.blocks.Extent
-    let among: Among | null = null
-    let next = 0
-    for (let block = first; block < first + link.sections.Blocks.count[row]; block++) {
-      if ((flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) !== BLOCK_LIVE) continue
-      const at = block - firstBlock[file]
-      among ??= createAmong(link, addresses[at] - offsets[0])
-      addresses[at] = placeAmong(link, among, offsets[next++], size[at + 1], 2 ** alignPow2[at + 1])
-    }
+export function movesOf(link: Link, version: Version, moved: Iterable<number>): Moves | null {
+  const moves: Moves = new Map()
+  for (const section of moved) {
+    const row = link.files.Ranges.section[version.file] + section - 1
+    const [old, now] = [layoutOf(link, row, null), layoutOf(link, row, version)]
+    if (old.room !== now.room || old.alignPow2 !== now.alignPow2) return null
+    noteMoves(link, moves, startOf(link, row), now)
   }
-  return addresses
+  return moves
 }
 
 interface Moved {

@@ -5,6 +5,7 @@ import { encodeExports } from '../../../systems/beginExports.ts'
 import { exportFlags } from '../../../systems/beginExports/exportChunks.ts'
 import { createExportOrder, sortExports } from '../../../systems/listSymbols/exportOrder.ts'
 import { orderByRow } from '../../../systems/listSymbols/byRow.ts'
+import { fileOfRow } from '../../../systems/kernels/ranks.ts'
 import { ByteSink } from '../../core/bytes.ts'
 import { appendUleb64 } from '../../formats/dyld/cursor.ts'
 import { editExportTrie } from '../../formats/dyld/editExportTrie.ts'
@@ -42,6 +43,25 @@ export function patchExports(link: Link, old: Exported, now: Exported, dirty: Di
     if (before?.flags === flags && (before.address === address || moved(link, name, address, flags, dirty))) continue
     edits.push(name)
   }
+  return editExports(link, edits, now, dirty)
+}
+
+/** Of symbols that have moved. False when the trie leaves its room. */
+export function moveExports(link: Link, symbols: readonly number[], dirty: DirtyPages): boolean {
+  if (link.linkedit.exports === undefined) return true
+  const { name } = link.symbols.Definition
+  const files = new Set(symbols.map((symbol) => fileOfRow(link, symbol)))
+  const exported: Exported = new Map(Array.from(files).flatMap((file) => [...exportedOf(link, file)]))
+  const isLonger = (symbol: number) => {
+    const now = exported.get(name[symbol])
+    return now !== undefined && !moved(link, name[symbol], now.address, now.flags, dirty)
+  }
+  const edits = symbols.filter(isLonger).map((symbol) => name[symbol])
+  return editExports(link, edits, exported, dirty)
+}
+
+/** Enters names anew, or takes those out that are not in `now`. False when the trie leaves its room. */
+function editExports(link: Link, edits: readonly number[], now: Exported, dirty: DirtyPages): boolean {
   if (edits.length <= MOST_EDITS && edits.every((name) => edited(link, name, now, dirty))) return true
   orderByRow(link, link.symtab.locals)
   const order = createExportOrder(link)

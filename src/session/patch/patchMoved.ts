@@ -1,5 +1,4 @@
-// Brings up to date what holds the addresses of symbols that have moved: table entries, the symbol table, exports, function starts,
-// the header.
+// Brings up to date what holds the addresses of symbols that have moved: table entries, the symbol table, the header.
 import { dataViewOf } from '../../core/pages.ts'
 import { findGot, KEY_IMPORT, KEY_LOCAL } from '../../../components/gots.ts'
 import type { Link } from '../../../components/link.ts'
@@ -9,24 +8,18 @@ import { encodeHeader, entryAddress } from '../../../systems/kernels/commands.ts
 import { POINTER_FORMAT, writePointer } from '../../../systems/kernels/fixups.ts'
 import { fileOfRow } from '../../../systems/kernels/ranks.ts'
 import { copyChainLink, writeChainedRebase } from '../../formats/dyld/chainedFixups.ts'
-import { moveExport } from '../../formats/dyld/moveExport.ts'
 import * as macho from '../../formats/macho/constants.ts'
 import { type DirtyPages, markChanges, markDirty } from './dirtyPages.ts'
 
-/** Returns why it cannot, in words; empty when it is done. */
-export function patchMoved(link: Link, symbols: readonly number[], dirty: DirtyPages): string {
+/** Exports and the debug map are left. */
+export function moveRows(link: Link, symbols: readonly number[], dirty: DirtyPages): void {
   const places = placesOf(link, symbols)
   for (const symbol of symbols) {
     moveEntries(link, symbol, dirty)
     const place = places.get(symbol)
-    if (place === undefined) continue
-    moveRow(link, place, link.symbols.Reference.address[symbol], dirty)
-    const { localCount, thunks } = link.table
-    const external = place - localCount - thunks.length
-    if (external >= 0 && !exportMoved(link, symbol, external, dirty)) return 'has an export at a much larger address'
+    if (place !== undefined) moveRow(link, place, link.symbols.Reference.address[symbol], dirty)
   }
   patchHeader(link, dirty)
-  return ''
 }
 
 /** Where symbols stand in the symbol table, from the first local on. */
@@ -87,20 +80,6 @@ function moveRow(link: Link, row: number, value: number, dirty: DirtyPages): voi
   const at = link.linkedit.symbols!.offset + (room + stabs.count + row) * macho.NLIST_SIZE + 8
   writePointer(dataViewOf(link.tail), at - link.image.length, value)
   markDirty(link, dirty, at, at + 8)
-}
-
-/** `external` is the symbol's place in link.table.externals. False when its address takes another number of bytes. */
-export function exportMoved(link: Link, symbol: number, external: number, dirty: DirtyPages): boolean {
-  const table = link.linkedit.exports
-  if (table === undefined) return true
-  const at = table.offset - link.image.length
-  const trie = link.tail.subarray(at, at + table.bytes.length)
-  const { bytes, offset, length } = link.table.externalNames
-  const address = link.symbols.Reference.address[symbol] - link.settings.imageBase
-  const place = moveExport(trie, bytes, offset[external], length[external], address)
-  if (place < 0) return false
-  markDirty(link, dirty, table.offset + place, table.offset + place + 10)
-  return true
 }
 
 /** The entry point may have moved, a section may have another size. The UUID is written by sign. */

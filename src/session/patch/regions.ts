@@ -4,19 +4,19 @@ import { BLOCK_COALESCED, BLOCK_FOLDED, BLOCK_LIVE } from '../../../components/b
 import type { Link } from '../../../components/link.ts'
 import { CONTENT_CSTRING, CONTENT_LITERAL, CONTENT_RECORDS } from '../../../components/sections.ts'
 import { isKept } from '../../../systems/allocate/outputs.ts'
-import { closeRegion, createRooms, enterBlock, mostAligned } from '../../../systems/allocate/rooms.ts'
+import { isSharing } from '../../../systems/allocate/rooms.ts'
 import { poolOf } from '../../../systems/fold/literals.ts'
 import { ranksBefore } from '../../../systems/kernels/ranks.ts'
 import { hashBytes, sameBytes } from '../../core/hash.ts'
-import { createAmong, placeAmong } from './thunksAgain.ts'
+import { layoutOf, liveBlocks, type Moves, noteMoves, startOf } from './sharedRegions.ts'
 import { type Literal, literalOf } from './sameLiterals.ts'
-import { liveBlocks } from './sameShape.ts'
 
 /** Of one input section as it was: what its region starts with and takes, and the blocks of one that is packed. */
 export interface Region {
   start: number
   room: number
   alignPow2: number
+  isSharing: boolean
   sizes: number[]
   addresses: number[]
   folding: Folding | null
@@ -42,27 +42,25 @@ export function saveRegions(link: Link, file: number): Region[] {
 
 function saveRegion(link: Link, section: number): Region {
   const live = liveBlocks(link, section)
-  const addresses = live.map((block) => link.blocks.Placement.address[block])
-  const { room, sizes } = measure(link, section, live)
+  const { room, alignPow2 } = hasRoom(link, section) ? layoutOf(link, section, null) : { room: 0, alignPow2: 0 }
   return {
-    start: addresses[0] ?? 0,
+    start: hasRoom(link, section) ? startOf(link, section) : 0,
     room,
-    alignPow2: mostAligned(link, [section]),
-    sizes,
-    addresses,
+    alignPow2,
+    isSharing: isSharing(link, section),
+    sizes: shapesOf(link, live),
+    addresses: live.map((block) => link.blocks.Placement.address[block]),
     folding: foldingOf(link, section),
   }
 }
 
-/** Offsets in the region and the size of its room, or without room the blocks' sizes and alignments. */
-function measure(link: Link, section: number, live: readonly number[]): { room: number; sizes: number[] } {
-  const output = link.sections.Blocks.output[section]
-  const { size, alignPow2 } = link.blocks.Extent
-  if (link.outputs.Section.room[output] === 0)
-    return { room: 0, sizes: live.flatMap((block) => [size[block], alignPow2[block]]) }
-  const rooms = createRooms(link, output, mostAligned(link, [section]))
-  const sizes = live.map((block) => enterBlock(link, rooms, block))
-  return { room: closeRegion(rooms), sizes }
+function hasRoom({ sections, outputs }: Link, section: number): boolean {
+  return outputs.Section.room[sections.Blocks.output[section]] !== 0
+}
+
+function shapesOf({ blocks }: Link, live: readonly number[]): number[] {
+  const { size, alignPow2 } = blocks.Extent
+  return live.flatMap((block) => [size[block], alignPow2[block]])
 }
 
 function foldingOf(link: Link, section: number): Folding | null {
@@ -70,7 +68,7 @@ function foldingOf(link: Link, section: number): Folding | null {
   const from = link.sections.Blocks.first[section]
   const to = from + link.sections.Blocks.count[section]
   const { flags, alignPow2 } = link.blocks.Extent
-  const roomy = link.outputs.Section.room[link.sections.Blocks.output[section]] !== 0
+  const roomy = hasRoom(link, section)
   return {
     first: from,
     flags: flags.slice(from, to),
@@ -186,31 +184,41 @@ function findLiteral(link: Link, literal: Literal, pool: number, except: number)
   return 0
 }
 
-/** Gives the live blocks their addresses; returns why they do not fit, in words. */
-export function placeAgain(link: Link, file: number, regions: readonly Region[]): string {
+/** Gives the live blocks their addresses; returns which blocks of others move then, or why they do not fit, in words. */
+export function placeAgain(link: Link, file: number, regions: readonly Region[]): Moves | string {
   const { section } = link.files.Ranges
-  const { address } = link.blocks.Placement
-  const { size, alignPow2 } = link.blocks.Extent
+  const moves: Moves = new Map()
   for (const [i, region] of regions.entries()) {
     const output = link.sections.Blocks.output[section[file] + i]
     if (output === 0) {
       if (isKept(link, section[file] + i)) return 'has a section of which nothing was in the image'
       continue
     }
-    const live = liveBlocks(link, section[file] + i)
-    const { room, sizes } = measure(link, section[file] + i, live)
-    const roomy = link.outputs.Section.room[output] !== 0
-    const fits = roomy
-      ? room === region.room &&
-        (live.length === 0 || region.addresses.length > 0) &&
-        mostAligned(link, [section[file] + i]) === region.alignPow2
-      : sizes.length === region.sizes.length && sizes.every((size, at) => size === region.sizes[at])
-    if (!fits) return `has blocks of ${link.outputs.names[output]} that leave their room`
-    const among = createAmong(link, region.start)
-    for (const [at, block] of live.entries())
-      address[block] = roomy
-        ? placeAmong(link, among, sizes[at], size[block], 2 ** alignPow2[block])
-        : region.addresses[at]
+    const place = hasRoom(link, section[file] + i) ? placeInRoom : placePacked
+    if (!place(link, section[file] + i, region, moves))
+      return `has blocks of ${link.outputs.names[output]} that leave their room`
   }
-  return ''
+  return moves
+}
+
+function placePacked(link: Link, section: number, { sizes, addresses }: Region): boolean {
+  const live = liveBlocks(link, section)
+  const now = shapesOf(link, live)
+  if (now.length !== sizes.length || now.some((size, at) => size !== sizes[at])) return false
+  for (const [at, block] of live.entries()) link.blocks.Placement.address[block] = addresses[at]
+  return true
+}
+
+/** A section without blocks has no place among its neighbours. */
+function placeInRoom(link: Link, section: number, region: Region, moves: Moves): boolean {
+  if (isSharing(link, section) !== region.isSharing) return false
+  if (liveBlocks(link, section).length === 0 || region.addresses.length === 0) return region.addresses.length === 0
+  const layout = layoutOf(link, section, null)
+  if (layout.room !== region.room || layout.alignPow2 !== region.alignPow2) return false
+  noteMoves(link, moves, region.start, layout)
+  const file = link.sections.Header.file[section]
+  const own = moves.get(file)
+  if (own !== undefined) link.blocks.Placement.address.set(own, link.files.Ranges.block[file])
+  moves.delete(file)
+  return true
 }

@@ -12,27 +12,31 @@ import { replaceFixups } from './pointers.ts'
 import { bindSame } from './rechain.ts'
 import { restoreThunks } from './thunksAgain.ts'
 import { hasFrames, type Referred, referringBlocks } from './referringBlocks.ts'
-import { areSameFixups, chainFile, fixupOffsets, relaxFile, relocateFile } from './relocateFile.ts'
+import { areSameFixups, chainFile, fixupOffsets, joinFixups, relaxFile, relocateFile } from './relocateFile.ts'
 import type { Touched } from './touched.ts'
 
-/** `fixups` are those that the object has had. Returns how many blocks have changed, or why it cannot. */
-export function relocateAgain(
-  link: Link,
-  file: number,
-  extents: ReturnType<typeof saveExtents>,
-  fixups: Fixups | null,
-  dirty: DirtyPages,
-): number | string {
+/** An object as it was: where its blocks were and will be, and its fixups; null when a relocation does not fit. */
+export interface Relocated {
+  file: number
+  extents: ReturnType<typeof saveExtents>
+  fixups: Fixups | null
+}
+
+/** Returns how many blocks have changed, or why it cannot. Each may lie now where another did. */
+export function relocateAgain(link: Link, objects: readonly Relocated[], dirty: DirtyPages): number | string {
+  const extents = objects.flatMap((object) => object.extents)
   clearExtents(link, extents)
-  const fixed = relocateFile(link, file)
-  if (fixups === null || fixed === null) return 'has a relocation that does not fit'
-  const same = areSameFixups(fixups, fixed)
-  if (!same && numbersAtOnce(link) && !bindSame(fixups, fixed)) return 'binds to other imports, or in another order'
+  const old = joinFixups(objects.map(({ fixups }) => fixups))
+  const made = objects.map(({ file }) => relocateFile(link, file))
+  const fixed = joinFixups(made)
+  if (old === null || fixed === null) return 'has a relocation that does not fit'
+  const same = areSameFixups(old, fixed)
+  if (!same && numbersAtOnce(link) && !bindSame(old, fixed)) return 'binds to other imports, or in another order'
   if (link.settings.fixupChains && (same || numbersAtOnce(link))) chainFile(link, fixed)
-  if (!same) replaceFixups(link, dirty.pointers, fixups, fixed)
+  if (!same) replaceFixups(link, dirty.pointers, old, fixed)
   else if (link.settings.fixupChains) keepChains(link, extents, fixupOffsets(link, fixed))
   if (link.thunks.count > 0) for (const { from, before } of extents) restoreThunks(link, from, from + before.length)
-  if (!relaxFile(link, file)) return 'has a bad optimization hint'
+  if (!objects.every(({ file }) => relaxFile(link, file))) return 'has a bad optimization hint'
   return markExtents(link, extents, dirty)
 }
 
@@ -57,7 +61,7 @@ export function relocateOthers(link: Link, touched: Touched, dirty: DirtyPages):
 
 function relocateWhole(link: Link, file: number, dirty: DirtyPages): number | string {
   const extents = saveExtents(link, file, null, null)
-  return relocateAgain(link, file, extents, relocateFile(link, file), dirty)
+  return relocateAgain(link, [{ file, extents, fixups: relocateFile(link, file) }], dirty)
 }
 
 /** The blocks that refer to what has moved; the others are dead for as long. */

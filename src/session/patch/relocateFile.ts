@@ -58,6 +58,26 @@ function countRecords(link: Link, sections: Uint32Array): number {
   return sum
 }
 
+/** Those of all; null when one is. */
+export function joinFixups(list: readonly (Fixups | null)[]): Fixups | null {
+  const all = list.filter((fixups) => fixups !== null)
+  if (all.length < list.length) return null
+  if (all.length === 1) return all[0]
+  const [first] = all
+  const rebases = all.reduce((sum, fixups) => sum + fixups.rebases, 0)
+  const binds = all.reduce((sum, fixups) => sum + fixups.binds, 0)
+  const { rebaseWorld, bindWorld } = first
+  const joined: Fixups = { ...fixupColumns(rebases, binds, false), rebaseWorld, bindWorld }
+  for (const { Rebase, Bind, rebases, binds } of all) {
+    joined.Rebase.location.set(Rebase.location.subarray(1, rebases + 1), joined.rebases + 1)
+    for (const name of ['location', 'import', 'addend'] as const)
+      joined.Bind[name].set(Bind[name].subarray(1, binds + 1), joined.binds + 1)
+    joined.rebases += rebases
+    joined.binds += binds
+  }
+  return joined
+}
+
 export function areSameFixups(a: Fixups, b: Fixups): boolean {
   if (a.rebases !== b.rebases || a.binds !== b.binds) return false
   const same = (x: ArrayLike<number>, y: ArrayLike<number>, rows: number) => {

@@ -9,6 +9,7 @@ import { indirectSymbols } from '../../../systems/writeIndirect.ts'
 import type { Patching } from '../patch.ts'
 import { addressAgain } from './addressAgain.ts'
 import { changeTables } from './changeTables.ts'
+import { moveNeighbours, type Neighbour, patchNeighbours, patchStarts, saveNeighbours } from './neighbours.ts'
 import type { DirtyPages } from './dirtyPages.ts'
 import { type Effects, effectsOf } from './effects.ts'
 import { saveExtents } from './extents.ts'
@@ -21,7 +22,6 @@ import { livenessOf } from './liveness.ts'
 import type { Alone } from './loadAlone.ts'
 import { areSameNames, type Exported, exportedOf, patchExports } from './patchExports.ts'
 import { moveEntries, patchHeader } from './patchMoved.ts'
-import { patchFunctionStarts } from './patchStarts.ts'
 import { patchRows } from './patchRows.ts'
 import { patchInitOffsets, replaceTable } from './patchTables.ts'
 import { rewriteUnwind } from './patchUnwind.ts'
@@ -97,22 +97,29 @@ export function restructure(patching: Patching, change: Restructure, dirty: Dirt
   const imports = applyRenames(link, relations, file, renames, old.symbols)
   const led = decide(patching, file, renames, old)
   if (typeof led === 'string') return led
-  const misfit = placeAgain(link, file, old.regions)
-  if (misfit !== '') return misfit
+  const moves = placeAgain(link, file, old.regions)
+  if (typeof moves === 'string') return moves
+  extents.push(...saveExtents(link, file, null, null))
+  const neighbours = saveNeighbours(link, moves)
   const touched = ledElsewhere(link, led)
   const isLed = touched.size > 0
   addressAgain(link, relations, file, touched)
-  extents.push(...saveExtents(link, file, null, null))
+  const moved = moveNeighbours(link, relations, neighbours, touched)
+  touched.delete(file)
   const affected = changeEntries(patching, file, renames, effects, dirty)
   if (typeof affected === 'string') return affected
   if (touched.size > MOST_OTHERS) return `moves what ${touched.size} objects refer to`
-  const count = relocateAgain(link, file, extents, fixups, dirty)
+  const count = relocateAgain(link, [{ file, extents, fixups }, ...neighbours], dirty)
   if (typeof count === 'string') return count
   touchAll(touched, affected)
   const more = relocateOthers(link, touched, dirty)
   if (typeof more === 'string') return more
+  const isAlone = !isLed && neighbours.length === 0
   return (
-    patchTables(link, file, old, imports, dirty) || patchUnwind(link, file, isLed ? null : old, dirty) || count + more
+    patchTables(link, file, old, imports, neighbours, dirty) ||
+    (patchNeighbours(link, neighbours, moved, dirty) ? '' : 'has more or fewer exports than there is room for') ||
+    patchUnwind(link, file, isAlone ? old : null, dirty) ||
+    count + more
   )
 }
 
@@ -152,7 +159,14 @@ function changeEntries(
 }
 
 /** What holds symbols or their addresses; returns why it cannot, in words. */
-function patchTables(link: Link, file: number, old: Old, imports: OtherImports, dirty: DirtyPages): string {
+function patchTables(
+  link: Link,
+  file: number,
+  old: Old,
+  imports: OtherImports,
+  neighbours: readonly Neighbour[],
+  dirty: DirtyPages,
+): string {
   const rows = patchRows(link, file, dirty) || patchUndefineds(link, imports, dirty)
   if (rows !== '') return rows
   const exports = exportedOf(link, file)
@@ -162,8 +176,7 @@ function patchTables(link: Link, file: number, old: Old, imports: OtherImports, 
   }
   if (!patchExports(link, old.exports, exports, dirty)) return 'has more or fewer exports than there is room for'
   moveAllEntries(link, file, dirty)
-  if (!patchFunctionStarts(link, old.starts, startsOfFile(link, file), dirty))
-    return 'makes the list of functions longer or shorter'
+  if (!patchStarts(link, file, old.starts, neighbours, dirty)) return 'makes the list of functions longer or shorter'
   patchInitOffsets(link, 0, dirty)
   patchHeader(link, dirty)
   return ''

@@ -1,6 +1,5 @@
 // Whether two versions of an object are the same to all that decides what a link holds and where: sections, symbols, blocks,
 // literals. What may differ is what blocks hold, and their sizes within their rooms.
-import { BLOCK_FOLDED, BLOCK_LIVE } from '../../../components/blocks.ts'
 import { arenaOfFile, type Link } from '../../../components/link.ts'
 import {
   CONTENT_CSTRING,
@@ -11,18 +10,19 @@ import {
   CONTENT_RECORDS,
 } from '../../../components/sections.ts'
 import { SYMBOL_ABSOLUTE, SYMBOL_COMMON, SYMBOL_DEFINED } from '../../../components/symbols.ts'
-import { closeRegion, createRooms, enterBlock, mostAligned } from '../../../systems/allocate/rooms.ts'
+import { isSharing } from '../../../systems/allocate/rooms.ts'
 import { debugUnits } from '../../../systems/kernels/debugUnits.ts'
 import { symbolText } from '../../../systems/kernels/places.ts'
 import { sameBytes } from '../../core/hash.ts'
 import { unitPath } from '../../formats/dwarf.ts'
 import type { Alone } from './loadAlone.ts'
 import { mayChange } from './sameLiterals.ts'
+import { layoutOf, liveBlocks, type Version } from './sharedRegions.ts'
 
 /** What differs although the shape is the same. */
 export interface Shape {
-  /** By section, counted from 1: the offsets of its live blocks in its region, where blocks move in it, and where its room ends. */
-  moved: Map<number, number[]>
+  /** Sections, counted from 1, in the regions of which blocks move. */
+  moved: Set<number>
   /** Literals have other contents. */
   literals: boolean
   /** With -dead_strip: blocks refer to others than before. */
@@ -163,35 +163,25 @@ function otherRooms(whole: Link, file: number, before: Link, after: Link, { move
   for (let section = 1; section <= before.files.Ranges.sections[1]; section++) {
     const output = whole.sections.Blocks.output[firstSection[file] + section - 1]
     if (output === 0 || before.sections.Header.content[section] === CONTENT_DROPPED) continue
+    const [old, now] = [before, after].map((link) => shapes(link, section))
     const room = whole.outputs.Section.room[output] !== 0
-    const [old, now] = [before, after].map((link) => (room ? places(link, section, output) : shapes(link, section)))
-    const aligned = mostAligned(before, [section]) === mostAligned(after, [section])
-    if (aligned && old.every((place, i) => place === now[i])) continue
-    if (!room || !aligned || old[old.length - 1] !== now[now.length - 1])
-      return `has blocks of ${whole.outputs.names[output]} that leave their room`
-    moved.set(section, now)
+    const sharesAsBefore = !room || isSharing(before, section) === isSharing(after, section)
+    if (sharesAsBefore && old.every((size, i) => size === now[i])) continue
+    const moves = room && sharesAsBefore ? movesIn(whole, firstSection[file] + section - 1, { file, after }) : null
+    if (moves === null) return `has blocks of ${whole.outputs.names[output]} that leave their room`
+    if (moves) moved.add(section)
   }
   return ''
 }
 
-/** Offsets of the live blocks in the region of their section, and where its room ends. */
-function places(link: Link, section: number, output: number): number[] {
-  const alone = { ...link, priorities: new Uint32Array(0) }
-  const rooms = createRooms(alone, output, mostAligned(alone, [section]))
-  const found = liveBlocks(link, section).map((block) => enterBlock(alone, rooms, block))
-  return [...found, closeRegion(rooms)]
+/** Whether blocks move in the region of a section, of which another version comes; null when that takes other room. */
+function movesIn(whole: Link, section: number, version: Version): boolean | null {
+  const [old, now] = [layoutOf(whole, section, null), layoutOf(whole, section, version)]
+  if (old.room !== now.room || old.alignPow2 !== now.alignPow2) return null
+  return old.offsets.some((offset, i) => offset !== now.offsets[i])
 }
 
 function shapes(link: Link, section: number): number[] {
   const { size, alignPow2 } = link.blocks.Extent
   return liveBlocks(link, section).flatMap((block) => [size[block], alignPow2[block]])
-}
-
-export function liveBlocks(link: Link, section: number): number[] {
-  const { first, count } = link.sections.Blocks
-  const { flags } = link.blocks.Extent
-  const found: number[] = []
-  for (let block = first[section]; block < first[section] + count[section]; block++)
-    if ((flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) === BLOCK_LIVE) found.push(block)
-  return found
 }
