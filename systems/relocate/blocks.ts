@@ -5,6 +5,7 @@ import { FILE_SPECIAL } from '../../components/files.ts'
 import type { Link } from '../../components/link.ts'
 import { LAST_TARGET } from '../../components/symbols.ts'
 import { APPLY_OK, R_LOAD } from '../../src/arch/arch.ts'
+import { integer } from '../../src/core/integer.ts'
 import { writeRebase } from '../kernels/fixups.ts'
 import { KIND_ADDEND, KIND_BRANCH, KIND_PLAIN, KIND_POINTER } from '../kernels/formKinds.ts'
 import { goFurther, relocateRecord, type Relocating } from './apply.ts'
@@ -22,7 +23,7 @@ export function relocateBlocks(link: Link, at: Relocating, first: number, end: n
   const done = plain ? KIND_PLAIN | (at.threadVariables ? 0 : KIND_POINTER) : 0
   for (let block = first; block < end; block++) {
     if (count[block] === 0 || (flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) !== BLOCK_LIVE) continue
-    const shift = placed[block] - start[block] - base
+    const shift = integer(placed[block] - start[block] - base)
     const last = firstRecord[block] + count[block]
     let addend = 0
     for (let i = firstRecord[block]; i < last; i++) {

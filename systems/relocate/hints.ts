@@ -6,6 +6,7 @@ import { FILL_INPUTS } from '../../components/outputs.ts'
 import { fileText, type Link, locate } from '../../components/link.ts'
 import { CONTENT_ZEROFILL } from '../../components/sections.ts'
 import { applyHint, HINT_ARGUMENTS } from '../../src/arch/arm64Hints.ts'
+import { integer } from '../../src/core/integer.ts'
 import { error } from '../../src/core/messages.ts'
 import { LOH_ARM64_ADRP_ADRP } from '../../src/formats/macho/constants.ts'
 import { findBlock } from '../kernels/findBlock.ts'
@@ -160,18 +161,13 @@ function enterBlock(link: Link, file: number, hinting: Hinting, address: number)
       return false
     const block = findBlock(blocks.Extent.offset, Blocks.first[section], Blocks.count[section], offset)
     if ((blocks.Extent.flags[block] & (BLOCK_LIVE | BLOCK_FOLDED)) !== BLOCK_LIVE) return false
-    hinting.from = small(Header.address[section] + blocks.Extent.offset[block])
+    hinting.from = integer(Header.address[section] + blocks.Extent.offset[block])
     hinting.to = hinting.from + blocks.Extent.size[block]
     hinting.isTaken = hinting.taken?.[section] === 1
     const toAddress = outputs.Extent.address[output] - outputs.Extent.fileOffset[output]
-    hinting.toImage = small(blocks.Placement.address[block] - toAddress - hinting.from)
-    hinting.toAddress = small(toAddress % 4096)
+    hinting.toImage = integer(blocks.Placement.address[block] - toAddress - hinting.from)
+    hinting.toAddress = integer(toAddress % 4096)
     return true
   }
   return false
-}
-
-/** The same number: what came of large ones is an allocation each time it is added to, where an integer is none. */
-function small(value: number): number {
-  return (value | 0) === value ? value | 0 : value
 }

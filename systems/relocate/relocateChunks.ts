@@ -2,6 +2,7 @@
 import { BLOCK_FOLDED, BLOCK_LIVE } from '../../components/blocks.ts'
 import type { Link } from '../../components/link.ts'
 import { CONTENT_EH_FRAME } from '../../components/sections.ts'
+import { integer } from '../../src/core/integer.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
 import { enterSection } from '../kernels/references.ts'
 import type { Relocating } from './apply.ts'
@@ -44,7 +45,7 @@ function enterOutput(link: Link, at: Relocating, output: number): void {
   at.segment = link.outputs.Section.segment[output]
   at.segmentAddress = link.segments.Extent.address[at.segment]
   at.delta = link.outputs.Extent.fileOffset[output] - link.outputs.Extent.address[output]
-  at.place = at.delta + at.base
+  at.place = integer(at.delta + at.base)
   at.threadVariables = (link.outputs.Section.flags[output] & macho.SECTION_TYPE) === macho.S_THREAD_LOCAL_VARIABLES
 }
 
