@@ -18,6 +18,8 @@ const MAIN = `
 const ONE = 'int shared(int); int one(int x) { return shared(x) + 1; } const char *same(void) { return "a word"; }'
 const WEAK = '__attribute__((weak)) int shared(int x) { return x * 10; }'
 const TWO = `${WEAK} int two(int x) { return shared(x) + 2; }`
+/** More code than the room that small files share. */
+const OUTGROWS = 'int more(void) { __asm__ volatile(".space 16384"); return 1; }'
 const THREE = `${WEAK} const char *word(void) { return "a word"; }`
 
 function createProgram(target: Target, more: Partial<LinkOptions> = {}) {
@@ -102,7 +104,7 @@ forEachTarget((target) => {
     for (const words of [['c word'], ['b word', 'x'], ['a word', 'b word', 'c word']]) {
       put('one', says(...words))
       await session.rebuild()
-      await warm('two', `${TWO} int more(void) { return 1; } __attribute__((weak)) int x(void);`, '11 12 b word')
+      await warm('two', `${TWO} ${OUTGROWS}`, '11 12 b word')
       await warm('two', TWO, '11 12 b word')
     }
     await session.dispose()

@@ -66,17 +66,14 @@ forEachTarget((target) => {
 test('what a patch cannot do is a full link that says why, and the next run patches again', async () => {
   const program = createProgram(createTarget('arm64', 'chained'))
   await run(program)
-  edit(program, { constant: 5, statements: 4, more: 'double another(double y) { return y * 0.3; }' })
+  const large = 'double another(double y) { __asm__ volatile(".space 16384"); return y * 0.3; }'
+  edit(program, { constant: 5, statements: 4, more: large })
   const [mode, reason, doubts] = await runLikeFresh(program)
   assert.deepEqual([mode, doubts], ['full', []])
   assert.match(reason, /edited\.o has another size; it has blocks of __text that leave their room$/)
-  edit(program, { constant: 6, statements: 4, more: 'double another(double y) { return y * 0.3; }' })
+  edit(program, { constant: 6, statements: 4, more: large })
   assert.equal((await runLikeFresh(program))[0], 'patch')
-  edit(program, {
-    constant: 6,
-    statements: 4,
-    more: 'double another(double y) { return y * 0.3; } int added(void) { return 2; }',
-  })
+  edit(program, { constant: 6, statements: 4, more: `${large} int added(void) { return 2; }` })
   assert.deepEqual((await runLikeFresh(program))[0], 'patch', 'a function more has rows and room')
 })
 

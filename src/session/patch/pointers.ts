@@ -27,16 +27,19 @@ export function replaceFixups(link: Link, pointers: Pointers, old: Fixups, now: 
 
 /** Makes room for so many rows more. */
 export function reserveFixups({ fixups }: Link, rebases: number, binds: number): void {
-  const grown = <C extends Float64Array | Uint32Array>(column: C, rows: number): C => {
-    if (rows < column.length) return column
-    const made = new (column.constructor as new (size: number) => C)(rows * 2)
+  reserve(fixups.Rebase, fixups.rebases + rebases + 1)
+  reserve(fixups.Bind, fixups.binds + binds + 1)
+}
+
+/** A column with room for `rows` stays as it is: one that is read from a snapshot by pages goes on standing for its place there. */
+function reserve(component: Record<string, Float64Array | Uint32Array>, rows: number): void {
+  for (const name in component) {
+    const column = component[name]
+    if (rows < column.length) continue
+    const made = new (column.constructor as new (size: number) => Float64Array | Uint32Array)(rows * 2)
     made.set(column)
-    return made
+    component[name] = made
   }
-  fixups.Rebase.location = grown(fixups.Rebase.location, fixups.rebases + rebases + 1)
-  fixups.Bind.location = grown(fixups.Bind.location, fixups.binds + binds + 1)
-  fixups.Bind.import = grown(fixups.Bind.import, fixups.binds + binds + 1)
-  fixups.Bind.addend = grown(fixups.Bind.addend, fixups.binds + binds + 1)
 }
 
 /** Brings chains or opcodes up to date; returns why it cannot, in words, empty when it is done. */
