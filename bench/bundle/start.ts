@@ -8,6 +8,7 @@
 //   dist/ld64.stubs.js, dist/ld64.yaml.js  what few links ask for (leaveApart.ts)
 //   dist/ld64.incremental.cache  the same with what patches run: twice as large, and read where they are asked for.
 import { readFileSync, realpathSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
 import { Script } from 'node:vm'
 
@@ -15,13 +16,14 @@ import { Script } from 'node:vm'
 declare const PROGRAM_ID: string
 
 // With --preserve-symlinks-main this is where a link to it stands.
-const stem = `${dirname(realpathSync(__filename))}/ld64`
+const here = realpathSync(__filename)
+const stem = `${dirname(here)}/ld64`
 const filename = `${stem}.program.js`
 const script = new Script(readFileSync(filename, 'latin1'), {
   filename,
   cachedData: readCache(`${stem}${process.argv.includes('--incremental') ? '.incremental.cache' : '.cache'}`),
 })
-script.runInThisContext()(exports, require, module)
+script.runInThisContext()(exports, here === __filename ? require : createRequire(here), module)
 
 function readCache(path: string): Buffer | undefined {
   const key = `${PROGRAM_ID} ${process.version} ${process.arch}`

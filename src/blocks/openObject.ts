@@ -6,6 +6,7 @@ import * as macho from '../formats/macho/constants.ts'
 import type { Image, ImageSection } from '../formats/macho/image.ts'
 import { readPlatform } from './readOptions.ts'
 import {
+  checkWanted,
   type ObjectParts,
   type ObjectPiece,
   type ObjectRelocation,
@@ -64,6 +65,7 @@ export function openObject(image: Image, options: OpenOptions, create: (all: Ima
   const opening: Opening = { parts, to, handles: [], blocks: new Map(), relocations: new Map() }
   try {
     for (const section of image.sections) checkSection(section)
+    checkWanted(parts)
     declare(opening)
     for (let number = 1; number <= image.sections.length; number++) findRelocations(opening, number)
     fill(opening)
@@ -222,8 +224,10 @@ function variableOf(opening: Opening, piece: ObjectPiece): BlockUpdate {
   if (piece.end - piece.start !== DESCRIPTOR_SIZE || relocations.length !== 2 || initial === undefined)
     refuseObject(`a thread-local variable of ${nameOf(section)} is not as dyld expects it`, section.offset)
   const symbol = parts.symbols[initial.symbol]
-  const template = pieceAt(parts, symbol?.section ?? initial.section, symbol?.value ?? initial.place)
-  if (template === null || !THREAD_TEMPLATES.includes(typeOf(sectionOf(opening, template))))
+  const place = symbol === undefined ? initial.place : symbol.value + initial.addend
+  const template = pieceAt(parts, symbol?.section ?? initial.section, place)
+  const isTemplate = template !== null && THREAD_TEMPLATES.includes(typeOf(sectionOf(opening, template)))
+  if (!isTemplate || template.start !== place)
     refuseObject(`a thread-local variable of ${nameOf(section)} begins with nothing`, section.offset)
   const from = sectionOf(opening, template)
   return { threadLocal: true, ...bytesOf(opening, template), relocations: relocationsOf(opening, template, from) }

@@ -48,6 +48,9 @@ export interface ObjectParts {
 /** Both together: a weak definition that may be hidden, which it need not be. */
 const KNOWN_DESC = macho.N_WEAK_DEF | macho.N_WEAK_REF
 const MOST_SYMBOLS = 2 ** 22
+const MOST_PIECES = 2 ** 22
+/** How often, on average, a byte of the string table may be part of a name. */
+const MAX_SHARING = 64
 const EXTERN = 1 << 27
 const SCATTERED = 2 ** 31
 /** Bytes of a section's entries that linkers take one by one. */
@@ -70,9 +73,19 @@ export function readObject(image: Image): ObjectParts {
   for (const { cmd, at } of image.commands)
     if (cmd === macho.LC_LINKER_OPTION) refuseObject('it has options for the linker', at)
   if ((image.tables.get(macho.LC_DATA_IN_CODE)?.size ?? 0) > 0) refuseObject('it has data in code', 0)
+  checkTogether(image)
   for (const section of image.sections) checkSection(image, section)
   const symbols = readSymbols(image)
   return { image, arch, symbols, pieces: cut(image, symbols) }
+}
+
+/** Sections share no bytes, and so what is made of them is bounded by the file. */
+function checkTogether({ bytes, sections }: Image): void {
+  const stored = sections.filter(({ flags }) => !isZeroFillType(flags))
+  const contents = stored.reduce((sum, { size }) => sum + size, 0)
+  const relocations = sections.reduce((sum, section) => sum + section.relocations * macho.RELOCATION_SIZE, 0)
+  if (contents > bytes.length || relocations > bytes.length)
+    refuseObject('its sections are together larger than the file', 0)
 }
 
 function checkSection({ bytes }: Image, section: ImageSection): void {
@@ -89,11 +102,14 @@ function readSymbols({ bytes, symtab, sections }: Image): ObjectSymbol[] {
   const end = stringOffset + stringSize
   if (symbolCount > MOST_SYMBOLS || symbolOffset + symbolCount * macho.NLIST_SIZE > bytes.length || end > bytes.length)
     refuseObject('the symbol table is past the end of the file', symbolOffset)
+  let spelled = 0
   return Array.from({ length: symbolCount }, (_, i) => {
     const at = symbolOffset + i * macho.NLIST_SIZE
     const string = stringOffset + readU32(bytes, at)
     const terminator = string < end ? cstringEnd(bytes, string, end) : end
     if (terminator >= end) refuseObject(`a symbol's name at ${string} of the file has no end`, at)
+    spelled += terminator - string
+    if (spelled > stringSize * MAX_SHARING) refuseObject('too many symbols share their names', at)
     const symbol = {
       name: toText(bytes, string, terminator),
       type: bytes[at + 4],
@@ -109,7 +125,7 @@ function readSymbols({ bytes, symtab, sections }: Image): ObjectSymbol[] {
 function checkSymbol({ name, type, section, desc, value }: ObjectSymbol, sections: ImageSection[], at: number): void {
   if (type & macho.N_STAB) refuseObject('it has a debug map', at)
   const kind = type & macho.N_TYPE
-  if (kind === macho.N_UNDF) return
+  if (kind === macho.N_UNDF && type & macho.N_EXT) return
   if (kind !== macho.N_SECT) refuseObject(`${name} has no section`, at)
   const known = sections[section - 1]
   if (known === undefined || value < known.address || value > known.address + known.size)
@@ -133,6 +149,11 @@ function cut(image: Image, symbols: readonly ObjectSymbol[]): ObjectPiece[][] {
       refuseObject(`${symbols[known].name} and ${symbol.name} are names of one place`, symbol.value)
     if (known === undefined || rankOf(symbol) < rankOf(symbols[known])) own.set(symbol.value, i)
   }
+  for (const [i, { address, size }] of image.sections.entries()) {
+    const last = symbols[names[i].get(address + size) ?? -1]
+    if (last !== undefined && rankOf(last) === 0)
+      refuseObject(`${last.name} is the end of its section, and names no block`, last.value)
+  }
   const pieces = image.sections.map((section, i) => cutSection(image, section, i + 1, names[i]))
   return [[], ...pieces]
 }
@@ -146,10 +167,14 @@ function cutSection(
 ): ObjectPiece[] {
   const { address, size, offset, flags } = section
   const starts = new Set([...names.keys()].filter((at) => at < address + size))
+  const add = (start: number): void => {
+    if (starts.size >= MOST_PIECES) refuseObject(`${section.segment},${section.name} has too many literals`, offset)
+    starts.add(start)
+  }
   const width = LITERALS[flags & macho.SECTION_TYPE]
-  if (width !== undefined) for (let at = 0; at < size; at += width) starts.add(address + at)
+  if (width !== undefined) for (let at = 0; at < size; at += width) add(address + at)
   if ((flags & macho.SECTION_TYPE) === macho.S_CSTRING_LITERALS)
-    for (let at = 0; at < size - 1; at++) if (bytes[offset + at] === 0) starts.add(address + at + 1)
+    for (let at = 0; at < size - 1; at++) if (bytes[offset + at] === 0) add(address + at + 1)
   if (size > 0) starts.add(address)
   const sorted = [...starts].sort((a, b) => a - b)
   return sorted.map((start, i) => ({
@@ -170,6 +195,19 @@ export function pieceAt({ pieces }: ObjectParts, section: number, address: numbe
     else high = middle
   }
   return low > 0 && address <= own[low - 1].end ? own[low - 1] : null
+}
+
+/** Undefined names that no relocation of any section has: linkers look for them all the same. */
+export function checkWanted({ image, symbols }: ObjectParts): void {
+  const named = new Set<number>()
+  for (const { relocationsAt, relocations } of image.sections)
+    for (let i = 0; i < relocations; i++) {
+      const word = readU32(image.bytes, relocationsAt + i * macho.RELOCATION_SIZE + 4)
+      if (word & EXTERN) named.add(word & 0xffffff)
+    }
+  for (const [i, { name, type, value }] of symbols.entries())
+    if ((type & macho.N_TYPE) === macho.N_UNDF && value === 0 && !named.has(i))
+      refuseObject(`${name} is asked for, and nothing refers to it`, 0)
 }
 
 /** Of a section; subtrahends stand in front of their minuends, addends are in `addend`. */

@@ -118,14 +118,16 @@ function sectionFlags(desc: i32, external: i32, priv: i32): i32 {
 }
 
 /**
- * Counting sort of the symbols that lie in sections by section, each group by (address, place among the records): those of section s are
- * order[starts[s]] .. order[starts[s + 1] - 1]. `starts` and `fill` have 258 elements.
+ * Counting sort of the symbols that lie in sections by section, each group by (place in the section, place among the records): those of section s
+ * are order[starts[s]] .. order[starts[s + 1] - 1]. `address` and `bases`, those of the sections from 1 on, are low words: a section
+ * of less than 4 GiB may begin below a multiple of that and end above. `bases`, `starts` and `fill` have 258 elements.
  */
 export function groupSymbols(
   records: U32,
   count: i32,
   flags: U16,
   address: U32,
+  bases: U32,
   starts: U32,
   fill: U32,
   order: U32,
@@ -143,7 +145,7 @@ export function groupSymbols(
       fill[section]++
     }
   for (let section = 1; section < 256; section++)
-    sortByAddress(address, order, starts[section] as i32, starts[section + 1] as i32)
+    sortByAddress(address, bases[section], order, starts[section] as i32, starts[section + 1] as i32)
 }
 
 function isInSection(flags: i32): boolean {
@@ -151,32 +153,32 @@ function isInSection(flags: i32): boolean {
 }
 
 /** Compilers write symbols nearly in order: looked at first, put on a heap when not. */
-function sortByAddress(address: U32, order: U32, from: i32, to: i32): void {
+function sortByAddress(address: U32, base: u32, order: U32, from: i32, to: i32): void {
   let sorted = true
-  for (let i = from + 1; i < to; i++) if (isBehind(address, order[i - 1], order[i])) sorted = false
+  for (let i = from + 1; i < to; i++) if (isBehind(address, base, order[i - 1], order[i])) sorted = false
   if (sorted) return
   const count = to - from
-  for (let i = (count >> 1) - 1; i >= 0; i--) sink(address, order, from, i, count)
+  for (let i = (count >> 1) - 1; i >= 0; i--) sink(address, base, order, from, i, count)
   for (let last = count - 1; last > 0; last--) {
     const top = order[from]
     order[from] = order[from + last]
     order[from + last] = top
-    sink(address, order, from, 0, last)
+    sink(address, base, order, from, 0, last)
   }
 }
 
-function isBehind(address: U32, a: u32, b: u32): boolean {
-  const first = address[a as i32]
-  const second = address[b as i32]
+function isBehind(address: U32, base: u32, a: u32, b: u32): boolean {
+  const first = (address[a as i32] - base) >>> 0
+  const second = (address[b as i32] - base) >>> 0
   return first > second || (first === second && a > b)
 }
 
 /** Puts element `i` of the heap order[from] .. order[from + count - 1], whose first is the last by address, to its place. */
-function sink(address: U32, order: U32, from: i32, i: i32, count: i32): void {
+function sink(address: U32, base: u32, order: U32, from: i32, i: i32, count: i32): void {
   const own = order[from + i]
   for (let child = i * 2 + 1; child < count; child = i * 2 + 1) {
-    if (child + 1 < count && isBehind(address, order[from + child + 1], order[from + child])) child++
-    if (!isBehind(address, order[from + child], own)) break
+    if (child + 1 < count && isBehind(address, base, order[from + child + 1], order[from + child])) child++
+    if (!isBehind(address, base, order[from + child], own)) break
     order[from + i] = order[from + child]
     i = child
   }

@@ -30,8 +30,9 @@ interface Views {
   starts: Uint32Array
   fill: Uint32Array
   order: Uint32Array
-  /** By section, from 1 on. */
+  /** By section, from 1 on; `bases`: low words of their addresses. */
   content: Uint8Array
+  bases: Uint32Array
   /** Blocks of one section. */
   blockStarts: Uint32Array
   blockSizes: Uint32Array
@@ -70,7 +71,7 @@ function localsSize(strings: number): number {
 }
 
 function createRoom(symbols: number, strings: number, frames: PlainScratch): Room {
-  const size = START + (symbols + 1) * 64 + SECTIONS * 12 + strings + localsSize(strings) + 32 * GUARD
+  const size = START + (symbols + 1) * 64 + SECTIONS * 16 + strings + localsSize(strings) + 32 * GUARD
   const inner = createInner(size)
   return { ...createViews(inner.buffer, symbols, strings), inner: inner.loops, frames, symbols, strings }
 }
@@ -97,6 +98,7 @@ function createViews(buffer: ArrayBuffer, symbols: number, strings: number): Vie
     fill: words(SECTIONS),
     order: words(symbols),
     content: bytes(SECTIONS),
+    bases: words(SECTIONS),
     blockStarts: words(symbols + 1),
     blockSizes: words(symbols + 1),
     blockAligns: bytes(symbols + 1),

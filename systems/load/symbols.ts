@@ -40,20 +40,22 @@ export function loadSymbols(link: Link, file: number, header: ObjectHeader, room
   )
   if (externals < 0) return badRecord(link, file, header, -1 - externals)
   for (let i = 1; i <= odd[0]; i++) if (!loadAbsolute(link, file, odd[i], flags[odd[i]])) return -1
-  inner.groupSymbols(records, count, flags, offset, room.starts, room.fill, room.order)
+  inner.groupSymbols(records, count, flags, offset, room.bases, room.starts, room.fill, room.order)
   return measure(link, file, header, room, externals) ? externals : -1
 }
 
 function enter(link: Link, file: number, header: ObjectHeader, room: Room): void {
   const { bytes, words } = tablesOf(link, file)
-  const { records, text, content, flags, offset, block, odd } = room
+  const { records, text, content, bases, flags, offset, block, odd } = room
   const { nlist, strings, symbolCount: count, stringsSize } = header
   const section = link.files.Ranges.section[file]
   records.set(words.subarray(nlist / 4, nlist / 4 + count * 4))
   text.set(bytes.subarray(strings, strings + stringsSize))
   text.fill(0, stringsSize, stringsSize + 4)
   // n_sect is a byte.
-  content.set(link.sections.Header.content.subarray(section, section + Math.min(header.sectionCount, 255)), 1)
+  const sections = Math.min(header.sectionCount, 255)
+  content.set(link.sections.Header.content.subarray(section, section + sections), 1)
+  for (let i = 0; i < sections; i++) bases[i + 1] = link.sections.Header.address[section + i]
   flags.fill(0, 0, count)
   offset.fill(0, 0, count)
   block.fill(0, 0, count)

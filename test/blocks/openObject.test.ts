@@ -13,6 +13,11 @@ import { linkAndRun } from './linkAndRun.ts'
 
 /** Offset in the file: header, segment command, offset in section_64. */
 const FIRST_SECTION_FLAGS = 32 + 72 + 64
+const TEMPLATE = `.section __DATA,__thread_data,thread_local_regular
+_x$tlv$init: .long 5, 6
+.section __DATA,__thread_vars,thread_local_variables
+_x: .quad __tlv_bootstrap, 0
+`
 /** Of a frame. */
 const FRAME = { arm64: 0x04000000, x86_64: 0x01000000 } as const
 
@@ -128,12 +133,22 @@ for (const arch of archs) {
       [`.data\n.no_dead_strip _a\n_a: .quad 1${end}`, /_a has attributes 0x20/],
       [`.set _a, 5\n.globl _a${end}`, /_a has no section/],
       [`.linker_option "-lz"\n.data\n_a: .quad 1${end}`, /options for the linker/],
+      [`.data\n_a: .quad 1\n.globl _end\n_end:${end}`, /_end is the end of its section/],
+      [`.data\n_a: .quad 1\n.reference _wanted${end}`, /_wanted is asked for, and nothing refers to it/],
+      [`${TEMPLATE}.quad _x$tlv$init + 4${end}`, /__thread_vars begins with nothing/],
+      [`.section __TEXT,__cstring,cstring_literals\n.zero 5000000${end}`, /__TEXT,__cstring has too many literals/],
       [`.section __TEXT,__eh_frame\n.long 4, 0, 4, 8${end}`, /__eh_frame has no compact unwind/],
     ] as const)
       assert.throws(opening(assembly), message(reason))
     const kept = Uint8Array.from(readFileSync(assemble(arch, `.text\n_a: ret${end}`)))
     kept[FIRST_SECTION_FLAGS + 3] |= 0x10 // S_ATTR_NO_DEAD_STRIP
     assert.throws(() => openImage(kept), message(/__TEXT,__text has attributes/))
+    const shared = Uint8Array.from(readFileSync(assemble(arch, `.text\n_a: ret\n.data\n_b: .zero 400${end}`)))
+    // The size of __text, then its offset.
+    const first = new DataView(shared.buffer, FIRST_SECTION_FLAGS - 24)
+    first.setUint32(0, shared.length - 300, true)
+    first.setUint32(8, 0, true)
+    assert.throws(() => openImage(shared), message(/together larger than the file/))
   })
 
   test(`a damaged object is refused, or another one (${arch})`, () => {

@@ -89,8 +89,13 @@ test('what few links ask for stands beside the program, and is found there', () 
 test('the command finds its program from links to it, also where Node leaves them as they are', () => {
   const path = join(mkdtempSync(join(folder, 'bin-')), 'ld64.js')
   symlinkSync(join(folder, 'ld64.js'), path)
-  for (const flags of [[], ['--preserve-symlinks-main']])
+  const args = ['-arch', 'arm64', '-platform_version', 'macos', '13.0', '13.0', ...helloInputs('arm64'), '-lSystem']
+  for (const flags of [[], ['--preserve-symlinks-main']]) {
     assert.match(execFileSync(process.execPath, [...flags, path, '--version'], { encoding: 'utf8' }), /colonnade/i)
+    // The lists of system libraries stand in a file of their own.
+    execFileSync(process.execPath, [...flags, path, ...args, '-o', join(folder, 'linked')])
+  }
+  rmSync(join(folder, 'linked'))
 })
 
 test('a build whose files have the size and the time of another is told apart by what goes on from its snapshots', () => {

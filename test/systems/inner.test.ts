@@ -7,7 +7,7 @@ import { randomFrom } from '../../bench/random.ts'
 import { CONTENT_DROPPED, CONTENT_REGULAR } from '../../components/sections.ts'
 import { hashBytes } from '../../src/core/hash.ts'
 import { createInner, type Inner } from '../../systems/inner/inner.ts'
-import { compile } from '../helpers/clang.ts'
+import { assemble, compile } from '../helpers/clang.ts'
 import { ld64, linkFor } from '../helpers/colonnade.ts'
 import { mustRun } from '../helpers/command.ts'
 import { libSystem, root, tempFolder } from '../helpers/paths.ts'
@@ -45,8 +45,8 @@ function load({ loops, buffer }: Inner, random: () => number): number[] {
   const hidden = random() < 0.2 ? 1 : 0
   const found = loops.readSymbols(records, SYMBOLS, text, TEXT, hidden, content, 3, flags, offset, row, start, odd)
   if (found < 0) return [found]
-  const [starts, order] = [words(8), words(10)]
-  loops.groupSymbols(records, SYMBOLS, flags, offset, starts, words(9), order)
+  const [starts, order, bases] = [words(8), words(10), words(17).fill(4096)]
+  loops.groupSymbols(records, SYMBOLS, flags, offset, bases, starts, words(9), order)
   const view = new DataView(buffer, at(1), TEXT + 8)
   const most = random() < 0.5 ? TEXT * 64 : 100
   const spelled = loops.measureNames(view, TEXT, found, most, 5, 1 << 20, 7, row, start, words(11), words(12))
@@ -111,6 +111,21 @@ test('names have the hashes of the other kernels', () => {
 })
 
 forEachTarget((target) => {
+  test(`symbols of a section that begins below 4 GiB and ends above are in order (${target.name})`, () => {
+    const source = ['_a,0xc0000000', '_b,0x30000000', '_c,0x20000000', '_d,0x10000000'].map(
+      (variable, i) => `.zerofill __DATA,__bss${Math.min(i, 1)},${variable},0\n`,
+    )
+    const object = assemble(target.arch, `${source.join('')}.globl _b, _c, _d\n.subsections_via_symbols\n`)
+    const flags = ['-dylib', '-dead_strip', '-install_name', 'x', object]
+    const [b, c, d] = mustRun('llvm-nm-22', ['-gUn', linkFor(target, flags)])
+      .trim()
+      .split('\n')
+    const address = (line: string, name: string) =>
+      line.endsWith(` ${name}`) ? Number(`0x${line.slice(0, 16)}`) : Number.NaN
+    assert.equal(address(c, '_c') - address(b, '_b'), 0x30000000)
+    assert.equal(address(d, '_d') - address(b, '_b'), 0x50000000)
+  })
+
   test(`a host without WebAssembly links the same (${target.name})`, () => {
     const object = compile(target.arch, readFileSync(join(root, 'test/fixtures/tables.c'), 'utf8'))
     const library = ['-dylib', '-undefined', 'dynamic_lookup', '-install_name', 'x', object]
