@@ -5,7 +5,7 @@ import type { Mentions } from '../../components/names.ts'
 import { createMessages } from '../../src/core/messages.ts'
 import { readObjectHeader } from '../../src/formats/macho/object.ts'
 import { fillObject } from './fillObject.ts'
-import { reserveRoom } from './room.ts'
+import { releaseRoom, reserveRoom } from './room.ts'
 
 export interface FillJob {
   files: Uint32Array
@@ -44,6 +44,7 @@ export function fillChunks(link: Link, job: FillJob, take: () => number): Filled
   }
   link.messages = messages
   link.indirects = indirects
+  releaseRoom()
   return filled
 }
 

@@ -52,11 +52,13 @@ const KEPT = 1 << 25
 export function reserveRoom(symbols: number, strings: number): Room {
   if (known !== null && known.symbols >= symbols && known.strings >= strings) return known
   const frames = known?.frames ?? createPlainScratch()
-  known = createRoom(roundUp(symbols), roundUp(strings), frames)
+  // Else objects that are large in one and in the other, in turn, would each have a new one.
+  const most = Math.max(roundUp(symbols), known?.symbols ?? 0)
+  known = createRoom(most, Math.max(roundUp(strings), known?.strings ?? 0), frames)
   return known
 }
 
-/** When a load is over. */
+/** When a load, or a thread's part of it, is over. */
 export function releaseRoom(): void {
   if (known !== null && known.text.buffer.byteLength > KEPT) known = null
 }

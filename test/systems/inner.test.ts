@@ -7,6 +7,7 @@ import { randomFrom } from '../../bench/random.ts'
 import { CONTENT_DROPPED, CONTENT_REGULAR } from '../../components/sections.ts'
 import { hashBytes } from '../../src/core/hash.ts'
 import { createInner, type Inner } from '../../systems/inner/inner.ts'
+import { releaseRoom, reserveRoom } from '../../systems/load/room.ts'
 import { assemble, compile } from '../helpers/clang.ts'
 import { ld64, linkFor } from '../helpers/colonnade.ts'
 import { mustRun } from '../helpers/command.ts'
@@ -108,6 +109,23 @@ test('names have the hashes of the other kernels', () => {
     const end = text.indexOf(0, from)
     assert.deepEqual([place[i], hash[i]], [(end - from) | (2 << 24), hashBytes(text, from, end)])
   }
+})
+
+test('one room serves objects with many symbols and those with long strings, and a large one is not kept', () => {
+  releaseRoom()
+  reserveRoom(10_000, 200_000)
+  const room = reserveRoom(3000, 1_000_000)
+  for (const [symbols, strings] of [
+    [10_000, 200_000],
+    [3000, 1_000_000],
+    [10_000, 1_000_000],
+  ] as const)
+    assert.equal(reserveRoom(symbols, strings), room)
+  releaseRoom()
+  assert.equal(reserveRoom(1, 1), room)
+  const large = reserveRoom(1 << 20, 1)
+  releaseRoom()
+  assert.notEqual(reserveRoom(1, 1), large)
 })
 
 forEachTarget((target) => {

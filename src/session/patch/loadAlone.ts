@@ -8,7 +8,7 @@ import { createSections } from '../../../components/sections.ts'
 import { createSymbols } from '../../../components/symbols.ts'
 import { fillObject } from '../../../systems/load/fillObject.ts'
 import { openObject } from '../../../systems/load/openObject.ts'
-import { reserveRoom } from '../../../systems/load/room.ts'
+import { releaseRoom, reserveRoom } from '../../../systems/load/room.ts'
 import { COUNT_BLOCKS, COUNTS, countObject } from '../../../systems/survey/counts.ts'
 import { createMessages } from '../../core/messages.ts'
 import { type ObjectHeader, readLinkerOptions, readObjectHeader } from '../../formats/macho/object.ts'
@@ -49,7 +49,9 @@ export function loadAlone(whole: Link, file: number, place: Place): Alone | null
   if (mentioned < 0) return null
   link.arenas = whole.arenas
   const words = readLinkerOptions(bytes, place.position, opened, (from, to) => toText(bytes, from, to))
-  return { link, options: JSON.stringify(words), mentions: copyMentions(room.mentions, mentioned), mentioned }
+  const mentions = copyMentions(room.mentions, mentioned)
+  releaseRoom()
+  return { link, options: JSON.stringify(words), mentions, mentioned }
 }
 
 /** The room is for the next object. */
