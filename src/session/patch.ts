@@ -113,7 +113,7 @@ export function patch(patching: Patching, host: Host, inputs: readonly Input[]):
   if (changes.length > 1 && changes.some((change) => 'literals' in change && change.literals))
     return 'literals of several objects may be the same'
   steps('load')
-  if (changes.some((change) => 'before' in change || change.moved.size > 0)) patching.whole?.()
+  if (changes.some((change) => 'before' in change || change.moves)) patching.whole?.()
   for (const change of changes) {
     link.files.Source.flags[change.file] |= FILE_AGAIN
     unsettleNames(link, change.file)
@@ -140,7 +140,7 @@ export function patch(patching: Patching, host: Host, inputs: readonly Input[]):
 /** Thunks stay as they are, or the trouble is returned in words; their targets may have moved. */
 function finishThunks(link: Link, changes: readonly (Change | Restructure)[], dirty: DirtyPages): string {
   if (!mayHaveThunks(link)) return ''
-  const isSame = changes.every((change) => 'branches' in change && change.branches && change.moved.size === 0)
+  const isSame = changes.every((change) => 'branches' in change && change.branches && !change.moves)
   const trouble = isSame ? '' : otherThunks(link)
   if (trouble === '') rewriteThunks(link, dirty)
   return trouble
@@ -173,7 +173,7 @@ function readChange(patching: Patching, host: Host, input: Input): Change | Rest
     const before = loadAlone(link, file, { arena: arena[file], position: position[file], size: size[file] })
     const after = loadAlone(link, file, read.place)
     if (before === null || after === null) return 'cannot be linked'
-    const shape: Shape = { moved: new Set(), literals: false, edges: false, branches: true }
+    const shape: Shape = { resized: new Set(), moves: false, literals: false, edges: false, branches: true }
     const difference = differenceOf(link, file, before, after, shape)
     if (difference !== '' && link.settings.layout !== 'padded') return difference
     if (difference !== '')
@@ -242,7 +242,7 @@ function newPlace(patching: Patching, size: number): Place | null {
 function patchObject(patching: Patching, change: Change, dirty: DirtyPages): number | string {
   const { file, after, modified } = change
   const { link, heads } = patching
-  const moves = movesOf(link, { file, after: after.link }, change.moved)
+  const moves = movesOf(link, { file, after: after.link }, change.resized)
   if (moves === null) return 'has blocks that leave their room'
   patching.isChanging = true
   const addresses = moves.get(file) ?? null

@@ -16,7 +16,7 @@ interface Extent {
   blocks: number[]
 }
 
-/** `after` as of `loadAlone` and `addresses` as of `movedAddresses`: blocks that grow or move take other room. */
+/** `after` as of `loadAlone` and `addresses` as of `movesOf`: blocks that grow or move take other room. */
 export function saveExtents(link: Link, file: number, after: Link | null, addresses: Float64Array | null): Extent[] {
   const firstBlock = link.files.Ranges.block[file]
   const { flags, size } = link.blocks.Extent

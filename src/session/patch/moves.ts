@@ -6,12 +6,12 @@ import { layoutOf, type Moves, noteMoves, startOf, type Version } from './shared
 import { type Touched, touch, touchFollower } from './touched.ts'
 
 /**
- * Where blocks go, those of neighbours too, when those of the version change their sizes in the regions of its sections `moved`,
+ * Where blocks go, those of neighbours too, when those of the version change their sizes in its sections `resized`,
  * counted from 1. Null where they leave their room, as together with other changes they may.
  */
-export function movesOf(link: Link, version: Version, moved: Iterable<number>): Moves | null {
+export function movesOf(link: Link, version: Version, resized: Iterable<number>): Moves | null {
   const moves: Moves = new Map()
-  for (const section of moved) {
+  for (const section of resized) {
     const row = link.files.Ranges.section[version.file] + section - 1
     const [old, now] = [layoutOf(link, row, null), layoutOf(link, row, version)]
     if (old.room !== now.room || old.alignPow2 !== now.alignPow2) return null

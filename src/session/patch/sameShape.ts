@@ -21,8 +21,10 @@ import { layoutOf, liveBlocks, type Version } from './sharedRegions.ts'
 
 /** What differs although the shape is the same. */
 export interface Shape {
-  /** Sections, counted from 1, in the regions of which blocks move. */
-  moved: Set<number>
+  /** Sections with room, counted from 1, whose blocks have other sizes. */
+  resized: Set<number>
+  /** Blocks move in their regions. */
+  moves: boolean
   /** Literals have other contents. */
   literals: boolean
   /** With -dead_strip: blocks refer to others than before. */
@@ -154,7 +156,7 @@ function isSameName(before: Link, after: Link, strx: number, other: number): boo
 }
 
 /** The region of each section must stay within its room; without room every size and alignment must stay. */
-function otherRooms(whole: Link, file: number, before: Link, after: Link, { moved }: Shape): string {
+function otherRooms(whole: Link, file: number, before: Link, after: Link, shape: Shape): string {
   const { section: firstSection, block: firstBlock } = whole.files.Ranges
   const { flags } = whole.blocks.Extent
   const live = flags.subarray(firstBlock[file], firstBlock[file] + before.files.Ranges.blocks[1])
@@ -169,7 +171,8 @@ function otherRooms(whole: Link, file: number, before: Link, after: Link, { move
     if (sharesAsBefore && old.every((size, i) => size === now[i])) continue
     const moves = room && sharesAsBefore ? movesIn(whole, firstSection[file] + section - 1, { file, after }) : null
     if (moves === null) return `has blocks of ${whole.outputs.names[output]} that leave their room`
-    if (moves) moved.add(section)
+    shape.resized.add(section)
+    if (moves) shape.moves = true
   }
   return ''
 }
