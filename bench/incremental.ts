@@ -124,14 +124,17 @@ export async function runIncremental(
   const rebuilds: Rebuilds = { lines: [], padded: [] }
   const chosen = works.filter(({ name }) => name.includes(only))
   const outside = startOutside()
-  for (const size of sizes)
-    for (const arch of archs) {
-      const program = prepare(arch, size, cache, chosen, outside)
-      rebuilds.lines.push(...(await runProgram(program, runs, cache)))
-      if (only === '')
-        rebuilds.padded.push(await comparePadded(program.scenario, program.options, sizeOfOutput(program)))
-    }
-  outside.end()
+  try {
+    for (const size of sizes)
+      for (const arch of archs) {
+        const program = prepare(arch, size, cache, chosen, outside)
+        rebuilds.lines.push(...(await runProgram(program, runs, cache)))
+        if (only === '')
+          rebuilds.padded.push(await comparePadded(program.scenario, program.options, sizeOfOutput(program)))
+      }
+  } finally {
+    outside.end()
+  }
   return rebuilds
 }
 

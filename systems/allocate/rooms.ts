@@ -1,4 +1,4 @@
-// The padded layout: blocks, the regions of an input section's blocks, and sections have room to grow, by size classes. It
+// The padded layout: blocks, regions (an input section's blocks, or those of small neighbours), and sections have room to grow, by size classes. It
 // follows from the inputs alone, so that a block which keeps its class moves nothing, and a region which keeps its class moves
 // nothing outside of it.
 import { BLOCK_FOLDED, BLOCK_LIVE } from '../../components/blocks.ts'
