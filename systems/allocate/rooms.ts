@@ -19,7 +19,7 @@ const SMALL_REGION_STEPS = 1
 const SMALL_REGION = 0x2000
 const SECTION_STEPS = 3
 /** Neighbours below this size, up to so many (a power of two), share a region: one more function would leave one of their own too often. */
-const SHARING_SIZE = 0x2000
+const SHARING_SIZE = 0x1000
 const SHARING_COUNT = 8
 /** Smallest steps of blocks' classes in bytes. What is smaller than its step, as much data is, has none. */
 const CODE_STEP = 8
