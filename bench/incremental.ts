@@ -87,9 +87,6 @@ interface Program {
   args: string[]
   /** Copies of every hundredth object, which are edited, and of one that gets a function more. */
   copies: string[]
-  /** The last of the copies, which gets a call, and what it is a copy of. */
-  caller: string
-  called: string
   grown: string
   /** Copy of the object whose definition wins. */
   winner: string
@@ -102,10 +99,7 @@ interface Program {
 const GROWN = 9
 /** Of the one whose definition wins, among the inputs. */
 const WINNER = 20
-/**
- * The first object of which a copy is edited. The one that gets a call is the last: from more than 128 MB before the stubs a call on arm64
- * needs another thunk besides, which is a `warm` rebuild.
- */
+/** The first object of which a copy is edited. */
 const COPIED = 50
 
 const MACOS_13 = { name: 'macos', minVersion: 13 << 16, sdkVersion: 13 << 16 } as const
@@ -150,7 +144,7 @@ async function runProgram(program: Program, runs: number, cache: string): Promis
     const full = await peerLink(program, cache)
     if (round > 0) peer.push(full)
     for (const [i, work] of works.entries()) {
-      if (work.called) writeFileSync(program.caller, readFileSync(program.called))
+      if (work.called) writeFileSync(program.copies[0], readFileSync(program.files.inputs[COPIED]))
       // The other's edits are no part of the work.
       await session.rebuild()
       await bringUpToDate(program)
@@ -173,7 +167,6 @@ function prepare(arch: Arch, size: Preset, cache: string, works: readonly Work[]
   const folder = join(cache, `incremental-${arch}-${size}`)
   mkdirSync(folder, { recursive: true })
   const copies: string[] = []
-  let called = ''
   const grown = join(folder, basename(files.inputs[GROWN + 1]))
   cpSync(files.inputs[GROWN + 1], grown)
   const winner = join(folder, basename(files.inputs[WINNER]))
@@ -185,7 +178,6 @@ function prepare(arch: Arch, size: Preset, cache: string, works: readonly Work[]
     const copy = join(folder, basename(path))
     cpSync(path, copy)
     copies.push(copy)
-    called = path
     return copy
   })
   mkdirSync(join(folder, 'usr/lib'), { recursive: true })
@@ -196,8 +188,7 @@ function prepare(arch: Arch, size: Preset, cache: string, works: readonly Work[]
   const { host, writes } = countWrites(createNodeHost())
   const options = { arch, platform: MACOS_13, inputs: all, syslibroots: [folder], output, host }
   const scenario = `synthetic ${size} ${arch}`
-  const caller = copies.at(-1)!
-  return { arch, size, scenario, works, files, copies, caller, called, grown, winner, args, options, writes, outside }
+  return { arch, size, scenario, works, files, copies, grown, winner, args, options, writes, outside }
 }
 
 function sizeOfOutput({ options }: Program): number {
@@ -217,7 +208,7 @@ async function peerLink({ files, outside }: Program, cache: string): Promise<num
 
 /** `number`: of the edits before, in all rounds. */
 function edit(program: Program, { edited, added, called, won }: Work, round: number, number: number): void {
-  const { arch, size, copies, caller, grown, winner, files } = program
+  const { arch, size, copies, grown, winner, files } = program
   const isMore = round % 2 === 0
   if (won) {
     const bytes = new Uint8Array(readFileSync(files.inputs[WINNER]))
@@ -231,7 +222,7 @@ function edit(program: Program, { edited, added, called, won }: Work, round: num
         : readFileSync(files.inputs[GROWN + 1]),
     )
   }
-  if (called) writeFileSync(caller, editCall(new Uint8Array(readFileSync(program.called))))
+  if (called) writeFileSync(copies[0], editCall(new Uint8Array(readFileSync(files.inputs[COPIED]))))
   if (edited === 0) return
   const count = Math.min(copies.length, Math.max(1, Math.round(edited * files.inputs.length)))
   for (let i = 0; i < count; i++) {

@@ -19,7 +19,7 @@ export const BLOCK_SYNTHETIC = 1 << 6
 /** An FDE that stays: its pc-relative fields are written anew. */
 export const BLOCK_FRAME = 1 << 7
 
-/** `keeps`: what load has made of the rows stays beside what later systems make of them. */
+/** `keeps`: what load has made of the rows stays beside what later systems make of them. `held`: rows of the columns, 0 where others are put in their place. */
 export function createBlocks(rows: number, shared: boolean, keeps = false, held = rows) {
   /** `offset` is that in the input section; `alignPow2` follows from the section's alignment and the offset. */
   const Extent = columns(held, { section: 'u32', offset: 'u32', size: 'u32', alignPow2: 'u8', flags: 'u8' }, shared)

@@ -35,7 +35,7 @@ export const TARGET_IMPORT = 0x80000000
 /** What is above has that bit. V8 keeps this as an integer, and compares it without a call before anything is compiled. */
 export const LAST_TARGET = 0x7fffffff
 
-/** `keeps`: what load has made of the rows stays beside what later systems make of them. */
+/** `keeps`: what load has made of the rows stays beside what later systems make of them. `held`: rows of the columns, 0 where others are put in their place. */
 export function createSymbols(rows: number, shared: boolean, keeps = false, held = rows) {
   /** Where it is: `offset` in `block`. `name` is the row of its external name, 0 for a local. */
   const Definition = columns(held, { block: 'u32', offset: 'u32', name: 'u32', flags: 'u16' }, shared)

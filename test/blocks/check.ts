@@ -25,3 +25,10 @@ export function statusOf(target: Target, image: BlockImage): number | null {
   assert.notEqual(status, 97, stderr)
   return status
 }
+
+/** The same: what it prints. */
+export function outputOf(target: Target, image: BlockImage): string {
+  const { status, stdout, stderr } = runImage(target, flushed(target, image))
+  assert.equal(status, 0, stderr)
+  return stdout
+}

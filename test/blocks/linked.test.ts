@@ -4,7 +4,6 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { randomFrom } from '../../bench/random.ts'
-import type { BlockImage } from '../../src/blocks.ts'
 import { FormatError } from '../../src/core/bytes.ts'
 import { readImage } from '../../src/formats/macho/image.ts'
 import { link, openImage } from '../../src/node.ts'
@@ -15,7 +14,7 @@ import { libcxx, libSystem, tempFolder } from '../helpers/paths.ts'
 import { runImage } from '../helpers/run.ts'
 import { createTarget, forEachTarget, type Target } from '../helpers/targets.ts'
 import { functionOf, LIBSYSTEM, textOf } from './build.ts'
-import { flushed } from './check.ts'
+import { flushed, outputOf } from './check.ts'
 
 const PROGRAM = `
 int printf(const char *, ...);
@@ -43,12 +42,6 @@ async function linked(target: Target, source: string, options: Partial<LinkOptio
   const common = { arch: target.arch, platform: macOS13, fixupChains: target.fixups === 'chained', headerPad: 2048 }
   await link({ inputs, output, adhocCodesign: true, ...common, ...options })
   return readFileSync(output)
-}
-
-function outputOf(target: Target, image: BlockImage): string {
-  const { status, stdout, stderr } = runImage(target, flushed(target, image))
-  assert.equal(status, 0, stderr)
-  return stdout
 }
 
 forEachTarget((target) => {

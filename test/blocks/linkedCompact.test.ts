@@ -13,10 +13,9 @@ import type { LinkOptions } from '../../src/index.ts'
 import { link, openImage } from '../../src/node.ts'
 import { compile } from '../helpers/clang.ts'
 import { libSystem, tempFolder } from '../helpers/paths.ts'
-import { runImage } from '../helpers/run.ts'
 import { createTarget, forEachTarget, type Target, targetOptions } from '../helpers/targets.ts'
 import { functionOf, LIBSYSTEM, type Step } from './build.ts'
-import { flushed } from './check.ts'
+import { outputOf } from './check.ts'
 import { shuffle } from './model.ts'
 
 /** Unwind encodings of a frame. */
@@ -191,12 +190,6 @@ function resultOf({ functions, cells, pointers, helpers }: Model): number {
     if (wanted === null) return x + i + cell(pointers[i % VARIABLES] ?? i % VARIABLES)
     return wanted.calls.reduce((sum, name) => add(sum, helpers.get(name)!.adds), add(x, wanted.adds))
   }, 1)
-}
-
-function outputOf(target: Target, image: BlockImage): string {
-  const { status, stdout, stderr } = runImage(target, flushed(target, image))
-  assert.equal(status, 0, stderr)
-  return stdout
 }
 
 function bytesOf(image: BlockImage, record = false): Buffer {

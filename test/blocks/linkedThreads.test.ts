@@ -3,13 +3,11 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import type { BlockImage } from '../../src/blocks.ts'
 import { link, openImage } from '../../src/node.ts'
 import { compile } from '../helpers/clang.ts'
 import { libSystem, tempFolder } from '../helpers/paths.ts'
-import { runImage } from '../helpers/run.ts'
 import { forEachTarget, type Target, targetOptions } from '../helpers/targets.ts'
-import { flushed } from './check.ts'
+import { outputOf } from './check.ts'
 
 const PROGRAM = `
 int printf(const char *, ...);
@@ -27,12 +25,6 @@ async function linked(target: Target, options = {}): Promise<Uint8Array> {
   const output = join(tempFolder(), 'linked')
   await link({ inputs: [compile(target.arch, PROGRAM), libSystem], output, ...targetOptions(target), ...options })
   return readFileSync(output)
-}
-
-function outputOf(target: Target, image: BlockImage): string {
-  const { status, stdout, stderr } = runImage(target, flushed(target, image))
-  assert.equal(status, 0, stderr)
-  return stdout
 }
 
 forEachTarget((target) => {

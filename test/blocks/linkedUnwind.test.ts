@@ -3,27 +3,19 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import type { BlockImage } from '../../src/blocks.ts'
 import { readImage } from '../../src/formats/macho/image.ts'
 import { link, openImage } from '../../src/node.ts'
 import { compile } from '../helpers/clang.ts'
 import { libcxx, libSystem, tempFolder } from '../helpers/paths.ts'
-import { runImage } from '../helpers/run.ts'
 import { createTarget, forEachTarget, type Target, targetOptions } from '../helpers/targets.ts'
 import { functionOf, LIBSYSTEM } from './build.ts'
-import { flushed } from './check.ts'
+import { outputOf } from './check.ts'
 import { cleanupData, frameOf, LIBCXX, RUNTIME, runtime } from './frames.ts'
 
 const MIDDLE = `extern int thrower(int); extern int run(int (*)(int)); int value = 3; int *pointer = &value;
   __attribute__((noinline)) int middle(int x) { return thrower(x) + 0; }
   int main() { return *pointer == 3 ? run(middle) : 1; }`
 const NO_UNWIND = ['-fno-asynchronous-unwind-tables', '-fno-unwind-tables']
-
-function outputOf(target: Target, image: BlockImage): string {
-  const { stdout, stderr, status } = runImage(target, flushed(target, image))
-  assert.equal(status, 0, stderr)
-  return stdout
-}
 
 /** Edits a program whose exceptions are to pass `_middle`, which is opened again in between. */
 function checkEdits(target: Target, file: Uint8Array, note: string | null): void {

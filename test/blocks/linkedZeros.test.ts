@@ -3,15 +3,13 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import type { BlockImage } from '../../src/blocks.ts'
 import { link, openImage } from '../../src/node.ts'
 import { compile } from '../helpers/clang.ts'
 import { lld } from '../helpers/lld.ts'
 import { libSystem, tempFolder } from '../helpers/paths.ts'
-import { runImage } from '../helpers/run.ts'
 import { forEachTarget, type Target, targetOptions } from '../helpers/targets.ts'
 import { functionOf } from './build.ts'
-import { flushed } from './check.ts'
+import { outputOf } from './check.ts'
 
 const PROGRAM = `
 int printf(const char *, ...);
@@ -34,12 +32,6 @@ async function linked(target: Target, linker: 'ours' | 'lld'): Promise<Uint8Arra
   if (linker === 'ours') await link({ inputs, output, ...targetOptions(target), headerPad: 4096 })
   else assert.equal(lld([...target.flags, ...inputs, '-o', output]).status, 0)
   return readFileSync(output)
-}
-
-function outputOf(target: Target, image: BlockImage): string {
-  const { status, stdout, stderr } = runImage(target, flushed(target, image))
-  assert.equal(status, 0, stderr)
-  return stdout
 }
 
 const four = (value: number) => Uint8Array.of(value, 0, 0, 0)

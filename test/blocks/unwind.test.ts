@@ -10,10 +10,9 @@ import { decodeUnwindInfo, type UnwindInfo } from '../../src/formats/unwind/deco
 import { createImage, link, openImage } from '../../src/node.ts'
 import { compile } from '../helpers/clang.ts'
 import { libcxx, libSystem, tempFolder } from '../helpers/paths.ts'
-import { runImage } from '../helpers/run.ts'
 import { createTarget, forEachTarget, type Target, targetOptions } from '../helpers/targets.ts'
 import { LIBSYSTEM, newImage } from './build.ts'
-import { flushed } from './check.ts'
+import { flushed, outputOf } from './check.ts'
 import { type Callees, cleanupData, FRAMES, frameOf, LIBCXX, RUNTIME, runtime, words } from './frames.ts'
 
 interface Program {
@@ -54,12 +53,6 @@ function addMain({ target, image, library }: Program, middle: BlockHandle): void
         { offset: 12, type: branch, target: run },
       ]
   image.updateBlock(main, { code: Uint8Array.from(code), relocations, unwind: { encoding } })
-}
-
-function outputOf(target: Target, image: BlockImage): string {
-  const { stdout, stderr, status } = runImage(target, flushed(target, image))
-  assert.equal(status, 0, stderr)
-  return stdout
 }
 
 forEachTarget((target) => {
