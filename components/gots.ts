@@ -1,5 +1,5 @@
 // GOT keys {local symbol | import, index} -> slot, each key once; the same for thread-local variable pointers.
-import { mix } from '../src/core/hash.ts'
+import { mix } from '../src/core/words.ts'
 import { createKind, spawnRange } from '../src/ecs.ts'
 import { column, columns } from './columns.ts'
 import type { GotId } from './ids.ts'

@@ -1,6 +1,7 @@
 // Objective-C: categories that may be merged, stubs that send one message, the selectors that the linker itself refers to, and
 // relative method lists.
-import { mix, sameBytes } from '../src/core/hash.ts'
+import { sameBytes } from '../src/core/hash.ts'
+import { mix } from '../src/core/words.ts'
 import { createKind, spawnRange } from '../src/ecs.ts'
 import type { Arenas } from './arena.ts'
 import { column, columns } from './columns.ts'

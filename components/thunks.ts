@@ -1,6 +1,6 @@
 // Thunks: code that carries a branch further than its instruction reaches. Each belongs to a branch target, which may have several
 // along the code. Both kinds stay empty unless the code outgrows a branch.
-import { mix } from '../src/core/hash.ts'
+import { mix } from '../src/core/words.ts'
 import { createKind } from '../src/ecs.ts'
 import { column, columns } from './columns.ts'
 

@@ -2,19 +2,21 @@
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = resolve(import.meta.dirname, '../../..')
 const folder = resolve(root, 'systems/inner')
 const built = resolve(root, 'build/systems/inner')
 /** Not loops. */
-const OTHERS: readonly string[] = ['code.ts', 'inner.ts', 'types.ts']
+const OTHERS: readonly string[] = ['code.ts', 'inner.ts']
+/** What loops import of functions, from there. */
+const FUNCTIONS = '../../src/core/words.ts'
 const OPTIONS = '-O3 --runtime stub --importMemory --initialMemory 1 --noAssert --outFile code.wasm'.split(' ')
 const ASC = resolve(root, 'node_modules/assemblyscript/bin/asc.js')
 
-/** types.ts as AssemblyScript has it: an array is the address of its first element. */
-const TYPES = `
+/** src/core/widths.ts as AssemblyScript has it: an array is the address of its first element. */
+const WIDTHS = `
 @unmanaged export class U8 {
   @inline @operator("[]") get(i: i32): i32 { return <i32>load<u8>(changetype<usize>(this) + <usize>i) }
   @inline @operator("[]=") set(i: i32, value: i32): void { store<u8>(changetype<usize>(this) + <usize>i, <u8>value) }
@@ -39,25 +41,28 @@ const IMPORT = /^import (type )?\{([^}]*)\} from '([^']*)'\n/gm
 
 /** The text of systems/inner/code.ts. */
 export async function innerCode(): Promise<string> {
-  const sources: Record<string, string> = { 'types.ts': TYPES }
   const names = readdirSync(folder).filter((name) => name.endsWith('.ts') && !OTHERS.includes(name))
-  for (const name of names) sources[name] = await translate(name)
+  const sources: Record<string, string> = { 'widths.ts': WIDTHS }
+  for (const name of [...names, FUNCTIONS]) sources[basename(name)] = await translate(name)
   const text = compile(sources, names).toString('base64')
   return `// Made of the loops beside it by bench/bundle/inner.ts.\nexport const CODE =\n  '${text}'\n`
 }
 
-/** Constants of other files stand in the source; types come from TYPES. */
+/** Constants of other files stand in the source; types come from WIDTHS. */
 async function translate(name: string): Promise<string> {
   const source = readFileSync(resolve(folder, name), 'utf8')
-  let constants = ''
+  let head = `import { U8, U16, U32, View, imul, clz32 } from './widths'\n`
   for (const [, isType, list, from] of source.matchAll(IMPORT)) {
-    if (isType) continue
-    const values = await import(resolve(built, from.replace(/\.ts$/, '.js')))
-    for (const constant of list.split(',').map((one) => one.trim()))
-      if (constant !== '') constants += `const ${constant}: i32 = ${values[constant]}\n`
+    if (from === FUNCTIONS) head += `import {${list}} from './words'\n`
+    else if (!isType) head += await constantsOf(list.split(','), from)
   }
-  const loops = source.replace(IMPORT, '').replace(/\bMath\.(imul|clz32)\b/g, '$1')
-  return `import { U8, U16, U32, View, imul, clz32 } from './types'\n${constants}${loops}`
+  return head + source.replace(IMPORT, '').replace(/\bMath\.(imul|clz32)\b/g, '$1')
+}
+
+async function constantsOf(names: readonly string[], from: string): Promise<string> {
+  const values = await import(resolve(built, from.replace(/\.ts$/, '.js')))
+  const known = names.map((name) => name.trim()).filter((name) => name !== '')
+  return known.map((name) => `const ${name}: i32 = ${values[name]}\n`).join('')
 }
 
 function compile(sources: Readonly<Record<string, string>>, names: readonly string[]): Buffer {

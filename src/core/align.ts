@@ -10,11 +10,3 @@ export function alignUpPow2(value: number, pow2: number): number {
   const over = value & mask
   return over === 0 ? value : value + (mask - over) + 1
 }
-
-/** log2 of the largest power of two that divides `value`, at most `limit` (below 32). */
-export function trailingZeros(value: number, limit: number): number {
-  const low = value | 0
-  if (low === 0) return limit
-  const zeros = 31 - Math.clz32(low & -low)
-  return Math.min(zeros, limit)
-}

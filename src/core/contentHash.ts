@@ -1,6 +1,6 @@
 // A hash of 128 bits that tells whether contents are the same; it keeps nobody from deceiving.
 
-import { avalanche } from './hash.ts'
+import { avalanche } from './words.ts'
 
 /** Bytes of a hash. */
 export const CONTENT_HASH_SIZE = 16

@@ -1,3 +1,5 @@
+import { mix, step } from './words.ts'
+
 /**
  * Hash of bytes[from, to), 0 <= hash < 2^31 (a larger one would be allocated when handed on): multiply and fold, four bytes a step (a step is one
  * multiplication's latency; byte by byte took three times as long on names of 30 bytes), the length last, with a final avalanche.
@@ -20,57 +22,6 @@ export function hashText(view: DataView, from: number, to: number): number {
   let tail = 0
   for (let shift = 0; at < to; at++, shift += 8) tail |= view.getUint8(at) << shift
   return mix(step(hash, tail) ^ (to - from))
-}
-
-function step(hash: number, word: number): number {
-  const next = Math.imul(hash ^ word, 0x9e3779b1)
-  return next ^ (next >>> 15)
-}
-
-/**
- * For strings first .. last - 1 that begin at `start[i]` and end with a NUL: the bytes before it and their hash, as hashBytes has it. A string that
- * has no NUL before `end` gets a length that reaches to `end` or past it. Three bytes past `end` must be readable.
- */
-export function measureStrings(
-  view: DataView,
-  start: Uint32Array,
-  first: number,
-  last: number,
-  end: number,
-  length: Uint32Array,
-  hashes: Uint32Array,
-): void {
-  for (let i = first; i < last; i++) {
-    const from = start[i]
-    let at = from
-    let hash = 0
-    for (; at < end; at += 4) {
-      const word = view.getUint32(at, true) | 0
-      // The lowest set bit marks the first NUL byte of the word, if any.
-      const nul = (word - 0x01010101) & ~word & 0x80808080
-      if (nul !== 0) {
-        const bits = 24 - (Math.clz32(nul & -nul) & 0x18)
-        hash = step(hash, word & ((1 << bits) - 1))
-        at += bits >> 3
-        break
-      }
-      hash = step(hash, word)
-    }
-    length[i] = at - from
-    hashes[i] = mix(hash ^ (at - from))
-  }
-}
-
-/** Spreads the entropy of all bits over the word, 0 <= hash < 2^31. */
-export function mix(hash: number): number {
-  return avalanche(hash) >>> 1
-}
-
-/** Finalizer of MurmurHash3. */
-export function avalanche(word: number): number {
-  word = Math.imul(word ^ (word >>> 16), 0x85ebca6b)
-  word = Math.imul(word ^ (word >>> 13), 0xc2b2ae35)
-  return word ^ (word >>> 16)
 }
 
 export function sameBytes(a: Uint8Array, from: number, b: Uint8Array, start: number, length: number): boolean {

@@ -1,6 +1,7 @@
 // Hashes of the foldable blocks, into their class column: bytes first, then twice what they refer to, so that groups are small.
 import { CONTENT_RECORDS } from '../../components/sections.ts'
-import { hashBytes, mix } from '../../src/core/hash.ts'
+import { hashBytes } from '../../src/core/hash.ts'
+import { mix } from '../../src/core/words.ts'
 import { enterSection } from '../kernels/references.ts'
 import type { Comparing } from './compare.ts'
 import { REFERENT_BLOCK, readReferent } from './referent.ts'

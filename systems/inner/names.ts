@@ -1,7 +1,8 @@
 // Names of one object: lengths and hashes of externals, and those of locals side by side.
 import { SYMBOL_DEFINED, SYMBOL_EXTERNAL, SYMBOL_OMITTED } from '../../components/symbols.ts'
 import { MAX_NAME_LENGTH } from '../../components/names.ts'
-import type { f64, i32, u32, U16, U32, U8, View } from './types.ts'
+import type { f64, i32, u32, U16, U32, U8, View } from '../../src/core/widths.ts'
+import { mix, step } from '../../src/core/words.ts'
 
 /** 0x80808080, as an integer that needs no allocation. */
 const HIGH_BITS = -0x7f7f7f80
@@ -51,18 +52,6 @@ export function measureNames(
     row[i] += first
   }
   return spelled
-}
-
-function step(hash: i32, word: i32): i32 {
-  const next = Math.imul(hash ^ word, -0x61c8864f)
-  return next ^ (next >>> 15)
-}
-
-/** As `mix` in src/core/hash.ts. */
-function mix(hash: i32): i32 {
-  let word = Math.imul(hash ^ (hash >>> 16), -0x7a143595)
-  word = Math.imul(word ^ (word >>> 13), -0x3d4d51cb)
-  return (word ^ (word >>> 16)) >>> 1
 }
 
 /**

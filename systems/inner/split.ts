@@ -1,6 +1,7 @@
 // The blocks of one section that is split at its symbols.
 import { SYMBOL_ALT_ENTRY } from '../../components/symbols.ts'
-import type { f64, i32, u32, U16, U32, U8 } from './types.ts'
+import type { f64, i32, u32, U16, U32, U8 } from '../../src/core/widths.ts'
+import { trailingZeros } from '../../src/core/words.ts'
 
 /**
  * One block, or, where `split` is set, one from each symbol to the next, alternative entries left out. The symbols are
@@ -46,10 +47,4 @@ export function splitAtSymbols(
   }
   sizes[last] = (size - begin) as u32
   return last + 1
-}
-
-function trailingZeros(word: i32, limit: i32): i32 {
-  if (word === 0) return limit
-  const zeros = 31 - Math.clz32(word & -word)
-  return zeros < limit ? zeros : limit
 }

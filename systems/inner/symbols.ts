@@ -31,7 +31,7 @@ import {
   N_ALT_ENTRY,
   REFERENCED_DYNAMICALLY,
 } from '../../src/formats/macho/constants.ts'
-import type { i32, u32, U16, U32, U8 } from './types.ts'
+import type { i32, u32, U16, U32, U8 } from '../../src/core/widths.ts'
 
 const LOWER_L = 0x6c
 const UPPER_L = 0x4c

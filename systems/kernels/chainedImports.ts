@@ -1,6 +1,6 @@
 // Rows of the chained import table in the padded layout: slots, since each bind holds the number of its import's row.
 import type { Link } from '../../components/link.ts'
-import { mix } from '../../src/core/hash.ts'
+import { mix } from '../../src/core/words.ts'
 import { compareImports, hashedSlots, importHash, slotCount } from './entrySlots.ts'
 import { importAddend } from './fixups.ts'
 

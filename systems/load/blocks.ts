@@ -14,7 +14,7 @@ import {
 } from '../../components/sections.ts'
 import { SYMBOL_CODE, SYMBOL_EXTERNAL, SYMBOL_OMITTED, SYMBOL_THREAD_LOCAL } from '../../components/symbols.ts'
 import { error } from '../../src/core/messages.ts'
-import { trailingZeros } from '../../src/core/align.ts'
+import { trailingZeros } from '../../src/core/words.ts'
 import * as macho from '../../src/formats/macho/constants.ts'
 import { findBlock } from '../kernels/findBlock.ts'
 import { literalSize } from '../kernels/literalSize.ts'

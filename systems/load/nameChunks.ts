@@ -1,7 +1,7 @@
 // Names get their rows in the order of first mention.
 import type { Link } from '../../components/link.ts'
 import { addEntry, addToIndex, createMentions, type Mentions, type Names, REGION_BITS } from '../../components/names.ts'
-import { measureStrings } from '../../src/core/hash.ts'
+import { measureNames } from '../inner/names.ts'
 import { tablesArena } from '../kernels/symbolTables.ts'
 import { FIRST_MENTION, type FindJob } from './findChunks.ts'
 
@@ -74,7 +74,9 @@ function gatherFirst(link: Link, job: NameJob, i: number, { row, start, place, h
       row[count] = symbol
       start[count++] = Tables.strings[file] + words[nlist + (symbol - first) * 4]
     }
-  measureStrings(view, start, 0, count, Tables.strings[file] + Tables.stringsSize[file], place, hash)
+  const tableEnd = Tables.strings[file] + Tables.stringsSize[file]
+  // Load has found all of them good.
+  measureNames(view, tableEnd, count, Number.POSITIVE_INFINITY, 0, 0, 0, row, start, place, hash)
   return count
 }
 

@@ -13,7 +13,8 @@ import {
   releaseIndex,
 } from '../../components/names.ts'
 import { fromText, toText } from '../../src/core/bytes.ts'
-import { hashBytes, measureStrings } from '../../src/core/hash.ts'
+import { hashBytes } from '../../src/core/hash.ts'
+import { measureNames } from '../../systems/inner/names.ts'
 
 /** An arena with the texts, each with its NUL, and a pool of names of `poolSize` bytes. */
 function fixture(texts: readonly string[], rows: number, poolSize: number) {
@@ -39,11 +40,10 @@ function mention(texts: readonly string[]) {
   const mentions = createMentions(texts.length, false)
   const found = new Uint32Array(texts.length)
   mentions.start.set(start)
-  measureStrings(arenas.list[arena].view, start, 0, texts.length, end, mentions.place, mentions.hash)
-  for (let i = 0; i < texts.length; i++) {
-    mentions.row[i] = i
-    mentions.place[i] |= arena << 24
-  }
+  const { row, place, hash } = mentions
+  for (let i = 0; i < texts.length; i++) row[i] = i
+  const { view } = arenas.list[arena]
+  assert.equal(measureNames(view, end, texts.length, end, arena, 0, 0, row, mentions.start, place, hash) >= 0, true)
   return { names, arenas, mentions, found }
 }
 
@@ -105,8 +105,9 @@ test('a string is measured and hashed as its bytes are, at every length and alig
       const bytes = new Uint8Array(length + shift + 8).fill(0xff)
       for (let i = 0; i < length; i++) bytes[shift + i] = 1 + ((i * 37 + length) % 255)
       bytes[shift + length] = 0
-      const [sizes, hashes] = [new Uint32Array(1), new Uint32Array(1)]
-      measureStrings(new DataView(bytes.buffer), Uint32Array.of(shift), 0, 1, shift + length + 1, sizes, hashes)
+      const [rows, starts, sizes, hashes] = [0, shift, 0, 0].map((value) => Uint32Array.of(value))
+      const end = shift + length + 1
+      assert.equal(measureNames(new DataView(bytes.buffer), end, 1, 64, 0, 0, 0, rows, starts, sizes, hashes), length)
       assert.deepEqual([sizes[0], hashes[0]], [length, hashBytes(bytes, shift, shift + length)])
     }
   }

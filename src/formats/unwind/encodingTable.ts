@@ -1,4 +1,4 @@
-import { mix } from '../../core/hash.ts'
+import { mix } from '../../core/words.ts'
 import { UNWIND_COMMON_ENCODINGS_MAX } from './constants.ts'
 
 /** The distinct encodings, numbered from 0 in order of first use. `id[i]` is the number of `encoding[i]`. */
